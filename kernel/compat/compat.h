@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between kernels. The rest of the module uses the newest shape of each interface, and
+ * names no version; kernels that haven't that shape get it from here.
+ */
+#ifndef UF_COMPAT_H
+#define UF_COMPAT_H
+
+#include "version.h"
+
+#include "anon_inode.h"
+#include "ctx_view.h"
+#include "folio.h"
+#include "ftrace.h"
+#include "pgtable.h"
+#include "vma.h"
+
+#endif /* UF_COMPAT_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * struct userfaultfd_ctx: what mm and fs/userfaultfd.c may read of a context that isn't theirs.
+ *
+ * In the kernel's headers since 6.9; before, private to fs/userfaultfd.c. The
+ * fields, and their order, are those of 6.1.
+ */
+#ifndef UF_COMPAT_CTX_VIEW_H
+#define UF_COMPAT_CTX_VIEW_H
+
+#include <linux/userfaultfd_k.h>
+
+#include "version.h"
+
+#ifdef UF_COMPAT_6_1
+struct userfaultfd_ctx {
+	wait_queue_head_t fault_pending_wqh;
+	wait_queue_head_t fault_wqh;
+	wait_queue_head_t fd_wqh;
+	wait_queue_head_t event_wqh;
+	seqcount_spinlock_t refile_seq;
+	refcount_t refcount;
+	unsigned int flags;
+	unsigned int features;
+	bool released;
+	atomic_t mmap_changing;
+	struct mm_struct *mm;
+};
+
+static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
+{
+}
+#else
+static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
+{
+	init_rwsem(&view->map_changing_lock);
+}
+#endif
+
+#endif /* UF_COMPAT_CTX_VIEW_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The mm primitives that only some kernels have, or have in another shape; UF_COMPAT_KSYMS(X) calls
+ * X(name, type, purpose) for each. The rest of the table is in ../ksyms.h.
+ */
+#ifndef UF_COMPAT_MM_KSYMS_H
+#define UF_COMPAT_MM_KSYMS_H
+
+#include <linux/mm.h>
+#include <linux/rmap.h>
+
+#include "version.h"
+
+#ifdef UF_COMPAT_6_1
+
+typedef void uf_mm_trace_rss_stat_fn(struct mm_struct *, int, long);
+typedef struct vm_area_struct *uf_vma_merge_fn(struct mm_struct *, struct vm_area_struct *,
+		unsigned long, unsigned long, unsigned long, struct anon_vma *, struct file *,
+		pgoff_t, struct mempolicy *, struct vm_userfaultfd_ctx, struct anon_vma_name *);
+typedef int uf_split_vma_fn(struct mm_struct *, struct vm_area_struct *, unsigned long, int);
+typedef void uf_page_add_new_anon_rmap_fn(struct page *, struct vm_area_struct *, unsigned long);
+typedef void uf_lru_cache_add_inactive_or_unevictable_fn(struct page *, struct vm_area_struct *);
+
+#define UF_COMPAT_KSYMS(X)						\
+	X(mm_trace_rss_stat, uf_mm_trace_rss_stat_fn, "filling")	\
+	X(vma_merge, uf_vma_merge_fn, "registering")			\
+	X(split_vma, uf_split_vma_fn, "registering")			\
+	X(page_add_new_anon_rmap, uf_page_add_new_anon_rmap_fn, "filling") \
+	X(lru_cache_add_inactive_or_unevictable,			\
+	  uf_lru_cache_add_inactive_or_unevictable_fn, "filling")
+
+#else
+
+typedef void uf_mm_trace_rss_stat_fn(struct mm_struct *, int);
+typedef struct vm_area_struct *uf_vma_modify_flags_uffd_fn(struct vma_iterator *,
+		struct vm_area_struct *, struct vm_area_struct *, unsigned long, unsigned long,
+		unsigned long, struct vm_userfaultfd_ctx, bool);
+typedef void uf_folio_add_new_anon_rmap_fn(struct folio *, struct vm_area_struct *,
+		unsigned long, rmap_t);
+typedef void uf_folio_add_lru_vma_fn(struct folio *, struct vm_area_struct *);
+typedef pte_t *uf___pte_offset_map_fn(pmd_t *, unsigned long, pmd_t *);
+typedef pte_t *uf___pte_offset_map_lock_fn(struct mm_struct *, pmd_t *, unsigned long,
+		spinlock_t **);
+typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsigned long);
+
+#define UF_COMPAT_KSYMS(X)						\
+	X(mm_trace_rss_stat, uf_mm_trace_rss_stat_fn, "filling")	\
+	X(vma_modify_flags_uffd, uf_vma_modify_flags_uffd_fn, "registering") \
+	X(folio_add_new_anon_rmap, uf_folio_add_new_anon_rmap_fn, "filling") \
+	X(folio_add_lru_vma, uf_folio_add_lru_vma_fn, "filling")	\
+	X(__pte_offset_map, uf___pte_offset_map_fn, "capture and filling") \
+	X(__pte_offset_map_lock, uf___pte_offset_map_lock_fn, "filling") \
+	X(lock_vma_under_rcu, uf_lock_vma_under_rcu_fn, "filling")
+
+#endif
+
+#endif /* UF_COMPAT_MM_KSYMS_H */

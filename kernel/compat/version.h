@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which kernel this is built for: 6.1, or 6.12 and later.
+ *
+ * What lies between has no long-term branch in any distribution that the project supports, and mixes
+ * the old interfaces with the new ones.
+ */
+#ifndef UF_COMPAT_VERSION_H
+#define UF_COMPAT_VERSION_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "userfault needs Linux 6.1 or later: before, VMAs were not kept in a maple tree."
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define UF_COMPAT_6_1
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#error "userfault supports Linux 6.1, and 6.12 or later; not what is between."
+#endif
+
+#ifndef CONFIG_USERFAULTFD
+#error "userfault needs CONFIG_USERFAULTFD=y: it takes over the calls that mm makes there."
+#endif
+#if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !defined(CONFIG_KPROBES)
+#error "userfault needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS and CONFIG_KPROBES."
+#endif
+
+#endif /* UF_COMPAT_VERSION_H */

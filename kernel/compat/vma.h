@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* VMAs: the locks that keep one still, and changing the flags of a part of one. */
+#ifndef UF_COMPAT_VMA_H
+#define UF_COMPAT_VMA_H
+
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/rmap.h>
+
+#include "../ksyms.h"
+
+#ifndef VM_DROPPABLE		/* since 6.11 */
+#define VM_DROPPABLE VM_NONE
+#endif
+#ifndef VM_SHADOW_STACK		/* since 6.6 */
+#define VM_SHADOW_STACK VM_NONE
+#endif
+
+/*
+ * The VMA at @addr, for mapping anonymous pages into it: it has its anon_vma, and is locked against
+ * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM.
+ */
+struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr);
+void uf_compat_vma_unlock_fill(struct vm_area_struct *vma);
+
+/*
+ * Make [@start, @end) of @vma a VMA of its own with these flags and context, or part of a neighbour
+ * that has the same: split and merge. @prev is the VMA before @start, or @vma if it begins earlier.
+ * Returns the VMA that now holds the range; its flags and context are for the caller to set, as it may
+ * be one that was not changed yet. Caller holds the mmap lock for writing. ENOMEM.
+ */
+struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
+					    struct vm_area_struct *vma, unsigned long start,
+					    unsigned long end, unsigned long flags,
+					    struct userfaultfd_ctx *ctx);
+
+#ifdef UF_COMPAT_6_1
+
+static inline void vma_start_write(struct vm_area_struct *vma)
+{
+	mmap_assert_write_locked(vma->vm_mm);
+}
+
+static inline void vm_flags_reset(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags = flags;
+}
+
+static inline void assert_fault_locked(struct vm_fault *vmf)
+{
+	mmap_assert_locked(vmf->vma->vm_mm);
+}
+
+static inline void release_fault_lock(struct vm_fault *vmf)
+{
+	mmap_read_unlock(vmf->vma->vm_mm);
+}
+
+#endif
+
+#endif /* UF_COMPAT_VMA_H */

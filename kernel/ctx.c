@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A context's life; see ctx.h. */
+#include <linux/userfault.h>
+
+#include <linux/capability.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "ctx.h"
+#include "fdinfo.h"
+#include "ioctl.h"
+#include "msg.h"
+#include "region.h"
+
+static bool uf_kernel_faults = true;
+module_param_named(kernel_faults, uf_kernel_faults, bool, 0644);
+MODULE_PARM_DESC(kernel_faults,
+		 "whoever may open the device may handle faults of the kernel itself (default); if off, only CAP_SYS_PTRACE may, and others must ask for UFFD_USER_MODE_ONLY");
+
+static struct kmem_cache *uf_ctx_cache;
+
+/*
+ * What native userfaultfd_unregister() hands to the entries of the queue that it wakes: the range, all
+ * of it if the length is 0. It holds that queue's lock, with interrupts off.
+ */
+struct uf_native_wake_range {
+	unsigned long start;
+	unsigned long len;
+};
+
+static int uf_ctx_bridge_wake(struct wait_queue_entry *entry, unsigned int mode, int wake_flags,
+			      void *key)
+{
+	struct uf_ctx *ctx = container_of(entry, struct uf_ctx, bridge);
+	struct uf_native_wake_range *range = key;
+
+	if (range->len)
+		uf_waiters_wake(&ctx->waiters, range->start, range->len);
+	else
+		uf_waiters_wake_all(&ctx->waiters);
+	return 0;
+}
+
+/* What a context is whenever it is free: queues and table are empty again when it is freed. */
+static void uf_ctx_init_once(void *object)
+{
+	struct uf_ctx *ctx = object;
+	struct userfaultfd_ctx *view = &ctx->view;
+
+	memset(ctx, 0, sizeof(*ctx));
+	init_waitqueue_head(&view->fault_pending_wqh);
+	init_waitqueue_head(&view->fault_wqh);
+	init_waitqueue_head(&view->event_wqh);
+	init_waitqueue_head(&view->fd_wqh);
+	seqcount_spinlock_init(&view->refile_seq, &view->fault_pending_wqh.lock);
+	uf_compat_ctx_view_init(view);
+
+	init_waitqueue_func_entry(&ctx->bridge, uf_ctx_bridge_wake);
+	__add_wait_queue(&view->fault_pending_wqh, &ctx->bridge);
+	uf_wait_table_init(&ctx->waiters);
+}
+
+/* The constructor also keeps the cache from being merged, so that destroying it finds what leaked. */
+int uf_ctx_cache_create(void)
+{
+	uf_ctx_cache = kmem_cache_create("userfault_ctx", sizeof(struct uf_ctx), 0,
+					 SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, uf_ctx_init_once);
+	return uf_ctx_cache ? 0 : -ENOMEM;
+}
+
+void uf_ctx_cache_destroy(void)
+{
+	kmem_cache_destroy(uf_ctx_cache);
+}
+
+static struct uf_ctx *uf_ctx_alloc(unsigned int flags)
+{
+	struct uf_ctx *ctx;
+
+	ctx = kmem_cache_alloc(uf_ctx_cache, GFP_KERNEL);
+	if (!ctx)
+		return NULL;
+
+	ctx->view.flags = flags;
+	ctx->view.features = 0;
+	ctx->view.released = false;
+	ctx->view.mm = current->mm;
+	refcount_set(&ctx->view.refcount, 1);
+	mmgrab(ctx->view.mm);
+	__module_get(THIS_MODULE);	/* the caller is in a file of ours, which holds it already */
+	return ctx;
+}
+
+void uf_ctx_put(struct uf_ctx *ctx)
+{
+	if (!refcount_dec_and_test(&ctx->view.refcount))
+		return;
+
+	mmdrop(ctx->view.mm);
+	kmem_cache_free(uf_ctx_cache, ctx);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * Without waiters this must cost next to nothing, because every page operation calls it. A thread holds
+ * a reference from before it becomes a waiter until after it has ceased to be one, so that the file's
+ * own reference alone means that nobody waits. The barrier is [C] of the proof in fault.c.
+ */
+void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len)
+{
+	smp_mb();
+	if (refcount_read(&ctx->view.refcount) > 1)
+		uf_waiters_wake(&ctx->waiters, start, len);
+}
+
+/*
+ * The file is closed: mark dead, take the context out of every VMA, wake every waiter.
+ *
+ * No waiter can be missed. A thread becomes a waiter with the fault lock held, under which the VMA still
+ * pointed here. Clearing the VMAs takes the mmap lock for writing, and writes each VMA's lock, which
+ * excludes the fault lock: so a thread that saw the VMA before is a waiter by now and is woken below,
+ * and one that comes later sees a VMA without a context. If the address space has no users left, nobody
+ * can be faulting in it. That the context is dead needs no lock to be seen: it only saves a thread from
+ * waiting to be woken at once.
+ */
+static int uf_ctx_release(struct inode *inode, struct file *file)
+{
+	struct uf_ctx *ctx = file->private_data;
+
+	WRITE_ONCE(ctx->view.released, true);
+	uf_region_unregister_all(ctx);
+	uf_waiters_wake_all(&ctx->waiters);
+	wake_up_poll(&ctx->view.fd_wqh, EPOLLHUP);
+	uf_ctx_put(ctx);
+	return 0;
+}
+
+static const struct file_operations uf_ctx_fops = {
+	.owner		= THIS_MODULE,
+	.release	= uf_ctx_release,
+	.read_iter	= uf_msg_read_iter,
+	.poll		= uf_msg_poll,
+	.unlocked_ioctl	= uf_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= uf_fdinfo_show,
+	.llseek		= noop_llseek,
+};
+
+int uf_ctx_create(unsigned int flags)
+{
+	struct uf_ctx *ctx;
+	int fd;
+
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
+		return -EINVAL;
+	if (!(flags & UFFD_USER_MODE_ONLY) && !READ_ONCE(uf_kernel_faults) &&
+	    !capable(CAP_SYS_PTRACE))
+		return -EPERM;
+
+	ctx = uf_ctx_alloc(flags);
+	if (!ctx)
+		return -ENOMEM;
+
+	/* By upstream's name: CRIU and others know a userfaultfd by it. */
+	fd = uf_compat_anon_inode_getfd("[userfaultfd]", &uf_ctx_fops, ctx,
+					O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK)));
+	if (fd < 0)
+		uf_ctx_put(ctx);
+	return fd;
+}

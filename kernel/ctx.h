@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A context: one userfaultfd, and what belongs to it.
+ *
+ * Overview
+ *
+ * Made by uf_ctx_create() for the current process's mm, whose struct it holds with mmgrab(); every
+ * command takes the address space with mmget_not_zero() for as long as it works. VMAs point at it
+ * through vma->vm_userfaultfd_ctx. Its file holds it, and each thread blocked in a fault; it holds the
+ * module. Closing the file ends it for everybody, see uf_ctx_release().
+ *
+ * The first member is what the kernel believes a context to be. mm and native userfaultfd follow
+ * vma->vm_userfaultfd_ctx on paths that nobody takes over, and must find there a context in good order
+ * and true flags, features and mm: so these live there, and only there. A process can even unregister
+ * our ranges through a native userfaultfd (upstream refuses that only since 6.17), which then wakes the
+ * waiters it believes are on fault_pending_wqh. One entry on that queue, the bridge, passes the wake-up
+ * on to the wait table. That same entry is how a context is known as ours, see uf_ctx_of().
+ *
+ * Locking
+ *
+ * The wait table has its own, see waiters.h. Registration is under the mm's mmap lock.
+ *
+ * Field protection
+ *
+ *	view.mm, view.flags		constant
+ *	view.features			0 until the handshake, which sets it once with cmpxchg()
+ *	view.released			set once, read without a lock; uf_ctx_release() says why that is safe
+ *	view.refcount			atomic
+ *	view.fd_wqh			its own lock; readers (exclusive) and pollers
+ *	view.fault_pending_wqh		holds the bridge and nothing else, always
+ *	the rest of view		initialised, and left alone
+ *	waiters				waiters.h
+ */
+#ifndef UF_CTX_H
+#define UF_CTX_H
+
+#include <linux/userfault.h>
+
+#include <linux/mm_types.h>
+
+#include "compat/compat.h"
+#include "waiters.h"
+
+/* Set in view.features when the handshake is made; fdinfo shows it, as upstream's does. */
+#define UF_FEATURE_INITIALIZED	(1U << 31)
+
+/* What UFFDIO_API offers. A feature is added here when all of it works, on every kernel. */
+#define UF_FEATURES	(UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS)
+
+struct uf_ctx {
+	struct userfaultfd_ctx view;
+	struct wait_queue_entry bridge;
+	struct uf_wait_table waiters;
+};
+
+/*
+ * Our context if @view is one, else NULL. @view: NULL, or a context that can't go away meanwhile.
+ *
+ * A native context's queue leads to itself or to a waiter on a stack, and never to what lies at the
+ * bridge's offset behind it. Touches nothing that could be traced: an ftrace callback calls it.
+ */
+static __always_inline struct uf_ctx *uf_ctx_from_view(struct userfaultfd_ctx *view)
+{
+	struct uf_ctx *ctx = (struct uf_ctx *)view;
+
+	if (!view || READ_ONCE(view->fault_pending_wqh.head.next) != &ctx->bridge.entry)
+		return NULL;
+	return ctx;
+}
+
+/* The context that @vma is registered with, if it is ours. The VMA is locked against changes. */
+static __always_inline struct uf_ctx *uf_ctx_of(struct vm_area_struct *vma)
+{
+	return uf_ctx_from_view(vma->vm_userfaultfd_ctx.ctx);
+}
+
+static inline bool uf_ctx_initialized(const struct uf_ctx *ctx)
+{
+	return READ_ONCE(ctx->view.features) & UF_FEATURE_INITIALIZED;
+}
+
+/* Whether its file was closed. */
+static inline bool uf_ctx_dead(const struct uf_ctx *ctx)
+{
+	return READ_ONCE(ctx->view.released);
+}
+
+static inline void uf_ctx_get(struct uf_ctx *ctx)
+{
+	refcount_inc(&ctx->view.refcount);
+}
+
+/* Any context that can't sleep will do; the last one frees it, and lets go of the module. */
+void uf_ctx_put(struct uf_ctx *ctx);
+
+/*
+ * Wake whoever waits for a page of [@start, @start + @len), page aligned and not empty, after the
+ * caller's changes to the page tables. Doesn't sleep.
+ */
+void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len);
+
+/*
+ * A new context for the current process, as a file descriptor; @flags as of USERFAULTFD_IOC_NEW.
+ * EINVAL, EPERM, ENOMEM, EMFILE, and what a security module says.
+ */
+int uf_ctx_create(unsigned int flags);
+
+int uf_ctx_cache_create(void);
+void uf_ctx_cache_destroy(void);
+
+#endif /* UF_CTX_H */

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Capture: a thread that faults becomes a waiter, until its page is there.
+ *
+ * Why no wake-up is lost
+ *
+ * mm found the page missing, and dropped the page-table lock before it called us. Somebody may resolve
+ * the fault between that and our sleep. Two orders hold:
+ *
+ *	faulting thread				resolving thread
+ *	---------------				----------------
+ *	take a reference
+ *	state = INTERRUPTIBLE, say
+ *	add waiter to its bucket (locked)
+ *	[A] smp_mb()				write the page-table entry
+ *	read the page-table entry		[B] smp_mb(), in uf_ctx_wake()
+ *	if it is still missing, sleep		read the reference count, then the bucket
+ *
+ * [A] and [B] pair. Either the faulting thread's read sees the new entry, and it doesn't sleep; or the
+ * resolving thread's reads see the reference and the waiter, and it wakes it. Both may happen, never
+ * neither.
+ *
+ * A waker that finds the waiter sets it UF_WOKEN and then calls wake_up_process(). It found it under the
+ * bucket's lock, and so after the thread had set its state: the wake-up makes it running again, and
+ * schedule() returns at once if it hadn't slept yet.
+ *
+ * UFFDIO_WAKE of a page that nobody resolved needs no page-table entry: a monitor knows of the fault
+ * because it was told, so that the waiter was in its bucket before; and a wake-up that comes before the
+ * fault has nobody to wake.
+ *
+ * Readers: the waiter is put on the pending queue before [A]; uf_msg_announce() looks for sleeping readers
+ * after it. A reader first joins the wait queue, then looks at the pending queue (msg.c), with a full
+ * barrier between. Either it sees the waiter, or we see it.
+ */
+#include <linux/userfault.h>
+
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "ctx.h"
+#include "fault.h"
+#include "msg.h"
+
+static struct uffd_msg uf_fault_msg(const struct uf_ctx *ctx, const struct vm_fault *vmf,
+				    unsigned long reason)
+{
+	unsigned int features = ctx->view.features;
+	/* By way of reserved, which is as long as the union: no byte of the stack gets out. */
+	struct uffd_msg msg = { .event = UFFD_EVENT_PAGEFAULT, .arg.reserved = { 0 } };
+
+	msg.arg.pagefault.address = features & UFFD_FEATURE_EXACT_ADDRESS ? vmf->real_address
+									  : vmf->address;
+	if (vmf->flags & FAULT_FLAG_WRITE)
+		msg.arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WRITE;
+	if (reason & VM_UFFD_WP)
+		msg.arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WP;
+	if (reason & VM_UFFD_MINOR)
+		msg.arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_MINOR;
+	if (features & UFFD_FEATURE_THREAD_ID)
+		msg.arg.pagefault.feat.ptid = task_pid_vnr(current);
+	return msg;
+}
+
+/*
+ * Whether the page is still missing. Read without the page-table lock: a change that is missed here was
+ * made by somebody who then wakes us. The fault lock keeps the upper levels, and so vmf->pmd.
+ */
+static bool uf_fault_unresolved(const struct vm_fault *vmf)
+{
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	pte_t *pte;
+	bool missing;
+
+	if (pmd_none(pmd))
+		return true;
+	if (!pmd_present(pmd) || pmd_trans_huge(pmd))
+		return false;
+
+	pte = uf_compat_pte_map(vmf->pmd, vmf->address);
+	if (!pte)
+		return false;	/* the page table has just been replaced: look again by faulting */
+	missing = pte_none_mostly(ptep_get(pte));
+	pte_unmap(pte);
+	return missing;
+}
+
+static unsigned int uf_fault_task_state(const struct vm_fault *vmf)
+{
+	if (vmf->flags & FAULT_FLAG_INTERRUPTIBLE)
+		return TASK_INTERRUPTIBLE;
+	if (vmf->flags & FAULT_FLAG_KILLABLE)
+		return TASK_KILLABLE;
+	return TASK_UNINTERRUPTIBLE;
+}
+
+/* Drops the fault lock. Any wake-up ends the wait: the access is tried again, and may fault again. */
+static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned long reason)
+{
+	struct uf_waiter waiter = {
+		.page = vmf->address & PAGE_MASK,
+		.msg = uf_fault_msg(ctx, vmf, reason),
+	};
+	bool wait;
+
+	uf_ctx_get(ctx);
+	__set_current_state(uf_fault_task_state(vmf));
+	uf_waiter_add(&ctx->waiters, &waiter);
+	smp_mb();	/* [A] */
+	wait = uf_fault_unresolved(vmf) && !uf_ctx_dead(ctx);
+	release_fault_lock(vmf);
+
+	if (wait) {
+		uf_msg_announce(ctx);
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	uf_waiter_remove(&ctx->waiters, &waiter);
+	uf_ctx_put(ctx);
+}
+
+/* The order of the checks is upstream's. */
+vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
+{
+	struct uf_ctx *ctx = uf_ctx_of(vmf->vma);
+
+	/* An exiting thread can't wait for anybody, and a core dump leaves out what isn't there. */
+	if (current->flags & (PF_EXITING | PF_DUMPCORE))
+		return VM_FAULT_SIGBUS;
+
+	assert_fault_locked(vmf);
+	if (WARN_ON_ONCE(!ctx))
+		return VM_FAULT_SIGBUS;
+
+	if (ctx->view.features & UFFD_FEATURE_SIGBUS)
+		return VM_FAULT_SIGBUS;
+	if (!(vmf->flags & FAULT_FLAG_USER) && (ctx->view.flags & UFFD_USER_MODE_ONLY))
+		return VM_FAULT_SIGBUS;
+
+	/* A caller that can't retry can't wait either; one that can't wait may retry later. */
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return VM_FAULT_SIGBUS;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+
+	/*
+	 * Being closed: by the time of the retry the VMA is an ordinary one. The lock must be dropped
+	 * for that, because uf_ctx_release() waits for it.
+	 */
+	if (uf_ctx_dead(ctx)) {
+		release_fault_lock(vmf);
+		return VM_FAULT_RETRY;
+	}
+
+	uf_fault_wait(ctx, vmf, reason);
+	return VM_FAULT_RETRY;
+}

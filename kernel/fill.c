@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The fill engine; see fill.h. */
+#include <linux/userfault.h>
+
+#include <linux/mm.h>
+#include <linux/highmem.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "ctx.h"
+#include "fill.h"
+
+/* A fill under way. */
+struct uf_filling {
+	const struct uf_fill *fill;
+	struct mm_struct *mm;
+	const struct uf_fill_ops *ops;
+	unsigned long done;		/* bytes */
+	unsigned int max;		/* pages of the next run at most */
+	unsigned int limit;		/* pages of any run at most */
+	struct uf_run run;
+};
+
+/* Lock the one VMA that has all of the range and is registered: with whom doesn't matter, as upstream. */
+static int uf_fill_lock(struct uf_filling *filling)
+{
+	const struct uf_fill *fill = filling->fill;
+	struct vm_area_struct *vma;
+	int err;
+
+	vma = uf_compat_vma_lock_fill(filling->mm, fill->dst);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
+
+	err = -ENOENT;
+	if (fill->dst + fill->len > vma->vm_end || !vma->vm_userfaultfd_ctx.ctx)
+		goto unlock;
+	err = -EINVAL;
+	if (fill->wp && !(vma->vm_flags & VM_UFFD_WP))
+		goto unlock;
+	if (!vma_is_anonymous(vma) || (vma->vm_flags & VM_SHARED))
+		goto unlock;
+
+	filling->ops = &uf_fill_anon_ops;
+	filling->run.vma = vma;
+	return 0;
+
+unlock:
+	uf_compat_vma_unlock_fill(vma);
+	return err;
+}
+
+/* The pmd entry for @addr, with the levels above it; NULL: no memory. Caller has the VMA locked. */
+static pmd_t *uf_fill_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (pgd_none(*pgd) && uf_mm(__p4d_alloc)(mm, pgd, addr))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d) && uf_mm(__pud_alloc)(mm, p4d, addr))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud) && uf_mm(__pmd_alloc)(mm, pud, addr))
+		return NULL;
+	return pmd_offset(pud, addr);
+}
+
+/* A page table for the run, which a huge page never gives way to. */
+static int uf_run_page_table(struct uf_filling *filling)
+{
+	pmd_t *pmd, val;
+
+	pmd = uf_fill_pmd(filling->mm, filling->run.dst);
+	if (!pmd)
+		return -ENOMEM;
+	val = pmdp_get_lockless(pmd);
+	if (pmd_none(val)) {
+		if (uf_mm(__pte_alloc)(filling->mm, pmd))
+			return -ENOMEM;
+		val = pmdp_get_lockless(pmd);
+	}
+	if (!pmd_present(val) || pmd_trans_huge(val))
+		return -EEXIST;
+	if (pmd_bad(val))
+		return -EFAULT;
+	filling->run.pmd = pmd;
+	return 0;
+}
+
+/* The next run: the rest of the fill, as far as one page table goes, and no more than filling->max. */
+static int uf_run_plan(struct uf_filling *filling)
+{
+	const struct uf_fill *fill = filling->fill;
+	struct uf_run *run = &filling->run;
+	unsigned long end;
+
+	run->dst = fill->dst + filling->done;
+	run->src = fill->src + filling->done;
+	end = pmd_addr_end(run->dst, fill->dst + fill->len);
+	run->nr = min_t(unsigned long, (end - run->dst) >> PAGE_SHIFT, filling->max);
+	run->err = 0;
+	return uf_run_page_table(filling);
+}
+
+static int uf_run_do(struct uf_filling *filling)
+{
+	struct uf_run *run = &filling->run;
+	unsigned int installed;
+
+	if (filling->fill->source == UF_FILL_COPY)
+		installed = filling->ops->copy(run);
+	else
+		installed = filling->ops->zero(run);
+	filling->done += (unsigned long)installed << PAGE_SHIFT;
+	return run->err;
+}
+
+/* Run after run, until all is done or something is in the way. */
+static int uf_fill_locked(struct uf_filling *filling)
+{
+	int err;
+
+	do {
+		err = uf_run_plan(filling) ?: uf_run_do(filling);
+		cond_resched();
+		if (err)
+			return err;
+		filling->max = min(filling->max * 2, filling->limit);
+		if (filling->done < filling->fill->len && fatal_signal_pending(current))
+			return -EINTR;
+	} while (filling->done < filling->fill->len);
+	return 0;
+}
+
+/*
+ * The source of the next page faults, which must not happen under a lock: it may be a file that has to
+ * be read, or memory that another monitor fills. After this the runs grow from one page again, because
+ * the pages behind are likely to fault too, and what a run has prepared behind such a page is lost.
+ */
+static int uf_fill_copy_faulting(struct uf_filling *filling)
+{
+	struct uf_run *run = &filling->run;
+	const void __user *src = (const void __user *)(filling->fill->src + filling->done);
+	void *to = kmap_local_folio(run->first, 0);
+	unsigned long left;
+
+	left = copy_from_user(to, src, PAGE_SIZE);
+	kunmap_local(to);
+	if (left)
+		return -EFAULT;
+	run->first_copied = true;
+	filling->max = 1;
+	return 0;
+}
+
+static int uf_fill_all(struct uf_filling *filling)
+{
+	struct uf_run *run = &filling->run;
+	int err;
+
+	do {
+		err = uf_fill_lock(filling);
+		if (err)
+			break;
+		err = uf_fill_locked(filling);
+		uf_compat_vma_unlock_fill(run->vma);
+		if (!run->first || run->first_copied)
+			break;
+		err = uf_fill_copy_faulting(filling);
+	} while (!err);
+
+	if (run->first)
+		folio_put(run->first);
+	return err;
+}
+
+long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
+{
+	struct uf_filling filling;
+	int err;
+
+	/* Field by field: there is no need to clear the array of folios. */
+	filling.fill = fill;
+	filling.mm = ctx->view.mm;
+	filling.done = 0;
+	filling.limit = fill->source == UF_FILL_COPY ? UF_RUN_COPY_MAX : PTRS_PER_PTE;
+	filling.max = filling.limit;
+	filling.run.first = NULL;
+	filling.run.first_copied = false;
+
+	err = uf_fill_all(&filling);
+	return filling.done ?: err;
+}

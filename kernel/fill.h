@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Filling: pages where there are none.
+ *
+ * Overview
+ *
+ * A fill goes in runs: the pages of one page table that are filled together. For a run the engine
+ * (fill.c) finds the VMA and the page table; the memory type's ops (fill_anon.c) prepare the pages
+ * without page-table lock, then install them all under it, and count them once.
+ *
+ * Locking
+ *
+ * The VMA is locked over as many runs as possible, in the way that the kernel has (uf_compat_vma_lock_fill).
+ * Under that lock nothing may fault: a source page that isn't there is copied with no lock held, after
+ * which the VMA is looked up, and checked, anew.
+ *
+ * Atomicity
+ *
+ * A page is complete before it can be seen, and never replaces another. A fill stops at the first page
+ * that it can't do, and reports the bytes before it.
+ */
+#ifndef UF_FILL_H
+#define UF_FILL_H
+
+#include <linux/mm_types.h>
+
+struct uf_ctx;
+
+enum uf_fill_source {
+	UF_FILL_COPY,		/* a copy of the caller's memory */
+	UF_FILL_ZERO,		/* zeroes */
+};
+
+struct uf_fill {
+	enum uf_fill_source source;
+	bool wp;		/* install write-protected */
+	unsigned long dst;	/* page aligned, in the context's address space */
+	unsigned long src;	/* any alignment, in the caller's address space */
+	unsigned long len;	/* whole pages, not 0 */
+};
+
+/*
+ * Do it. The ranges are checked (uf_range_check()), and the caller holds the address space (mmget). May
+ * sleep and fault; takes and leaves no lock. Returns the bytes done, or if there are none: -ENOENT,
+ * -EINVAL, -EEXIST, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
+ */
+long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill);
+
+/*
+ * Pages that a run copies at most: enough that locking and counting cost next to nothing a page, few
+ * enough to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole page
+ * table.
+ */
+#define UF_RUN_COPY_MAX	64
+
+struct uf_run {
+	struct vm_area_struct *vma;
+	pmd_t *pmd;			/* its page table has the whole run */
+	unsigned long dst;		/* first page */
+	unsigned long src;
+	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */
+	int err;			/* what is wrong with the page behind those, if anything is */
+	struct folio *first;		/* of the first page, if it is left from the run before */
+	bool first_copied;		/* else its source has to be faulted in, without locks */
+	struct folio *folios[UF_RUN_COPY_MAX];
+};
+
+/*
+ * What a memory type does. Both are called with the VMA locked and no page-table lock, and return the
+ * number of pages that are installed now, at the beginning of the run; run->err says why there was no
+ * getting further. copy() takes run->first over; it leaves another there, not copied, and -EFAULT, if
+ * the source of the page behind has to be faulted in.
+ */
+struct uf_fill_ops {
+	unsigned int (*copy)(struct uf_run *run);
+	unsigned int (*zero)(struct uf_run *run);
+};
+
+extern const struct uf_fill_ops uf_fill_anon_ops;
+
+#endif /* UF_FILL_H */

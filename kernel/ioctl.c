@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands: one table, one handler each.
+ *
+ * uf_ioctl() finds the command's row and copies its argument in, once. A handler checks every field
+ * before it acts, in upstream's order, so that a wrong call gets upstream's error. What it returns is
+ * what ioctl(2) returns.
+ */
+#include <linux/userfault.h>
+
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/nospec.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+
+#include "ctx.h"
+#include "fill.h"
+#include "ioctl.h"
+#include "range.h"
+#include "region.h"
+
+union uf_ioctl_arg {
+	struct uffdio_api api;
+	struct uffdio_register reg;
+	struct uffdio_range range;
+	struct uffdio_copy copy;
+	struct uffdio_zeropage zeropage;
+};
+
+struct uf_ioctl {
+	unsigned int cmd;
+	size_t in;		/* bytes read from the caller; fields behind are only written */
+	bool before_api;	/* may come before the handshake */
+	long (*handle)(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user);
+};
+
+static int uf_ctx_range_check(struct uf_ctx *ctx, u64 start, u64 len)
+{
+	return uf_range_check(start, len, ctx->view.mm->task_size);
+}
+
+static int uf_api_check(const struct uffdio_api *api)
+{
+	if (api->api != UFFD_API)
+		return -EINVAL;
+	if ((api->features & UFFD_FEATURE_EVENT_FORK) && !capable(CAP_SYS_PTRACE))
+		return -EPERM;
+	if (api->features & ~(u64)UF_FEATURES)
+		return -EINVAL;
+	return 0;
+}
+
+/* The caller sees the answer before the context is armed, so that EFAULT leaves the handshake to come. */
+static long uf_ioctl_api(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_api answer = {
+		.api = UFFD_API,
+		.features = UF_FEATURES,
+		.ioctls = UF_API_IOCTLS,
+	};
+	unsigned int features = arg->api.features | UF_FEATURE_INITIALIZED;
+	int err;
+
+	err = uf_api_check(&arg->api);
+	if (err)
+		goto refuse;
+	if (copy_to_user(user, &answer, sizeof(answer)))
+		return -EFAULT;
+	err = -EINVAL;
+	if (cmpxchg(&ctx->view.features, 0, features))
+		goto refuse;
+	return 0;
+
+refuse:
+	return clear_user(user, sizeof(answer)) ? -EFAULT : err;
+}
+
+static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_register *reg = &arg->reg;
+	struct uffdio_register __user *user_reg = user;
+	int err;
+
+	if (reg->mode != UFFDIO_REGISTER_MODE_MISSING)
+		return -EINVAL;
+	err = uf_ctx_range_check(ctx, reg->range.start, reg->range.len);
+	if (err)
+		return err;
+
+	if (!mmget_not_zero(ctx->view.mm))
+		return -ENOMEM;
+	err = uf_region_register(ctx, reg->range.start, reg->range.start + reg->range.len,
+				 VM_UFFD_MISSING);
+	mmput(ctx->view.mm);
+	if (err)
+		return err;
+	return put_user(UF_RANGE_IOCTLS, &user_reg->ioctls);
+}
+
+static long uf_ioctl_unregister(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_range *range = &arg->range;
+	int err;
+
+	err = uf_ctx_range_check(ctx, range->start, range->len);
+	if (err)
+		return err;
+
+	if (!mmget_not_zero(ctx->view.mm))
+		return -ENOMEM;
+	err = uf_region_unregister(ctx, range->start, range->start + range->len);
+	mmput(ctx->view.mm);
+	return err;
+}
+
+static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_range *range = &arg->range;
+	int err;
+
+	err = uf_ctx_range_check(ctx, range->start, range->len);
+	if (err)
+		return err;
+
+	uf_ctx_wake(ctx, range->start, range->len);
+	return 0;
+}
+
+/*
+ * Fill, say how far it got, wake the pages that are there. Upstream reports before it wakes: a caller
+ * whose result can't be written gets EFAULT, and must wake by hand.
+ */
+static long uf_ioctl_fill(struct uf_ctx *ctx, const struct uf_fill *fill, bool wake,
+			  __s64 __user *result)
+{
+	long done;
+
+	if (!mmget_not_zero(ctx->view.mm))
+		return -ESRCH;
+	done = uf_fill(ctx, fill);
+	mmput(ctx->view.mm);
+
+	if (put_user(done, result))
+		return -EFAULT;
+	if (done < 0)
+		return done;
+	if (wake)
+		uf_ctx_wake(ctx, fill->dst, done);
+	return done == fill->len ? 0 : -EAGAIN;
+}
+
+static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_copy *copy = &arg->copy;
+	struct uffdio_copy __user *user_copy = user;
+	struct uf_fill fill = {
+		.source = UF_FILL_COPY,
+		.dst = copy->dst,
+		.src = copy->src,
+		.len = copy->len,
+	};
+	int err;
+
+	err = uf_range_check_unaligned(copy->src, copy->len, ctx->view.mm->task_size);
+	if (err)
+		return err;
+	err = uf_ctx_range_check(ctx, copy->dst, copy->len);
+	if (err)
+		return err;
+	if (copy->mode & ~(UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP))
+		return -EINVAL;
+	fill.wp = copy->mode & UFFDIO_COPY_MODE_WP;
+
+	return uf_ioctl_fill(ctx, &fill, !(copy->mode & UFFDIO_COPY_MODE_DONTWAKE),
+			     &user_copy->copy);
+}
+
+static long uf_ioctl_zeropage(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_zeropage *zero = &arg->zeropage;
+	struct uffdio_zeropage __user *user_zero = user;
+	struct uf_fill fill = {
+		.source = UF_FILL_ZERO,
+		.dst = zero->range.start,
+		.len = zero->range.len,
+	};
+	int err;
+
+	err = uf_ctx_range_check(ctx, zero->range.start, zero->range.len);
+	if (err)
+		return err;
+	if (zero->mode & ~UFFDIO_ZEROPAGE_MODE_DONTWAKE)
+		return -EINVAL;
+
+	return uf_ioctl_fill(ctx, &fill, !(zero->mode & UFFDIO_ZEROPAGE_MODE_DONTWAKE),
+			     &user_zero->zeropage);
+}
+
+/* By number: the low byte of a command. */
+static const struct uf_ioctl uf_ioctls[] = {
+	[_UFFDIO_REGISTER] = {
+		.cmd = UFFDIO_REGISTER,
+		.in = offsetof(struct uffdio_register, ioctls),
+		.handle = uf_ioctl_register,
+	},
+	[_UFFDIO_UNREGISTER] = {
+		.cmd = UFFDIO_UNREGISTER,
+		.in = sizeof(struct uffdio_range),
+		.handle = uf_ioctl_unregister,
+	},
+	[_UFFDIO_WAKE] = {
+		.cmd = UFFDIO_WAKE,
+		.in = sizeof(struct uffdio_range),
+		.handle = uf_ioctl_wake,
+	},
+	[_UFFDIO_COPY] = {
+		.cmd = UFFDIO_COPY,
+		.in = offsetof(struct uffdio_copy, copy),
+		.handle = uf_ioctl_copy,
+	},
+	[_UFFDIO_ZEROPAGE] = {
+		.cmd = UFFDIO_ZEROPAGE,
+		.in = offsetof(struct uffdio_zeropage, zeropage),
+		.handle = uf_ioctl_zeropage,
+	},
+	[_UFFDIO_API] = {
+		.cmd = UFFDIO_API,
+		.in = sizeof(struct uffdio_api),
+		.before_api = true,
+		.handle = uf_ioctl_api,
+	},
+};
+
+long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct uf_ctx *ctx = file->private_data;
+	void __user *user = (void __user *)arg;
+	const struct uf_ioctl *row;
+	union uf_ioctl_arg in;
+	unsigned int nr;
+
+	nr = array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(uf_ioctls));
+	row = &uf_ioctls[nr];
+	if (row->cmd != cmd || !row->handle)
+		return -EINVAL;
+	if (!row->before_api && !uf_ctx_initialized(ctx))
+		return -EINVAL;
+	if (copy_from_user(&in, user, row->in))
+		return -EFAULT;
+	return row->handle(ctx, &in, user);
+}
+
+/* Every command that is offered has a row, in its place, and none has that isn't. */
+int uf_ioctl_table_check(void)
+{
+	int nr;
+
+	for (nr = 0; nr < 64; nr++) {
+		const struct uf_ioctl *row = nr < ARRAY_SIZE(uf_ioctls) ? &uf_ioctls[nr] : NULL;
+		bool offered = (UF_API_IOCTLS | UF_RANGE_IOCTLS) & BIT_ULL(nr);
+		bool there = row && row->handle && _IOC_NR(row->cmd) == nr &&
+			     row->in <= sizeof(union uf_ioctl_arg);
+
+		if (offered != there) {
+			pr_err("the table of commands is wrong at number %#x\n", nr);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef UF_IOCTL_H
+#define UF_IOCTL_H
+
+#include <linux/types.h>
+
+struct file;
+
+/* The commands there are, as bit sets of their numbers: of a descriptor, and of a range of memory. */
+#define UF_API_IOCTLS	(BIT_ULL(_UFFDIO_REGISTER) | BIT_ULL(_UFFDIO_UNREGISTER) | BIT_ULL(_UFFDIO_API))
+#define UF_RANGE_IOCTLS	(BIT_ULL(_UFFDIO_WAKE) | BIT_ULL(_UFFDIO_COPY) | BIT_ULL(_UFFDIO_ZEROPAGE))
+
+/* ioctl(2) of a context's file. */
+long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* Prove that the table is whole; at load. */
+int uf_ioctl_table_check(void);
+
+#endif /* UF_IOCTL_H */

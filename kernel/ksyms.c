@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finding the mm primitives.
+ *
+ * The kernel exports neither them nor kallsyms_lookup_name() (since 5.7), but a kprobe finds the
+ * latter. With IBT the probe sits behind the function's ENDBR, which is as good a place to call: what
+ * it skips is a no-op to a direct call.
+ */
+#include <linux/kprobes.h>
+#include <linux/printk.h>
+
+#include "ksyms.h"
+
+typedef unsigned long uf_kallsyms_lookup_name_fn(const char *name);
+DEFINE_STATIC_CALL_NULL(uf_kallsyms_lookup_name, uf_kallsyms_lookup_name_fn);
+
+#define UF_KSYM_DEFINE(name, type, purpose) DEFINE_STATIC_CALL_NULL(uf_ksym_##name, type);
+UF_KSYMS(UF_KSYM_DEFINE)
+
+static const struct uf_ksym {
+	const char *name;
+	const char *purpose;
+	struct static_call_key *key;
+	void *trampoline;
+} uf_ksyms[] = {
+#define UF_KSYM_ROW(sym, type, why)					\
+	{								\
+		.name = #sym,						\
+		.purpose = why,						\
+		.key = &STATIC_CALL_KEY(uf_ksym_##sym),			\
+		.trampoline = STATIC_CALL_TRAMP_ADDR(uf_ksym_##sym),	\
+	},
+	UF_KSYMS(UF_KSYM_ROW)
+};
+
+static int uf_ksyms_find_lookup(void)
+{
+	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	int err;
+
+	err = register_kprobe(&probe);
+	if (err) {
+		pr_err("can't probe kallsyms_lookup_name (%d): are kprobes disabled?\n", err);
+		return err;
+	}
+	static_call_update(uf_kallsyms_lookup_name, (uf_kallsyms_lookup_name_fn *)probe.addr);
+	unregister_kprobe(&probe);
+	return 0;
+}
+
+int uf_ksyms_find(void)
+{
+	unsigned long addr;
+	int i, err;
+
+	err = uf_ksyms_find_lookup();
+	if (err)
+		return err;
+
+	for (i = 0; i < ARRAY_SIZE(uf_ksyms); i++) {
+		addr = uf_ksyms_lookup(uf_ksyms[i].name);
+		if (!addr) {
+			pr_err("this kernel has no %s(), needed for %s\n",
+			       uf_ksyms[i].name, uf_ksyms[i].purpose);
+			err = -ENOENT;
+			continue;
+		}
+		__static_call_update(uf_ksyms[i].key, uf_ksyms[i].trampoline, (void *)addr);
+	}
+	return err;
+}
+
+unsigned long uf_ksyms_lookup(const char *name)
+{
+	return static_call(uf_kallsyms_lookup_name)(name);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The table of mm primitives that modules can't link to.
+ *
+ * Each is called as uf_mm(name)(arguments): a static call, so that the processor sees a direct call.
+ * That is faster than a function pointer, and needs no ENDBR at the target, which the kernel may have
+ * sealed where the processor enforces IBT.
+ *
+ * To add one: its type and a line in the list; in compat/mm_ksyms.h if not all kernels have it.
+ */
+#ifndef UF_KSYMS_H
+#define UF_KSYMS_H
+
+#include <linux/static_call.h>
+
+#include "compat/mm_ksyms.h"
+
+typedef int uf___pte_alloc_fn(struct mm_struct *, pmd_t *);
+typedef int uf___pmd_alloc_fn(struct mm_struct *, pud_t *, unsigned long);
+typedef int uf___pud_alloc_fn(struct mm_struct *, p4d_t *, unsigned long);
+typedef int uf___p4d_alloc_fn(struct mm_struct *, pgd_t *, unsigned long);
+typedef int uf___anon_vma_prepare_fn(struct vm_area_struct *);
+typedef int uf___mem_cgroup_charge_fn(struct folio *, struct mm_struct *, gfp_t);
+
+#define UF_KSYMS(X)								\
+	X(__pte_alloc, uf___pte_alloc_fn, "filling")				\
+	X(__pmd_alloc, uf___pmd_alloc_fn, "filling")				\
+	X(__pud_alloc, uf___pud_alloc_fn, "filling")				\
+	X(__p4d_alloc, uf___p4d_alloc_fn, "filling")				\
+	X(__anon_vma_prepare, uf___anon_vma_prepare_fn, "filling")		\
+	X(__mem_cgroup_charge, uf___mem_cgroup_charge_fn, "filling")		\
+	UF_COMPAT_KSYMS(X)
+
+#define UF_KSYM_DECLARE(name, type, purpose) DECLARE_STATIC_CALL(uf_ksym_##name, type);
+UF_KSYMS(UF_KSYM_DECLARE)
+
+#define uf_mm(name) static_call(uf_ksym_##name)
+
+/*
+ * Find all of them, once, at load; nothing may call uf_mm() before. May sleep. Returns 0, or -ENOENT
+ * after naming in the log each one that this kernel hasn't.
+ */
+int uf_ksyms_find(void);
+
+/* The address of a kernel function by name, 0 if there is none. After uf_ksyms_find(). May sleep. */
+unsigned long uf_ksyms_lookup(const char *name);
+
+#endif /* UF_KSYMS_H */

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * userfault: a complete userfaultfd as a module.
+ *
+ *	# insmod userfault.ko
+ *	# ls -l /dev/userfault
+ *	crw------- 1 root root 10, 122 ... /dev/userfault
+ *
+ * A program gets a context with ioctl(open("/dev/userfault"), USERFAULTFD_IOC_NEW, flags), and from there
+ * on speaks the protocol of userfaultfd(2). The module can be unloaded when no context is left.
+ *
+ * The way of a fault: hooks.c, fault.c, waiters.c, msg.c. The way of a resolution: ioctl.c, fill.c,
+ * waiters.c. Documentation/userfault.rst has the map.
+ */
+#include <linux/userfault.h>
+
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "ctx.h"
+#include "hooks.h"
+#include "ioctl.h"
+#include "ksyms.h"
+
+static long uf_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (cmd != USERFAULTFD_IOC_NEW)
+		return -EINVAL;
+	return uf_ctx_create(arg);
+}
+
+static const struct file_operations uf_dev_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= uf_dev_ioctl,
+	.compat_ioctl	= uf_dev_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice uf_dev = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "userfault",
+	.mode	= 0600,
+	.fops	= &uf_dev_fops,
+};
+
+static int __init uf_init(void)
+{
+	int err;
+
+	err = uf_ioctl_table_check();
+	if (err)
+		return err;
+	err = uf_ksyms_find();
+	if (err)
+		return err;
+	err = uf_ctx_cache_create();
+	if (err)
+		return err;
+	err = uf_hooks_attach();
+	if (err)
+		goto destroy_cache;
+	err = misc_register(&uf_dev);
+	if (err)
+		goto detach;
+	return 0;
+
+detach:
+	uf_hooks_detach();
+destroy_cache:
+	uf_ctx_cache_destroy();
+	return err;
+}
+
+static void __exit uf_exit(void)
+{
+	misc_deregister(&uf_dev);
+	uf_hooks_detach();
+	uf_ctx_cache_destroy();
+}
+
+module_init(uf_init);
+module_exit(uf_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("A complete userfaultfd, behind /dev/userfault");

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Telling the monitor.
+ *
+ * Readers that block wait exclusively: one fault wakes one reader, and every poller. A reader that is
+ * woken is off the queue, so that the next fault wakes another. It looks for a message before it gives
+ * way to a signal, so that a wake-up is never lost with it.
+ */
+#include <linux/userfault.h>
+
+#include <linux/uio.h>
+
+#include "ctx.h"
+#include "msg.h"
+
+/* The barrier in wq_has_sleeper() pairs with that of a reader, or poller, that has joined the queue. */
+void uf_msg_announce(struct uf_ctx *ctx)
+{
+	if (wq_has_sleeper(&ctx->view.fd_wqh))
+		wake_up_poll(&ctx->view.fd_wqh, EPOLLIN);
+}
+
+/* A message into @msg and a token for uf_waiters_untell(), or an error. */
+static const void *uf_msg_take(struct uf_ctx *ctx, struct uffd_msg *msg, bool nonblock)
+{
+	const void *token;
+	int err;
+
+	token = uf_waiters_tell(&ctx->waiters, msg);
+	if (token)
+		return token;
+	if (nonblock)
+		return ERR_PTR(signal_pending(current) ? -ERESTARTSYS : -EAGAIN);
+
+	err = wait_event_interruptible_exclusive(ctx->view.fd_wqh,
+						 (token = uf_waiters_tell(&ctx->waiters, msg)));
+	return err ? ERR_PTR(err) : token;
+}
+
+/* Blocks for the first message only. One that can't be copied to the reader isn't lost. */
+ssize_t uf_msg_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct uf_ctx *ctx = iocb->ki_filp->private_data;
+	bool nonblock = iocb->ki_filp->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
+	struct uffd_msg msg;
+	const void *token;
+	ssize_t done = 0;
+
+	if (!uf_ctx_initialized(ctx))
+		return -EINVAL;
+
+	while (iov_iter_count(to) >= sizeof(msg)) {
+		token = uf_msg_take(ctx, &msg, nonblock || done);
+		if (IS_ERR(token))
+			return done ?: PTR_ERR(token);
+		if (copy_to_iter(&msg, sizeof(msg), to) != sizeof(msg)) {
+			uf_waiters_untell(&ctx->waiters, token, &msg);
+			uf_msg_announce(ctx);
+			return done ?: -EFAULT;
+		}
+		done += sizeof(msg);
+	}
+	return done ?: -EINVAL;
+}
+
+/* POLLERR for a blocking descriptor, as upstream: a read after POLLIN might block all the same. */
+__poll_t uf_msg_poll(struct file *file, struct poll_table_struct *wait)
+{
+	struct uf_ctx *ctx = file->private_data;
+
+	poll_wait(file, &ctx->view.fd_wqh, wait);
+
+	if (!uf_ctx_initialized(ctx) || !(file->f_flags & O_NONBLOCK))
+		return EPOLLERR;
+
+	/* The poller is on the queue before it looks; pairs with wq_has_sleeper() in uf_msg_announce(). */
+	smp_mb();
+	return uf_waiters_pending(&ctx->waiters) ? EPOLLIN : 0;
+}

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Put before every file by Kbuild. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

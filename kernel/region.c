@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Registration: which VMAs belong to a context.
+ *
+ * A VMA's context pointer and its VM_UFFD_* flags are set and cleared together, under the mmap lock and
+ * with the VMA's lock written: native userfaultfd has a BUG_ON for one without the other, in loops over
+ * all VMAs of a process. Each command first checks the whole range, then changes it.
+ */
+#include <linux/userfault.h>
+
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "ctx.h"
+#include "region.h"
+
+/* Private anonymous memory, of the ordinary kind. (Anonymous memory that is shared is shmem.) */
+static bool uf_region_can_register(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) &&
+	       !(vma->vm_flags & (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK));
+}
+
+/* Caller holds the mmap lock for writing. */
+static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx,
+			  unsigned long vm_flags)
+{
+	vma_start_write(vma);
+	vma->vm_userfaultfd_ctx.ctx = ctx;
+	vm_flags_reset(vma, (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags);
+}
+
+void uf_region_forget(struct vm_area_struct *vma)
+{
+	uf_region_set(vma, NULL, 0);
+}
+
+/* A walk over the VMAs of a range that changes them as it goes. */
+struct uf_region_walk {
+	struct vma_iterator vmi;
+	struct vm_area_struct *prev;
+	unsigned long start;		/* of what is still to be walked */
+	unsigned long end;
+};
+
+/* Caller holds the mmap lock for writing. */
+static void uf_region_walk_begin(struct uf_region_walk *walk, struct mm_struct *mm,
+				 unsigned long start, unsigned long end)
+{
+	walk->start = start;
+	walk->end = end;
+	vma_iter_init(&walk->vmi, mm, start);
+	walk->prev = vma_prev(&walk->vmi);
+	mas_set(&walk->vmi.mas, start);
+}
+
+/* The next VMA of the range; after uf_region_change() or uf_region_skip() of the one before. */
+static struct vm_area_struct *uf_region_walk_next(struct uf_region_walk *walk)
+{
+	struct vm_area_struct *vma = mas_find(&walk->vmi.mas, walk->end - 1);
+
+	if (!vma)
+		return NULL;
+	if (vma->vm_start < walk->start)
+		walk->prev = vma;
+	else
+		walk->start = vma->vm_start;
+	return vma;
+}
+
+static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *vma)
+{
+	walk->prev = vma;
+	walk->start = vma->vm_end;
+}
+
+/* Give the part of @vma that is in the range these flags and context, split or merged as needed. */
+static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *vma,
+			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)
+{
+	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start,
+				   min(walk->end, vma->vm_end),
+				   (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags, ctx);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
+
+	uf_region_set(vma, ctx, vm_flags);
+	uf_region_skip(walk, vma);
+	return 0;
+}
+
+/* Caller holds the mmap lock. */
+static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, unsigned long end)
+{
+	VMA_ITERATOR(vmi, ctx->view.mm, start);
+	struct vm_area_struct *vma;
+	bool found = false;
+
+	for_each_vma_range(vmi, vma, end) {
+		cond_resched();
+		if (!uf_region_can_register(vma))
+			return -EINVAL;
+		/* Filling ignores PROT_WRITE: only memory that could be made writable may be filled. */
+		if (!(vma->vm_flags & VM_MAYWRITE))
+			return -EPERM;
+		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
+			return -EBUSY;
+		found = true;
+	}
+	return found ? 0 : -EINVAL;
+}
+
+int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
+		       unsigned long vm_flags)
+{
+	struct mm_struct *mm = ctx->view.mm;
+	struct uf_region_walk walk;
+	struct vm_area_struct *vma;
+	int err;
+
+	mmap_write_lock(mm);
+	err = uf_region_check_register(ctx, start, end);
+	if (err)
+		goto unlock;
+
+	uf_region_walk_begin(&walk, mm, start, end);
+	while (!err && (vma = uf_region_walk_next(&walk))) {
+		cond_resched();
+		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view &&
+		    (vma->vm_flags & vm_flags) == vm_flags)
+			uf_region_skip(&walk, vma);
+		else
+			err = uf_region_change(&walk, vma, &ctx->view, vm_flags);
+	}
+unlock:
+	mmap_write_unlock(mm);
+	return err;
+}
+
+/* Caller holds the mmap lock. Upstream lets one context unregister another's ranges until 6.17. */
+static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end)
+{
+	VMA_ITERATOR(vmi, ctx->view.mm, start);
+	struct vm_area_struct *vma;
+	bool found = false;
+
+	for_each_vma_range(vmi, vma, end) {
+		cond_resched();
+		if (!uf_region_can_register(vma))
+			return -EINVAL;
+		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
+			return -EINVAL;
+		found = true;
+	}
+	return found ? 0 : -EINVAL;
+}
+
+int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = ctx->view.mm;
+	struct uf_region_walk walk;
+	struct vm_area_struct *vma;
+	int err;
+
+	mmap_write_lock(mm);
+	err = uf_region_check_unregister(ctx, start, end);
+	if (err)
+		goto unlock;
+
+	uf_region_walk_begin(&walk, mm, start, end);
+	while (!err && (vma = uf_region_walk_next(&walk))) {
+		cond_resched();
+		if (vma->vm_userfaultfd_ctx.ctx)
+			err = uf_region_change(&walk, vma, NULL, 0);
+		else
+			uf_region_skip(&walk, vma);
+	}
+	uf_ctx_wake(ctx, start, end - start);	/* whoever tries again waits for the mmap lock */
+unlock:
+	mmap_write_unlock(mm);
+	return err;
+}
+
+/* A VMA that can't be merged stays as it is, with neither context nor flags. */
+void uf_region_unregister_all(struct uf_ctx *ctx)
+{
+	struct mm_struct *mm = ctx->view.mm;
+	struct uf_region_walk walk;
+	struct vm_area_struct *vma;
+
+	if (!mmget_not_zero(mm))
+		return;
+
+	mmap_write_lock(mm);
+	uf_region_walk_begin(&walk, mm, 0, ULONG_MAX);
+	while ((vma = uf_region_walk_next(&walk))) {
+		cond_resched();
+		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view) {
+			uf_region_skip(&walk, vma);
+		} else if (uf_region_change(&walk, vma, NULL, 0)) {
+			uf_region_forget(vma);
+			uf_region_skip(&walk, vma);
+		}
+	}
+	mmap_write_unlock(mm);
+	mmput(mm);
+}

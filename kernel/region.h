@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef UF_REGION_H
+#define UF_REGION_H
+
+#include <linux/mm_types.h>
+
+struct uf_ctx;
+
+/*
+ * Registration. All of these take the mmap lock for writing, and may sleep; the range is checked
+ * already (uf_range_check()). Errors are those of the uapi header.
+ */
+
+/* Register what is mapped in [@start, @end) with @ctx; @vm_flags: VM_UFFD_* bits. */
+int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
+		       unsigned long vm_flags);
+
+/* Unregister what is registered there, and wake its waiters. */
+int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end);
+
+/* Unregister all that is left of @ctx, in whatever order; wakes nobody. */
+void uf_region_unregister_all(struct uf_ctx *ctx);
+
+/*
+ * Take a VMA out of its context, whatever lies in it. For a VMA that has just been made (fork, mremap)
+ * and holds the context only by copy. Caller holds the mmap lock of its mm for writing.
+ */
+void uf_region_forget(struct vm_area_struct *vma);
+
+#endif /* UF_REGION_H */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The wait table: who waits for which page.
+ *
+ * Overview
+ *
+ * A waiter is a thread blocked in a fault, and lives on that thread's stack. It is in up to two places
+ * at once: a bucket, found by hashing its page, from the fault until it is woken; and the pending
+ * queue, first in first out, from the fault until a monitor has been told of it. Waking a page looks
+ * into one bucket, whoever else waits. Its life is one word:
+ *
+ *	UF_PENDING --- told ---> UF_TOLD --- woken ---> UF_WOKEN
+ *	     \___________________ woken __________________^
+ *
+ * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer looks at it: its thread
+ * may return, and its stack be reused, at once.
+ *
+ * Locking
+ *
+ * bucket->lock, then pending_lock inside it. Both are taken in process context only and held for a few
+ * instructions a waiter, so neither disables interrupts. (The wait queue of readers and pollers is not
+ * part of this, and none of its locks nests with ours.)
+ *
+ * Field protection
+ *
+ *	bucket->head, waiter->node	bucket->lock; whether a bucket is empty may be read without
+ *	table->pending, waiter->pending	pending_lock; whether it is empty may be read without
+ *	waiter->state			PENDING to TOLD and back: pending_lock
+ *					to WOKEN: bucket->lock, and pending_lock if it was PENDING
+ *					read without a lock by its own thread
+ *	waiter's other fields		constant from uf_waiter_add() on
+ *
+ * The table is pure logic: it knows no mm, no VMA and no context.
+ */
+#ifndef UF_WAITERS_H
+#define UF_WAITERS_H
+
+#include <linux/list.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+
+/* 256 buckets of 16 bytes: a page of memory, and 8 waiters a bucket when 2,048 threads wait. */
+#define UF_WAIT_BUCKET_BITS	8
+#define UF_WAIT_BUCKETS		(1 << UF_WAIT_BUCKET_BITS)
+
+enum uf_waiter_state {
+	UF_PENDING,
+	UF_TOLD,
+	UF_WOKEN,
+};
+
+struct uf_waiter {
+	struct hlist_node node;
+	struct list_head pending;
+	struct task_struct *task;
+	unsigned long page;		/* the address, masked to the page */
+	enum uf_waiter_state state;
+	struct uffd_msg msg;		/* what the monitor will be told */
+};
+
+struct uf_wait_bucket {
+	spinlock_t lock;
+	struct hlist_head head;
+};
+
+struct uf_wait_table {
+	spinlock_t pending_lock;
+	struct list_head pending;
+	struct uf_wait_bucket buckets[UF_WAIT_BUCKETS];
+};
+
+void uf_wait_table_init(struct uf_wait_table *table);
+
+/*
+ * Make the current thread a waiter. @waiter's page and msg are filled in, the rest is done here. From
+ * here until uf_waiter_remove() has returned @waiter must stay where it is.
+ */
+void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter);
+
+/* Take the current thread's waiter out again, woken or not. */
+void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter);
+
+/* Whether this waiter was woken; a hint unless it is the current thread's. */
+static inline bool uf_waiter_woken(const struct uf_waiter *waiter)
+{
+	return READ_ONCE(waiter->state) == UF_WOKEN;
+}
+
+/* Whether a waiter is pending; a hint. */
+static inline bool uf_waiters_pending(const struct uf_wait_table *table)
+{
+	return !list_empty(&table->pending);
+}
+
+/*
+ * The oldest pending waiter becomes told, and its message is copied to @msg. Returns a token for
+ * uf_waiters_untell(), never to be dereferenced, or NULL if none is pending.
+ */
+const void *uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg);
+
+/* The monitor could not be told after all: the waiter, if it still waits, is the next to be told. */
+void uf_waiters_untell(struct uf_wait_table *table, const void *token, const struct uffd_msg *msg);
+
+/*
+ * Wake every waiter of [@start, @start + @len), page aligned and not empty. Caller orders this after
+ * whatever the waiters are to see.
+ */
+void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len);
+void uf_waiters_wake_all(struct uf_wait_table *table);
+
+/* How many are pending, and how many wait altogether. */
+void uf_waiters_count(struct uf_wait_table *table, unsigned long *pending, unsigned long *total);
+
+#endif /* UF_WAITERS_H */

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The ABI of userfault: what goes over /dev/userfault and over the file descriptors it makes.
+ *
+ * Names, numbers and layouts are those of <linux/userfaultfd.h> of Linux 6.12 and later, so that a
+ * program can include this header instead of that one and run on either. Whatever the project adds
+ * is called UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
+ *
+ * Kept free, because upstream's read-write-protect work has spoken for them: feature bits 17 and 18,
+ * register mode bit 3, commands 0x09 and 0x0A.
+ *
+ * How one gets a file descriptor:
+ *
+ *	dev = open("/dev/userfault", O_RDWR | O_CLOEXEC);
+ *	fd = ioctl(dev, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+ *	ioctl(fd, UFFDIO_API, &(struct uffdio_api){ .api = UFFD_API });
+ *	ioctl(fd, UFFDIO_REGISTER, ...);
+ *
+ * All addresses and lengths are in bytes, and belong to the process that made the descriptor, whoever
+ * uses it now. Unless said otherwise they are multiples of the page size, else EINVAL.
+ *
+ * Errors that every command knows: EINVAL for a command that is unknown, or that comes before
+ * UFFDIO_API; EFAULT where the argument can't be read or written; ESRCH (page commands) and ENOMEM
+ * (UFFDIO_REGISTER, UFFDIO_UNREGISTER) when the process whose memory it is has gone.
+ */
+#ifndef _LINUX_USERFAULT_H
+#define _LINUX_USERFAULT_H
+
+#ifdef _LINUX_USERFAULTFD_H
+#error "include <linux/userfault.h> instead of <linux/userfaultfd.h>, or before it"
+#endif
+#define _LINUX_USERFAULTFD_H
+
+#include <linux/types.h>
+
+/*
+ * ioctl of /dev/userfault. The argument is a set of flags: O_CLOEXEC, O_NONBLOCK,
+ * UFFD_USER_MODE_ONLY. Returns the new file descriptor. EINVAL: another flag. EPERM: the module was
+ * loaded with kernel_faults=0, and a caller without CAP_SYS_PTRACE left out UFFD_USER_MODE_ONLY.
+ */
+#define USERFAULTFD_IOC		0xAA
+#define USERFAULTFD_IOC_NEW	_IO(USERFAULTFD_IOC, 0x00)
+
+/* Faults that the kernel itself takes on the memory (in a system call) get SIGBUS or EFAULT. */
+#define UFFD_USER_MODE_ONLY	1
+
+/* The one version of the protocol there is. */
+#define UFFD_API		((__u64)0xAA)
+
+/*
+ * Numbers of the commands. A bit set of them (1 << number) says which commands work: for the file
+ * descriptor in uffdio_api.ioctls, for a range of memory in uffdio_register.ioctls.
+ */
+#define _UFFDIO_REGISTER	(0x00)
+#define _UFFDIO_UNREGISTER	(0x01)
+#define _UFFDIO_WAKE		(0x02)
+#define _UFFDIO_COPY		(0x03)
+#define _UFFDIO_ZEROPAGE	(0x04)
+#define _UFFDIO_MOVE		(0x05)
+#define _UFFDIO_WRITEPROTECT	(0x06)
+#define _UFFDIO_CONTINUE	(0x07)
+#define _UFFDIO_POISON		(0x08)
+#define _UFFDIO_API		(0x3F)
+
+/*
+ * The commands. UNREGISTER and WAKE say _IOR although they only read from the caller: a slip of
+ * Linux 4.3 that the numbers have kept.
+ */
+#define UFFDIO			0xAA
+#define UFFDIO_API		_IOWR(UFFDIO, _UFFDIO_API, struct uffdio_api)
+#define UFFDIO_REGISTER		_IOWR(UFFDIO, _UFFDIO_REGISTER, struct uffdio_register)
+#define UFFDIO_UNREGISTER	_IOR(UFFDIO, _UFFDIO_UNREGISTER, struct uffdio_range)
+#define UFFDIO_WAKE		_IOR(UFFDIO, _UFFDIO_WAKE, struct uffdio_range)
+#define UFFDIO_COPY		_IOWR(UFFDIO, _UFFDIO_COPY, struct uffdio_copy)
+#define UFFDIO_ZEROPAGE		_IOWR(UFFDIO, _UFFDIO_ZEROPAGE, struct uffdio_zeropage)
+#define UFFDIO_MOVE		_IOWR(UFFDIO, _UFFDIO_MOVE, struct uffdio_move)
+#define UFFDIO_WRITEPROTECT	_IOWR(UFFDIO, _UFFDIO_WRITEPROTECT, struct uffdio_writeprotect)
+#define UFFDIO_CONTINUE		_IOWR(UFFDIO, _UFFDIO_CONTINUE, struct uffdio_continue)
+#define UFFDIO_POISON		_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
+
+/*
+ * Every feature, command and mode that this header names. What a given kernel and module offer is
+ * what UFFDIO_API and UFFDIO_REGISTER answer; never derive it from these.
+ */
+#define UFFD_API_FEATURES						\
+	(UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_EVENT_FORK |	\
+	 UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |		\
+	 UFFD_FEATURE_MISSING_HUGETLBFS | UFFD_FEATURE_MISSING_SHMEM |	\
+	 UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_SIGBUS |		\
+	 UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MINOR_HUGETLBFS |	\
+	 UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_EXACT_ADDRESS |	\
+	 UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_WP_UNPOPULATED | \
+	 UFFD_FEATURE_POISON | UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_MOVE)
+#define UFFD_API_REGISTER_MODES						\
+	(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP |	\
+	 UFFDIO_REGISTER_MODE_MINOR)
+#define UFFD_API_IOCTLS							\
+	((__u64)1 << _UFFDIO_REGISTER | (__u64)1 << _UFFDIO_UNREGISTER | \
+	 (__u64)1 << _UFFDIO_API)
+#define UFFD_API_RANGE_IOCTLS						\
+	((__u64)1 << _UFFDIO_WAKE | (__u64)1 << _UFFDIO_COPY |		\
+	 (__u64)1 << _UFFDIO_ZEROPAGE | (__u64)1 << _UFFDIO_MOVE |	\
+	 (__u64)1 << _UFFDIO_WRITEPROTECT | (__u64)1 << _UFFDIO_CONTINUE | \
+	 (__u64)1 << _UFFDIO_POISON)
+#define UFFD_API_RANGE_IOCTLS_BASIC					\
+	((__u64)1 << _UFFDIO_WAKE | (__u64)1 << _UFFDIO_COPY |		\
+	 (__u64)1 << _UFFDIO_WRITEPROTECT | (__u64)1 << _UFFDIO_CONTINUE | \
+	 (__u64)1 << _UFFDIO_POISON)
+
+/* uffdio_api.features. The release that brought a feature to userfaultfd(2) is in brackets. */
+#define UFFD_FEATURE_PAGEFAULT_FLAG_WP	(1 << 0)  /* write-protect mode [5.7] */
+#define UFFD_FEATURE_EVENT_FORK		(1 << 1)  /* tell of fork; wants CAP_SYS_PTRACE [4.11] */
+#define UFFD_FEATURE_EVENT_REMAP	(1 << 2)  /* tell of mremap [4.11] */
+#define UFFD_FEATURE_EVENT_REMOVE	(1 << 3)  /* tell of MADV_DONTNEED and the like [4.11] */
+#define UFFD_FEATURE_MISSING_HUGETLBFS	(1 << 4)  /* missing mode on hugetlb memory [4.11] */
+#define UFFD_FEATURE_MISSING_SHMEM	(1 << 5)  /* missing mode on shmem [4.11] */
+#define UFFD_FEATURE_EVENT_UNMAP	(1 << 6)  /* tell of munmap [4.11] */
+#define UFFD_FEATURE_SIGBUS		(1 << 7)  /* no messages: a fault is a SIGBUS [4.14] */
+#define UFFD_FEATURE_THREAD_ID		(1 << 8)  /* fill in pagefault.feat.ptid [4.14] */
+#define UFFD_FEATURE_MINOR_HUGETLBFS	(1 << 9)  /* minor mode on hugetlb memory [5.13] */
+#define UFFD_FEATURE_MINOR_SHMEM	(1 << 10) /* minor mode on shmem [5.14] */
+#define UFFD_FEATURE_EXACT_ADDRESS	(1 << 11) /* addresses not masked to the page [5.18] */
+#define UFFD_FEATURE_WP_HUGETLBFS_SHMEM	(1 << 12) /* write-protect mode on files [5.19] */
+#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13) /* protect absent anonymous pages too [6.4] */
+#define UFFD_FEATURE_POISON		(1 << 14) /* UFFDIO_POISON [6.6] */
+#define UFFD_FEATURE_WP_ASYNC		(1 << 15) /* writes resolve themselves [6.7] */
+#define UFFD_FEATURE_MOVE		(1 << 16) /* UFFDIO_MOVE [6.8] */
+
+/*
+ * UFFDIO_API: the handshake, once in a descriptor's life.
+ *
+ * EINVAL: @api is not UFFD_API, a feature is not offered, or the handshake was made before. EPERM:
+ * EVENT_FORK without CAP_SYS_PTRACE. After these errors the structure is zero.
+ */
+struct uffdio_api {
+	__u64 api;		/* in: UFFD_API */
+	__u64 features;		/* in: those wanted; out: all that are offered */
+	__u64 ioctls;		/* out: bit set of commands */
+};
+
+/*
+ * A range of memory; the argument of UFFDIO_UNREGISTER and UFFDIO_WAKE. EINVAL: not aligned, empty,
+ * wraps or ends beyond the address space.
+ *
+ * UFFDIO_UNREGISTER also answers EINVAL when nothing is mapped there, or when some of it can't be,
+ * or is another context's; holes are skipped. Blocked threads are woken. UFFDIO_WAKE wakes whoever
+ * waits for a page of the range, resolved or not.
+ */
+struct uffdio_range {
+	__u64 start;
+	__u64 len;
+};
+
+/*
+ * UFFDIO_REGISTER: from now on tell of faults in the range.
+ *
+ * EINVAL: no or an unknown mode, a bad range, nothing mapped there, or memory that can't be
+ * registered in that mode; holes are skipped. EPERM: a mapping that could never be written to.
+ * EBUSY: some of it belongs to another context, of this module or of userfaultfd(2).
+ */
+struct uffdio_register {
+	struct uffdio_range range;
+#define UFFDIO_REGISTER_MODE_MISSING	((__u64)1 << 0)	/* a page that isn't there */
+#define UFFDIO_REGISTER_MODE_WP		((__u64)1 << 1)	/* a write to a write-protected page */
+#define UFFDIO_REGISTER_MODE_MINOR	((__u64)1 << 2)	/* a page in the page cache, not mapped */
+	__u64 mode;
+	__u64 ioctls;		/* out: bit set of commands that work on all of the range */
+};
+
+/*
+ * UFFDIO_COPY, ZEROPAGE, CONTINUE, POISON, MOVE: install pages where there are none, and wake whoever
+ * waits for them.
+ *
+ * The last field is the result: the number of bytes done, or a negative errno if none were. Where it
+ * is less than the length the command fails with EAGAIN, and can be called again for the rest.
+ *
+ * ENOENT: the range is not inside one registered mapping. EEXIST: there is a page already. EFAULT:
+ * the source can't be read. ENOMEM: no memory. EINTR: the caller is being killed. EAGAIN with nothing
+ * done: mappings are changing, read the events first.
+ */
+struct uffdio_copy {
+	__u64 dst;
+	__u64 src;		/* in the caller's memory; any alignment */
+	__u64 len;
+#define UFFDIO_COPY_MODE_DONTWAKE	((__u64)1 << 0)
+#define UFFDIO_COPY_MODE_WP		((__u64)1 << 1)	/* install write-protected */
+	__u64 mode;
+	__s64 copy;		/* out */
+};
+
+struct uffdio_zeropage {
+	struct uffdio_range range;
+#define UFFDIO_ZEROPAGE_MODE_DONTWAKE	((__u64)1 << 0)
+	__u64 mode;
+	__s64 zeropage;		/* out */
+};
+
+struct uffdio_continue {
+	struct uffdio_range range;
+#define UFFDIO_CONTINUE_MODE_DONTWAKE	((__u64)1 << 0)
+#define UFFDIO_CONTINUE_MODE_WP		((__u64)1 << 1)
+	__u64 mode;
+	__s64 mapped;		/* out */
+};
+
+struct uffdio_poison {
+	struct uffdio_range range;
+#define UFFDIO_POISON_MODE_DONTWAKE	((__u64)1 << 0)
+	__u64 mode;
+	__s64 updated;		/* out */
+};
+
+struct uffdio_move {
+	__u64 dst;
+	__u64 src;
+	__u64 len;
+#define UFFDIO_MOVE_MODE_DONTWAKE	 ((__u64)1 << 0)
+#define UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES ((__u64)1 << 1)
+	__u64 mode;
+	__s64 move;		/* out */
+};
+
+/* UFFDIO_WRITEPROTECT: protect (MODE_WP) or unprotect a range; unprotecting wakes. */
+struct uffdio_writeprotect {
+	struct uffdio_range range;
+#define UFFDIO_WRITEPROTECT_MODE_WP		((__u64)1 << 0)
+#define UFFDIO_WRITEPROTECT_MODE_DONTWAKE	((__u64)1 << 1)
+	__u64 mode;
+};
+
+/* uffd_msg.event */
+#define UFFD_EVENT_PAGEFAULT	0x12
+#define UFFD_EVENT_FORK		0x13
+#define UFFD_EVENT_REMAP	0x14
+#define UFFD_EVENT_REMOVE	0x15
+#define UFFD_EVENT_UNMAP	0x16
+
+/* uffd_msg.arg.pagefault.flags; neither WP nor MINOR means that the page is missing */
+#define UFFD_PAGEFAULT_FLAG_WRITE	(1 << 0)
+#define UFFD_PAGEFAULT_FLAG_WP		(1 << 1)
+#define UFFD_PAGEFAULT_FLAG_MINOR	(1 << 2)
+
+/*
+ * What read(2) returns: as many whole messages as are there and fit, oldest first, faults before
+ * events. EINVAL: the buffer holds less than one, or UFFDIO_API is still to come. EAGAIN: nothing to
+ * tell, and O_NONBLOCK. A fault that was told stays to be resolved.
+ *
+ * poll(2) says POLLIN when there is something to read, POLLERR for a descriptor without O_NONBLOCK
+ * and before UFFDIO_API.
+ */
+struct uffd_msg {
+	__u8	event;
+	__u8	reserved1;
+	__u16	reserved2;
+	__u32	reserved3;
+
+	union {
+		struct {
+			__u64	flags;
+			__u64	address;
+			union {
+				__u32 ptid;	/* thread id, with UFFD_FEATURE_THREAD_ID */
+			} feat;
+		} pagefault;
+
+		struct {
+			__u32	ufd;		/* descriptor of the child's context */
+		} fork;
+
+		struct {
+			__u64	from;
+			__u64	to;
+			__u64	len;
+		} remap;
+
+		struct {
+			__u64	start;
+			__u64	end;
+		} remove;
+
+		struct {
+			__u64	reserved1;
+			__u64	reserved2;
+			__u64	reserved3;
+		} reserved;
+	} arg;
+} __attribute__((packed));
+
+#endif /* _LINUX_USERFAULT_H */
