@@ -20,8 +20,8 @@
  * context (see uf_ctx_release()). Being in the ftrace path it must call nothing that can be traced.
  *
  * A task in module text has a context that pins the module, except for a few instructions before it
- * takes its reference and after it has dropped it, where it doesn't sleep. Detaching waits for those with
- * synchronize_rcu_tasks(): a task that has slept or been to user space since has left them.
+ * takes its reference and after it has dropped it, where it doesn't sleep. Detaching waits for those, see
+ * uf_hooks_detach().
  *
  * FTRACE_OPS_FL_PERMANENT: kernel.ftrace_enabled=0 must not pull the functions from under live contexts.
  */
@@ -29,7 +29,6 @@
 
 #include <linux/ftrace.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
 
 #include "ctx.h"
 #include "fault.h"
@@ -61,11 +60,12 @@ enum uf_hook_argument {
 	UF_HOOK_FAULT,
 };
 
+/* The one that runs most comes first. */
 static struct uf_hook {
 	const char *name;
 	enum uf_hook_argument argument;	/* what the function's first argument is */
 	void *function;
-	struct ftrace_ops ops;
+	unsigned long location;		/* where ftrace is called; constant once attached */
 } uf_hooks[] = {
 	{ .name = "handle_userfault", .argument = UF_HOOK_FAULT, .function = uf_fault_handle },
 	{ .name = "dup_userfaultfd", .argument = UF_HOOK_VMA, .function = uf_hook_fork },
@@ -73,78 +73,107 @@ static struct uf_hook {
 	{ .name = "userfaultfd_remove", .argument = UF_HOOK_VMA, .function = uf_hook_remove },
 };
 
+static __always_inline bool uf_hook_is_ours(const struct uf_hook *hook, void *argument)
+{
+	struct vm_area_struct *vma = argument;
+
+	if (hook->argument == UF_HOOK_FAULT)
+		vma = ((struct vm_fault *)argument)->vma;
+	return uf_ctx_of(vma);
+}
+
 static void notrace uf_hook_divert(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	struct uf_hook *hook = container_of(ops, struct uf_hook, ops);
 	void *argument = (void *)ftrace_regs_get_argument(fregs, 0);
-	struct vm_area_struct *vma;
+	int i;
 
-	vma = hook->argument == UF_HOOK_FAULT ? ((struct vm_fault *)argument)->vma : argument;
-	if (uf_ctx_of(vma))
-		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook->function);
+	for (i = 0; i < ARRAY_SIZE(uf_hooks); i++) {
+		const struct uf_hook *hook = &uf_hooks[i];
+
+		if (hook->location != ip)
+			continue;
+		if (uf_hook_is_ours(hook, argument))
+			ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook->function);
+		return;
+	}
 }
 
-static int uf_hook_attach(struct uf_hook *hook)
-{
-	unsigned long addr;
-	int err;
+/* One for all the functions, so that they are attached, and waited for, together. */
+static struct ftrace_ops uf_hook_ops = {
+	.func	= uf_hook_divert,
+	.flags	= FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+};
 
-	addr = uf_ksyms_lookup(hook->name);
+static int uf_hook_locate(struct uf_hook *hook)
+{
+	unsigned long addr = uf_ksyms_lookup(hook->name);
+
 	if (!addr) {
 		pr_err("this kernel has no %s(): was it built without CONFIG_USERFAULTFD?\n",
 		       hook->name);
 		return -ENOENT;
 	}
-
-	hook->ops.func = uf_hook_divert;
-	hook->ops.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT;
-	err = ftrace_set_filter_ip(&hook->ops, addr, 0, 0);
-	if (err) {
-		pr_err("ftrace can't trace %s() (%d)\n", hook->name, err);
+	hook->location = uf_mm(ftrace_location)(addr);
+	if (!hook->location) {
+		pr_err("ftrace can't trace %s()\n", hook->name);
 		return -ENOENT;
-	}
-
-	err = register_ftrace_function(&hook->ops);
-	if (err) {
-		pr_err("can't take over %s() (%d): %s\n", hook->name, err,
-		       err == -EBUSY ?
-		       "a livepatch has it, or kernel.ftrace_enabled is 0" : "ftrace failed");
-		ftrace_set_filter_ip(&hook->ops, addr, 1, 0);
-	}
-	return err;
-}
-
-static void uf_hook_detach(struct uf_hook *hook)
-{
-	int err = unregister_ftrace_function(&hook->ops);
-
-	WARN(err, "can't give %s() back (%d)\n", hook->name, err);
-	ftrace_free_filter(&hook->ops);
-}
-
-static void uf_hooks_detach_first(int n)
-{
-	while (n--)
-		uf_hook_detach(&uf_hooks[n]);
-	synchronize_rcu_tasks();
-}
-
-int uf_hooks_attach(void)
-{
-	int i, err;
-
-	for (i = 0; i < ARRAY_SIZE(uf_hooks); i++) {
-		err = uf_hook_attach(&uf_hooks[i]);
-		if (err) {
-			uf_hooks_detach_first(i);
-			return err;
-		}
 	}
 	return 0;
 }
 
+/* Whether @hook's function can be taken alone. */
+static bool uf_hook_try(const struct uf_hook *hook)
+{
+	if (ftrace_set_filter_ip(&uf_hook_ops, hook->location, 0, 1) ||
+	    register_ftrace_function(&uf_hook_ops))
+		return false;
+	unregister_ftrace_function(&uf_hook_ops);
+	return true;
+}
+
+/* They can't be had all: say which, or that none can. */
+static void uf_hooks_blame(int err)
+{
+	unsigned long taken = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(uf_hooks); i++)
+		__assign_bit(i, &taken, uf_hook_try(&uf_hooks[i]));
+	if (!taken)
+		pr_err("ftrace can take over nothing (%d): is kernel.ftrace_enabled 0?\n", err);
+	for (i = 0; taken && i < ARRAY_SIZE(uf_hooks); i++)
+		if (!test_bit(i, &taken))
+			pr_err("can't take over %s() (%d): somebody else, a livepatch say, has it\n",
+			       uf_hooks[i].name, err);
+}
+
+int uf_hooks_attach(void)
+{
+	int i, err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(uf_hooks) && !err; i++)
+		err = uf_hook_locate(&uf_hooks[i]);
+	for (i = 0; i < ARRAY_SIZE(uf_hooks) && !err; i++)
+		err = ftrace_set_filter_ip(&uf_hook_ops, uf_hooks[i].location, 0, 0);
+	if (!err) {
+		err = register_ftrace_function(&uf_hook_ops);
+		if (err)
+			uf_hooks_blame(err);
+	}
+	if (err)
+		ftrace_free_filter(&uf_hook_ops);
+	return err;
+}
+
+/*
+ * Where the kernel can be preempted, unregistering waits with synchronize_rcu_tasks(), because of the
+ * trampoline; where it can't, until each processor has scheduled. Either is what we need ourselves.
+ */
 void uf_hooks_detach(void)
 {
-	uf_hooks_detach_first(ARRAY_SIZE(uf_hooks));
+	int err = unregister_ftrace_function(&uf_hook_ops);
+
+	WARN(err, "can't give mm its functions back (%d)\n", err);
+	ftrace_free_filter(&uf_hook_ops);
 }

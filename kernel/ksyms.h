@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The table of mm primitives that modules can't link to.
+ * The table of kernel functions, mm primitives most of them, that modules can't link to.
  *
  * Each is called as uf_mm(name)(arguments): a static call, so that the processor sees a direct call.
  * That is faster than a function pointer, and needs no ENDBR at the target, which the kernel may have
@@ -21,8 +21,10 @@ typedef int uf___pud_alloc_fn(struct mm_struct *, p4d_t *, unsigned long);
 typedef int uf___p4d_alloc_fn(struct mm_struct *, pgd_t *, unsigned long);
 typedef int uf___anon_vma_prepare_fn(struct vm_area_struct *);
 typedef int uf___mem_cgroup_charge_fn(struct folio *, struct mm_struct *, gfp_t);
+typedef unsigned long uf_ftrace_location_fn(unsigned long);
 
 #define UF_KSYMS(X)								\
+	X(ftrace_location, uf_ftrace_location_fn, "taking functions over")	\
 	X(__pte_alloc, uf___pte_alloc_fn, "filling")				\
 	X(__pmd_alloc, uf___pmd_alloc_fn, "filling")				\
 	X(__pud_alloc, uf___pud_alloc_fn, "filling")				\
