@@ -20,21 +20,15 @@ void uf_msg_announce(struct uf_ctx *ctx)
 		wake_up_poll(&ctx->view.fd_wqh, EPOLLIN);
 }
 
-/* A message into @msg and a token for uf_waiters_untell(), or an error. */
-static const void *uf_msg_take(struct uf_ctx *ctx, struct uffd_msg *msg, bool nonblock)
+/* The next message, or an error. */
+static int uf_msg_take(struct uf_ctx *ctx, bool nonblock, struct uffd_msg *msg, struct uf_told *told)
 {
-	const void *token;
-	int err;
-
-	token = uf_waiters_tell(&ctx->waiters, msg);
-	if (token)
-		return token;
+	if (uf_waiters_tell(&ctx->waiters, msg, told))
+		return 0;
 	if (nonblock)
-		return ERR_PTR(signal_pending(current) ? -ERESTARTSYS : -EAGAIN);
-
-	err = wait_event_interruptible_exclusive(ctx->view.fd_wqh,
-						 (token = uf_waiters_tell(&ctx->waiters, msg)));
-	return err ? ERR_PTR(err) : token;
+		return signal_pending(current) ? -ERESTARTSYS : -EAGAIN;
+	return wait_event_interruptible_exclusive(ctx->view.fd_wqh,
+						  uf_waiters_tell(&ctx->waiters, msg, told));
 }
 
 /* Blocks for the first message only. One that can't be copied to the reader isn't lost. */
@@ -43,18 +37,19 @@ ssize_t uf_msg_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	struct uf_ctx *ctx = iocb->ki_filp->private_data;
 	bool nonblock = iocb->ki_filp->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
 	struct uffd_msg msg;
-	const void *token;
+	struct uf_told told;
 	ssize_t done = 0;
+	int err;
 
 	if (!uf_ctx_initialized(ctx))
 		return -EINVAL;
 
 	while (iov_iter_count(to) >= sizeof(msg)) {
-		token = uf_msg_take(ctx, &msg, nonblock || done);
-		if (IS_ERR(token))
-			return done ?: PTR_ERR(token);
+		err = uf_msg_take(ctx, nonblock || done, &msg, &told);
+		if (err)
+			return done ?: err;
 		if (copy_to_iter(&msg, sizeof(msg), to) != sizeof(msg)) {
-			uf_waiters_untell(&ctx->waiters, token, &msg);
+			uf_waiters_untell(&ctx->waiters, &told);
 			uf_msg_announce(ctx);
 			return done ?: -EFAULT;
 		}

@@ -125,19 +125,21 @@ void uf_waiters_wake_all(struct uf_wait_table *table)
 		uf_wait_bucket_wake(table, &table->buckets[i], 0, ULONG_MAX);
 }
 
-const void *uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg)
+bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct uf_told *told)
 {
 	struct uf_waiter *waiter;
 
 	if (!uf_waiters_pending(table))
-		return NULL;
+		return false;
 
 	spin_lock(&table->pending_lock);
 	waiter = list_first_entry_or_null(&table->pending, struct uf_waiter, pending);
 	if (waiter) {
 		list_del(&waiter->pending);
-		WRITE_ONCE(waiter->state, UF_TOLD);
 		*msg = waiter->msg;
+		told->waiter = waiter;
+		told->page = waiter->page;
+		WRITE_ONCE(waiter->state, UF_TOLD);
 	}
 	spin_unlock(&table->pending_lock);
 	return waiter;
@@ -147,15 +149,14 @@ const void *uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg)
  * The waiter may have gone, and another come to the same place on the same stack: then that one is told
  * twice, which a monitor must allow for anyway, because a fault that is retried is told again.
  */
-void uf_waiters_untell(struct uf_wait_table *table, const void *token, const struct uffd_msg *msg)
+void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told)
 {
-	struct uf_wait_bucket *bucket;
+	struct uf_wait_bucket *bucket = uf_wait_bucket(table, told->page);
 	struct uf_waiter *waiter;
 
-	bucket = uf_wait_bucket(table, msg->arg.pagefault.address & PAGE_MASK);
 	spin_lock(&bucket->lock);
 	hlist_for_each_entry(waiter, &bucket->head, node) {
-		if (waiter != token)
+		if (waiter != told->waiter)
 			continue;
 		spin_lock(&table->pending_lock);
 		if (waiter->state == UF_TOLD) {

@@ -92,14 +92,17 @@ static inline bool uf_waiters_pending(const struct uf_wait_table *table)
 	return !list_empty(&table->pending);
 }
 
-/*
- * The oldest pending waiter becomes told, and its message is copied to @msg. Returns a token for
- * uf_waiters_untell(), never to be dereferenced, or NULL if none is pending.
- */
-const void *uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg);
+/* Which waiter was told: enough to find it again if it still waits, and never dereferenced. */
+struct uf_told {
+	const struct uf_waiter *waiter;
+	unsigned long page;
+};
+
+/* The oldest pending waiter becomes told, and its message is copied to @msg. False: none is pending. */
+bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct uf_told *told);
 
 /* The monitor could not be told after all: the waiter, if it still waits, is the next to be told. */
-void uf_waiters_untell(struct uf_wait_table *table, const void *token, const struct uffd_msg *msg);
+void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told);
 
 /*
  * Wake every waiter of [@start, @start + @len), page aligned and not empty. Caller orders this after
