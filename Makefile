@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The door to everything here: "make help" says what there is. The module itself
+# is described to the kernel's build system in Kbuild.
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/userfault
+KERNELS := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/kernels)
+JOBS := $(shell nproc)
+PARALLEL := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+
+# KERNEL names one of the list. Without it, the module is built for the kernel
+# that is running, one VM runs the last of the list, and all are tested.
+KERNEL ?=
+ifneq ($(filter-out $(KERNELS),$(KERNEL)),)
+$(error KERNEL=$(KERNEL) is not in scripts/kernels, which has: $(KERNELS))
+endif
+VM_KERNEL := $(or $(KERNEL),$(lastword $(KERNELS)))
+RELEASE ?= $(shell uname -r)
+KERNELDIR ?= /lib/modules/$(RELEASE)/build
+
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
+MODDIR ?= /lib/modules/$(RELEASE)/updates
+
+.PHONY: module user demo selftests bench install install-module install-user dkms clean help \
+	bootstrap FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# The first target: make alone
+module:
+
+help:
+	@echo 'make                     the module for the running kernel: build/running/userfault.ko'
+	@echo 'make module KERNEL=K     the module for a kernel of the list: build/K/userfault.ko'
+	@echo 'make user                the library and the examples'
+	@echo 'make demo [KERNEL=K] [FILE=F]'
+	@echo '                         in a VM, serve a file into the memory of another process'
+	@echo 'make selftests [KERNEL=K] [TEST=T] [V=1]'
+	@echo '                         build everything and run all tests, in VMs; T is a name, with * for'
+	@echo '                         what may follow, or a [tag]; TEST=runner runs those of the runner;'
+	@echo '                         V=1 shows the console of the VMs'
+	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions'
+	@echo 'make install [PREFIX=P] [DESTDIR=D]'
+	@echo '                         the module for the running kernel, its udev rule, the library;'
+	@echo '                         install-module and install-user do one of both'
+	@echo 'make dkms                hand the module to DKMS, to be rebuilt for each new kernel'
+	@echo 'make clean               remove build/ (the cache of kernels, $(CACHE), stays)'
+	@echo 'Kernels of the list: $(KERNELS)'
+
+bootstrap:
+	@scripts/bootstrap $(or $(KERNEL),$(KERNELS))
+
+# --- the module ---------------------------------------------------------------
+
+ifdef KERNEL
+module: bootstrap
+	+@$(MAKE) --no-print-directory $(PARALLEL) build/$(KERNEL)/userfault.ko
+else
+module: build/running/userfault.ko
+endif
+
+# The kernel's build system wants sources and objects in one folder: give it one
+# of links to the sources.
+#
+# $(call kbuild,KERNELDIR,FOLDER,SOURCES)
+define kbuild
+@mkdir -p $(2)
+@cp -rsf $(abspath $(3)) $(2)/
+@find $(2) -xtype l -delete
++@$(MAKE) --no-print-directory -C $(1) M=$(abspath $(2)) modules
+endef
+MODULE_SOURCES := Kbuild kernel uapi
+
+build/running/userfault.ko: FORCE
+	@test -e $(KERNELDIR)/Makefile || { \
+		echo "make: there are no headers of kernel $(RELEASE) in $(KERNELDIR)" >&2; \
+		echo "  Install them (Debian: apt install linux-headers-$(RELEASE))," >&2; \
+		echo "  or build for a kernel of the list: make module KERNEL=$(VM_KERNEL)" >&2; \
+		exit 1; }
+	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES))
+
+$(KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES))
+
+# Modules that misbehave, to prove that the runner notices
+build/%/runner: FORCE
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard selftests/runner/*.c) selftests/runner/Kbuild)
+
+# --- the library and the programs ---------------------------------------------
+
+CXXFLAGS ?= -O2 -g
+WERROR ?= -Werror
+USER_CXXFLAGS := -std=c++23 -Wall -Wextra $(WERROR) -pthread -Iuapi -Iuser/include -MMD -MP
+
+sources = $(wildcard $(1)/*.cpp)
+objects = $(patsubst %.cpp,build/obj/%.o,$(call sources,$(1)))
+
+LIBRARY := build/user/libuserfault.a build/user/libuserfault.so
+EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,user/examples))
+TESTS := build/selftests/selftests $(if $(call sources,selftests/bench),build/selftests/bench)
+
+user: $(LIBRARY) $(EXAMPLES)
+
+build/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo '  CXX     $<'
+	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+$(call objects,user/src): USER_CXXFLAGS += -fPIC
+
+build/user/libuserfault.a: $(call objects,user/src)
+	@mkdir -p $(@D)
+	@echo '  AR      $@'
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+build/user/libuserfault.so: $(call objects,user/src) user/libuserfault.map
+	@mkdir -p $(@D)
+	@echo '  LD      $@'
+	@$(CXX) -shared -Wl,-soname,$(@F).0 -Wl,--version-script=user/libuserfault.map $(LDFLAGS) \
+		-o $@ $(filter %.o,$^)
+
+# Programs are static: the guest has no libraries.
+define link
+@mkdir -p $(@D)
+@echo '  LD      $@'
+@$(CXX) -static -pthread $(LDFLAGS) -o $@ $^ $(LDLIBS)
+endef
+
+build/user/examples/demo: LDLIBS += -lnettle
+
+build/user/examples/%: build/obj/user/examples/%.o build/user/libuserfault.a
+	$(link)
+
+build/selftests/selftests: $(call objects,selftests) build/user/libuserfault.a
+	$(link)
+
+build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
+	$(link)
+
+-include $(shell find build/obj -name '*.d' 2>/dev/null)
+
+# --- what runs in a VM --------------------------------------------------------
+
+# By default the demo serves a file that is there wherever it could be built: the
+# compiler, 35 MB.
+FILE ?= $(shell $(CXX) -print-prog-name=cc1plus)
+TEST ?=
+V ?=
+verbose := $(if $(filter-out 0,$(V)),-v)
+
+# What is built only after the bootstrap takes a make of its own
+build = +@$(MAKE) --no-print-directory $(PARALLEL)
+
+demo: bootstrap
+	$(build) build/$(VM_KERNEL)/userfault.ko build/user/examples/demo
+	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --carry build/user/examples/demo:/bin/demo \
+		--carry '$(FILE):/$(notdir $(FILE))' -- demo '/$(notdir $(FILE))'
+
+selftests: TEST_KERNELS := $(or $(KERNEL),$(KERNELS))
+selftests: bootstrap
+	$(build) user $(TESTS) \
+		$(TEST_KERNELS:%=build/%/userfault.ko) $(TEST_KERNELS:%=build/%/runner)
+	@scripts/selftests $(verbose) $(TEST_KERNELS:%=--kernel %) $(if $(TEST),-- '$(TEST)')
+
+bench: bootstrap
+	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/bench
+	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --icount --timeout 1800 \
+		--carry build/selftests/bench:/bin/bench -- bench
+
+# --- installing ---------------------------------------------------------------
+
+install: install-module install-user
+
+install-module: module
+	install -D -m 644 build/running/userfault.ko $(DESTDIR)$(MODDIR)/userfault.ko
+	install -D -m 644 scripts/60-userfault.rules $(DESTDIR)$(UDEVDIR)/60-userfault.rules
+ifndef DESTDIR
+	getent group userfault >/dev/null || groupadd --system userfault
+	depmod $(RELEASE)
+endif
+
+install-user: $(LIBRARY)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/userfault $(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 644 build/user/libuserfault.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 build/user/libuserfault.so $(DESTDIR)$(LIBDIR)/libuserfault.so.0
+	ln -sf libuserfault.so.0 $(DESTDIR)$(LIBDIR)/libuserfault.so
+	install -m 644 user/include/userfault/*.hpp $(DESTDIR)$(INCLUDEDIR)/userfault/
+	install -m 644 uapi/linux/userfault.h $(DESTDIR)$(INCLUDEDIR)/linux/
+	sed 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(VERSION),' \
+		user/libuserfault.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libuserfault.pc
+
+DKMS_SOURCES := /usr/src/userfault-$(VERSION)
+
+dkms:
+	install -d $(DKMS_SOURCES)
+	cp -r Makefile Kbuild dkms.conf kernel uapi scripts $(DKMS_SOURCES)/
+	dkms add -m userfault -v $(VERSION)
+	dkms build -m userfault -v $(VERSION)
+	dkms install -m userfault -v $(VERSION)
+
+clean:
+	rm -rf build

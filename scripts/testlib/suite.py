@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs programs that print KTAP, here or in a VM, and judges what has become of the tests."""
+
+import dataclasses
+import pathlib
+import shlex
+import subprocess
+
+from vmlib.machine import End
+
+from . import ktap
+
+SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = SOURCES / "build"
+NO_TEST_SELECTED = f"echo {shlex.quote(ktap.HEADER)}; echo 1..0"
+BACKENDS = ("module", "native")
+
+DEATHS = {
+    End.PANIC.value: "the guest's kernel crashed",
+    End.RESET.value: "the guest stopped without a verdict",
+    End.SILENCE.value: "the guest fell silent",
+    End.TIMEOUT.value: "the guest was not done in time",
+    End.NO_MODULE.value: "the module did not load",
+}
+
+
+@dataclasses.dataclass
+class Suite:
+    """The tests of one program, all of which have a result."""
+
+    title: str
+    results: list
+
+    def count(self, verdict):
+        return sum(result.verdict == verdict for result in self.results)
+
+
+def run(command, titles, show=None, **options):
+    """Runs a command that prints one KTAP document for each of the titles.
+
+    Yields a Suite for each when it is complete. Whatever should have come and has not is a
+    failure in it. Each line that the command prints is passed to show at once.
+    """
+    reader = ktap.Reader()
+    suites = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          errors="replace", **options) as process:
+        for line in map(str.rstrip, process.stdout):
+            reader.take(line)
+            if len(reader.documents) == len(suites) + 2:
+                suites.append(_suite(titles, len(suites), reader, "the program went on"))
+                yield suites[-1]
+            if show:
+                show(line)
+    end = DEATHS.get(process.returncode, f"the program ended with status {process.returncode}")
+    while len(suites) < len(titles):
+        suites.append(_suite(titles, len(suites), reader, end))
+        is_last = len(suites) == len(titles)
+        if is_last and process.returncode and not any(each.count("failed") for each in suites):
+            suites[-1].results.append(ktap.Result("(all tests)", "failed", f"{end}, though none failed"))
+        yield suites[-1]
+
+
+def _suite(titles, index, reader, end):
+    """The tests of a document; end says why there are no more."""
+    if index >= len(reader.documents):
+        return Suite(titles[index], [ktap.Result("(all tests)", "failed", f"not run: {end}")])
+    document = reader.documents[index]
+    results = list(document.results)
+    if document.running:
+        results.append(ktap.Result(document.running, "failed", f"{end} during this test", document.notes))
+    for _ in range(document.planned - len(results)):
+        results.append(ktap.Result("(a further test)", "failed", f"not run: {end}"))
+    return Suite(titles[index], results)
+
+
+def selftests_in_vm(kernel, backends=BACKENDS, specs=(), options=(), vm_options=()):
+    """The command that runs the selftests on each backend in one boot."""
+    runner = BUILD / kernel / "runner"
+    return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options,
+            "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
+            "--carry", f"{runner}/oops.ko:/lib/runner/oops.ko",
+            "--carry", f"{runner}/leak.ko:/lib/runner/leak.ko",
+            "--", "sh", "-c", _guest_script(backends, shlex.join([*options, *specs]))]
+
+
+def _guest_script(backends, arguments):
+    """A backend to which none of the named tests belongs has an empty document."""
+    return f"""
+        worst=0
+        for backend in {' '.join(backends)}; do
+            if selftests --backend $backend --list {arguments} >/dev/null 2>&1; then
+                selftests --backend $backend {arguments} || worst=1
+            else
+                {NO_TEST_SELECTED}
+            fi
+        done
+        exit $worst"""

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guest's files: busybox, the drivers of the ports, the first process, what is carried in."""
+
+import os
+import shlex
+import shutil
+
+from . import Failure, cpio, kernels
+
+# In the order in which they need each other
+VIRTIO_MODULES = (
+    "drivers/virtio/virtio_ring.ko",
+    "drivers/virtio/virtio.ko",
+    "drivers/virtio/virtio_pci_modern_dev.ko",
+    "drivers/virtio/virtio_pci_legacy_dev.ko",
+    "drivers/virtio/virtio_pci.ko",
+    "drivers/char/virtio_console.ko",
+)
+
+
+def write(file, kernel, carried, flags, command):
+    """Writes the archive to the open file.
+
+    carried are pairs of a host's and a guest's path, flags the names of empty
+    files in /etc that tell the first process what is wanted of it.
+    """
+    archive = cpio.Archive(file)
+    for folder in ("/bin", "/dev", "/etc", "/lib", "/proc", "/root", "/sys", "/tmp"):
+        archive.add_folder(folder)
+    _add_busybox(archive)
+    _add_virtio(archive, kernel)
+    archive.add_file("/init", (kernels.SCRIPTS / "guest-init").read_bytes(), executable=True)
+    archive.add_file("/etc/command", f"exec {shlex.join(command)}\n".encode() if command else b"")
+    for flag in flags:
+        archive.add_file(f"/etc/{flag}", b"")
+    for host_path, guest_path in carried:
+        if not os.path.isfile(host_path):
+            raise Failure(f"{host_path} is to be carried in, and is no file", "Build it, or name another.")
+        archive.add_host_file(guest_path, host_path)
+    archive.close()
+
+
+def _add_busybox(archive):
+    busybox = shutil.which("busybox", path="/bin:/usr/bin")
+    if not busybox:
+        raise Failure("there is no busybox for the guest", "Run: scripts/bootstrap")
+    archive.add_host_file("/bin/busybox", busybox)
+    archive.add_link("/bin/sh", "busybox")
+
+
+def _add_virtio(archive, kernel):
+    order = []
+    for path in VIRTIO_MODULES:
+        content = kernel.module(path)
+        if content is not None:
+            order.append(os.path.basename(path))
+            archive.add_file(f"/lib/virtio/{order[-1]}", content)
+    archive.add_file("/lib/virtio/order", "".join(f"{name}\n" for name in order).encode())

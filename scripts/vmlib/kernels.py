@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernels of scripts/kernels, as scripts/fetch-kernel has put them into the cache folder."""
+
+import lzma
+import os
+import pathlib
+
+from . import Failure
+
+SCRIPTS = pathlib.Path(__file__).resolve().parent.parent
+
+
+def cache_folder():
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "userfault"
+
+
+def names():
+    lines = (SCRIPTS / "kernels").read_text().splitlines()
+    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+
+
+class Kernel:
+    def __init__(self, name):
+        if name not in names():
+            raise Failure(f"there is no kernel {name} in scripts/kernels",
+                          f"It lists: {' '.join(names())}")
+        self.name = name
+        self._folder = cache_folder() / "kernels" / name
+        if not self._folder.is_dir():
+            raise Failure(f"kernel {name} has not been fetched yet", f"Run: scripts/bootstrap {name}")
+        self.image = self._folder / "vmlinuz"
+
+    def module(self, path):
+        """A module's content by its path below kernel/, or None if it is built in."""
+        plain = self._folder / "modules/kernel" / path
+        packed = plain.with_name(plain.name + ".xz")
+        if plain.exists():
+            return plain.read_bytes()
+        if packed.exists():
+            return lzma.decompress(packed.read_bytes())
+        if f"kernel/{path}" in (self._folder / "modules/modules.builtin").read_text().split():
+            return None
+        raise Failure(f"kernel {self.name} has no {path}", "The VM can't report without: "
+                      "the kernel's Debian package has changed, correct scripts/vmlib.")
