@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include <linux/userfault.h>
+
+namespace userfault {
+
+/*
+ * The bit sets of the ABI, one type each so that they can't be mixed up. <linux/userfault.h> says
+ * what each bit means. Any other bit can be made by a cast, Features{1ull << 60}, and is passed to
+ * the kernel as it is.
+ */
+
+/* What a context does beyond the basics; agreed upon in the handshake. */
+enum class Features : std::uint64_t {
+	None = 0,
+	PagefaultFlagWp = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+	EventFork = UFFD_FEATURE_EVENT_FORK,
+	EventRemap = UFFD_FEATURE_EVENT_REMAP,
+	EventRemove = UFFD_FEATURE_EVENT_REMOVE,
+	MissingHugetlbfs = UFFD_FEATURE_MISSING_HUGETLBFS,
+	MissingShmem = UFFD_FEATURE_MISSING_SHMEM,
+	EventUnmap = UFFD_FEATURE_EVENT_UNMAP,
+	Sigbus = UFFD_FEATURE_SIGBUS,
+	ThreadId = UFFD_FEATURE_THREAD_ID,
+	MinorHugetlbfs = UFFD_FEATURE_MINOR_HUGETLBFS,
+	MinorShmem = UFFD_FEATURE_MINOR_SHMEM,
+	ExactAddress = UFFD_FEATURE_EXACT_ADDRESS,
+	WpHugetlbfsShmem = UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+	WpUnpopulated = UFFD_FEATURE_WP_UNPOPULATED,
+	Poison = UFFD_FEATURE_POISON,
+	WpAsync = UFFD_FEATURE_WP_ASYNC,
+	Move = UFFD_FEATURE_MOVE,
+};
+
+/* Which faults of a registered range are told to the monitor. */
+enum class Modes : std::uint64_t {
+	None = 0,
+	Missing = UFFDIO_REGISTER_MODE_MISSING,
+	WriteProtect = UFFDIO_REGISTER_MODE_WP,
+	Minor = UFFDIO_REGISTER_MODE_MINOR,
+};
+
+/* The commands that work: on a context after the handshake, on a range once registered. */
+enum class Ioctls : std::uint64_t {
+	None = 0,
+	Register = 1ull << _UFFDIO_REGISTER,
+	Unregister = 1ull << _UFFDIO_UNREGISTER,
+	Wake = 1ull << _UFFDIO_WAKE,
+	Copy = 1ull << _UFFDIO_COPY,
+	Zeropage = 1ull << _UFFDIO_ZEROPAGE,
+	Move = 1ull << _UFFDIO_MOVE,
+	WriteProtect = 1ull << _UFFDIO_WRITEPROTECT,
+	Continue = 1ull << _UFFDIO_CONTINUE,
+	Poison = 1ull << _UFFDIO_POISON,
+	Api = 1ull << _UFFDIO_API,
+};
+
+enum class CopyModes : std::uint64_t {
+	None = 0,
+	DontWake = UFFDIO_COPY_MODE_DONTWAKE,
+	WriteProtect = UFFDIO_COPY_MODE_WP,
+};
+
+enum class ZeropageModes : std::uint64_t {
+	None = 0,
+	DontWake = UFFDIO_ZEROPAGE_MODE_DONTWAKE,
+};
+
+/* What a fault says about itself; neither WriteProtect nor Minor: the page is missing. */
+enum class FaultFlags : std::uint64_t {
+	None = 0,
+	Write = UFFD_PAGEFAULT_FLAG_WRITE,
+	WriteProtect = UFFD_PAGEFAULT_FLAG_WP,
+	Minor = UFFD_PAGEFAULT_FLAG_MINOR,
+};
+
+template <class T> inline constexpr bool is_flags = false;
+template <> inline constexpr bool is_flags<Features> = true;
+template <> inline constexpr bool is_flags<Modes> = true;
+template <> inline constexpr bool is_flags<Ioctls> = true;
+template <> inline constexpr bool is_flags<CopyModes> = true;
+template <> inline constexpr bool is_flags<ZeropageModes> = true;
+template <> inline constexpr bool is_flags<FaultFlags> = true;
+
+template <class T>
+concept Flags = is_flags<T>;
+
+/* The set as the ABI's number. */
+constexpr std::uint64_t bits(Flags auto set) noexcept
+{
+	return static_cast<std::uint64_t>(set);
+}
+
+template <Flags T> constexpr T operator|(T a, T b) noexcept
+{
+	return T{bits(a) | bits(b)};
+}
+template <Flags T> constexpr T operator&(T a, T b) noexcept
+{
+	return T{bits(a) & bits(b)};
+}
+template <Flags T> constexpr T operator~(T a) noexcept
+{
+	return T{~bits(a)};
+}
+template <Flags T> constexpr T &operator|=(T &a, T b) noexcept
+{
+	return a = a | b;
+}
+template <Flags T> constexpr T &operator&=(T &a, T b) noexcept
+{
+	return a = a & b;
+}
+
+/* Whether all of @wanted is in @set. */
+template <Flags T> constexpr bool has(T set, T wanted) noexcept
+{
+	return (set & wanted) == wanted;
+}
+
+} // namespace userfault

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <utility>
+
+#include <userfault/context.hpp>
+#include <userfault/flags.hpp>
+#include <userfault/range.hpp>
+#include <userfault/result.hpp>
+
+namespace userfault {
+
+/*
+ * A range that is registered with a context as long as this lives.
+ *
+ * The context must outlive it (it may be moved meanwhile). Errors of the unregistration at the end
+ * are not seen; where they matter, call unregister().
+ *
+ * Thread-safety: const members at any time; the others by one thread.
+ */
+class Region {
+public:
+	/* Errors as Context::register_range(). */
+	static Result<Region> make(const Context &context, Range range,
+				   Modes modes = Modes::Missing);
+
+	Region(Region &&other) noexcept
+		: context_(std::exchange(other.context_, -1)), range_(other.range_),
+		  ioctls_(other.ioctls_)
+	{
+	}
+	Region &operator=(Region &&other) noexcept;
+	~Region();
+
+	Range range() const noexcept { return range_; }
+	/* The commands that work on all of the range. */
+	Ioctls ioctls() const noexcept { return ioctls_; }
+
+	/* Unregisters now. Whatever the result, it isn't tried again at the end. */
+	Result<void> unregister();
+	/* Leaves the range registered for good. */
+	void release() noexcept { context_ = -1; }
+
+private:
+	Region(int context, Range range, Ioctls ioctls) noexcept
+		: context_(context), range_(range), ioctls_(ioctls)
+	{
+	}
+
+	int context_; /* not owned; -1: nothing to unregister */
+	Range range_;
+	Ioctls ioctls_;
+};
+
+} // namespace userfault
