@@ -104,15 +104,26 @@ void uf_ctx_put(struct uf_ctx *ctx)
 }
 
 /*
- * Without waiters this must cost next to nothing, because every page operation calls it. A thread holds
- * a reference from before it becomes a waiter until after it has ceased to be one, so that the file's
- * own reference alone means that nobody waits. The barrier is [C] of the proof in fault.c.
+ * Without waiters a wake-up must cost next to nothing, because every page operation ends with one. A
+ * thread holds a reference from before it becomes a waiter until after it has ceased to be one, so that
+ * the file's own reference alone means that nobody waits. The barrier is [B] of the proof in fault.c.
  */
-void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len)
+static bool uf_ctx_has_waiters(struct uf_ctx *ctx)
 {
 	smp_mb();
-	if (refcount_read(&ctx->view.refcount) > 1)
+	return refcount_read(&ctx->view.refcount) > 1;
+}
+
+void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len)
+{
+	if (uf_ctx_has_waiters(ctx))
 		uf_waiters_wake(&ctx->waiters, start, len);
+}
+
+void uf_ctx_wake_all(struct uf_ctx *ctx)
+{
+	if (uf_ctx_has_waiters(ctx))
+		uf_waiters_wake_all(&ctx->waiters);
 }
 
 /*
@@ -131,7 +142,7 @@ static int uf_ctx_release(struct inode *inode, struct file *file)
 
 	WRITE_ONCE(ctx->view.released, true);
 	uf_region_unregister_all(ctx);
-	uf_waiters_wake_all(&ctx->waiters);
+	uf_ctx_wake_all(ctx);
 	wake_up_poll(&ctx->view.fd_wqh, EPOLLHUP);
 	uf_ctx_put(ctx);
 	return 0;

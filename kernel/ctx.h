@@ -99,6 +99,9 @@ void uf_ctx_put(struct uf_ctx *ctx);
  */
 void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len);
 
+/* The same for all of them. */
+void uf_ctx_wake_all(struct uf_ctx *ctx);
+
 /*
  * A new context for the current process, as a file descriptor; @flags as of USERFAULTFD_IOC_NEW.
  * EINVAL, EPERM, ENOMEM, EMFILE, and what a security module says.

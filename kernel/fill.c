@@ -123,16 +123,15 @@ static int uf_fill_locked(struct uf_filling *filling)
 {
 	int err;
 
-	do {
+	for (;;) {
 		err = uf_run_plan(filling) ?: uf_run_do(filling);
-		cond_resched();
-		if (err)
+		if (err || filling->done == filling->fill->len)
 			return err;
 		filling->max = min(filling->max * 2, filling->limit);
-		if (filling->done < filling->fill->len && fatal_signal_pending(current))
+		if (fatal_signal_pending(current))
 			return -EINTR;
-	} while (filling->done < filling->fill->len);
-	return 0;
+		cond_resched();
+	}
 }
 
 /*
@@ -179,10 +178,9 @@ static int uf_fill_all(struct uf_filling *filling)
 
 long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
 {
-	struct uf_filling filling;
+	struct uf_filling filling __uninitialized;	/* not to clear the array of folios */
 	int err;
 
-	/* Field by field: there is no need to clear the array of folios. */
 	filling.fill = fill;
 	filling.mm = ctx->view.mm;
 	filling.done = 0;

@@ -23,6 +23,8 @@ static unsigned int uf_anon_missing(struct uf_run *run)
 	unsigned int n;
 	pte_t *pte;
 
+	if (run->nr == 1)
+		return 1;
 	pte = uf_compat_pte_map(run->pmd, run->dst);
 	if (!pte)
 		return 1;

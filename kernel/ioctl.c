@@ -232,6 +232,23 @@ static const struct uf_ioctl uf_ioctls[] = {
 	},
 };
 
+/*
+ * copy_from_user() by constant sizes: one that the compiler doesn't know has hardened usercopy look for
+ * the object around @in, which takes longer than the copy. Returns the bytes that could not be read.
+ */
+static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user *user, size_t size)
+{
+	switch (size) {
+	case sizeof(struct uffdio_range):
+		return copy_from_user(in, user, sizeof(struct uffdio_range));
+	case offsetof(struct uffdio_register, ioctls):
+		return copy_from_user(in, user, offsetof(struct uffdio_register, ioctls));
+	case offsetof(struct uffdio_copy, copy):
+		return copy_from_user(in, user, offsetof(struct uffdio_copy, copy));
+	}
+	return copy_from_user(in, user, size);
+}
+
 long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct uf_ctx *ctx = file->private_data;
@@ -246,7 +263,7 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EINVAL;
 	if (!row->before_api && !uf_ctx_initialized(ctx))
 		return -EINVAL;
-	if (copy_from_user(&in, user, row->in))
+	if (uf_ioctl_copy_in(&in, user, row->in))
 		return -EFAULT;
 	return row->handle(ctx, &in, user);
 }

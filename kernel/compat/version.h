@@ -25,4 +25,9 @@
 #error "userfault needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS and CONFIG_KPROBES."
 #endif
 
+/* Spares a variable the clearing that CONFIG_INIT_STACK_ALL_ZERO does. In the newest kernels' headers. */
+#ifndef __uninitialized
+#define __uninitialized __attribute__((__uninitialized__))
+#endif
+
 #endif /* UF_COMPAT_VERSION_H */
