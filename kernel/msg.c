@@ -3,8 +3,7 @@
  * Telling the monitor.
  *
  * Readers that block wait exclusively: one fault wakes one reader, and every poller. A reader that is
- * woken is off the queue, so that the next fault wakes another. It looks for a message before it gives
- * way to a signal, so that a wake-up is never lost with it.
+ * woken is off the queue, so that the next fault wakes another.
  */
 #include <linux/userfault.h>
 
@@ -20,6 +19,32 @@ void uf_msg_announce(struct uf_ctx *ctx)
 		wake_up_poll(&ctx->view.fd_wqh, EPOLLIN);
 }
 
+/*
+ * Sleep until there is a message. A reader that gives way to a signal may have been chosen by a wake-up
+ * just then, and passes it on to another.
+ */
+static int uf_msg_wait(struct uf_ctx *ctx, struct uffd_msg *msg, struct uf_told *told)
+{
+	DEFINE_WAIT(wait);
+	int err = 0;
+
+	do {
+		prepare_to_wait_exclusive(&ctx->view.fd_wqh, &wait, TASK_INTERRUPTIBLE);
+		if (uf_waiters_tell(&ctx->waiters, msg, told))
+			break;
+		if (signal_pending(current)) {
+			err = -ERESTARTSYS;
+			break;
+		}
+		schedule();
+	} while (!uf_waiters_tell(&ctx->waiters, msg, told));
+	finish_wait(&ctx->view.fd_wqh, &wait);
+
+	if (err && uf_waiters_pending(&ctx->waiters))
+		uf_msg_announce(ctx);
+	return err;
+}
+
 /* The next message, or an error. */
 static int uf_msg_take(struct uf_ctx *ctx, bool nonblock, struct uffd_msg *msg, struct uf_told *told)
 {
@@ -27,8 +52,7 @@ static int uf_msg_take(struct uf_ctx *ctx, bool nonblock, struct uffd_msg *msg, 
 		return 0;
 	if (nonblock)
 		return signal_pending(current) ? -ERESTARTSYS : -EAGAIN;
-	return wait_event_interruptible_exclusive(ctx->view.fd_wqh,
-						  uf_waiters_tell(&ctx->waiters, msg, told));
+	return uf_msg_wait(ctx, msg, told);
 }
 
 /* Blocks for the first message only. One that can't be copied to the reader isn't lost. */
