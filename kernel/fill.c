@@ -50,17 +50,24 @@ unlock:
 	return err;
 }
 
+static p4d_t *uf_fill_p4d(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+
+#ifndef __PAGETABLE_P4D_FOLDED
+	if (pgd_none(*pgd) && uf_mm(__p4d_alloc)(mm, pgd, addr))
+		return NULL;
+#endif
+	return p4d_offset(pgd, addr);
+}
+
 /* The pmd entry for @addr, with the levels above it; NULL: no memory. Caller has the VMA locked. */
 static pmd_t *uf_fill_pmd(struct mm_struct *mm, unsigned long addr)
 {
-	pgd_t *pgd = pgd_offset(mm, addr);
-	p4d_t *p4d;
+	p4d_t *p4d = uf_fill_p4d(mm, addr);
 	pud_t *pud;
 
-	if (pgd_none(*pgd) && uf_mm(__p4d_alloc)(mm, pgd, addr))
-		return NULL;
-	p4d = p4d_offset(pgd, addr);
-	if (p4d_none(*p4d) && uf_mm(__pud_alloc)(mm, p4d, addr))
+	if (!p4d || (p4d_none(*p4d) && uf_mm(__pud_alloc)(mm, p4d, addr)))
 		return NULL;
 	pud = pud_offset(p4d, addr);
 	if (pud_none(*pud) && uf_mm(__pmd_alloc)(mm, pud, addr))

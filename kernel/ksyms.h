@@ -23,12 +23,19 @@ typedef int uf___anon_vma_prepare_fn(struct vm_area_struct *);
 typedef int uf___mem_cgroup_charge_fn(struct folio *, struct mm_struct *, gfp_t);
 typedef unsigned long uf_ftrace_location_fn(unsigned long);
 
+/* Without CONFIG_X86_5LEVEL the level is folded into the one above, and needs no allocation. */
+#ifdef __PAGETABLE_P4D_FOLDED
+#define UF_KSYMS_P4D(X)
+#else
+#define UF_KSYMS_P4D(X) X(__p4d_alloc, uf___p4d_alloc_fn, "filling")
+#endif
+
 #define UF_KSYMS(X)								\
 	X(ftrace_location, uf_ftrace_location_fn, "taking functions over")	\
 	X(__pte_alloc, uf___pte_alloc_fn, "filling")				\
 	X(__pmd_alloc, uf___pmd_alloc_fn, "filling")				\
 	X(__pud_alloc, uf___pud_alloc_fn, "filling")				\
-	X(__p4d_alloc, uf___p4d_alloc_fn, "filling")				\
+	UF_KSYMS_P4D(X)								\
 	X(__anon_vma_prepare, uf___anon_vma_prepare_fn, "filling")		\
 	X(__mem_cgroup_charge, uf___mem_cgroup_charge_fn, "filling")		\
 	UF_COMPAT_KSYMS(X)
