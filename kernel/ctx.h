@@ -14,11 +14,14 @@
  * and true flags, features and mm: so these live there, and only there. A process can even unregister
  * our ranges through a native userfaultfd (upstream refuses that only since 6.17), which then wakes the
  * waiters it believes are on fault_pending_wqh. One entry on that queue, the bridge, passes the wake-up
- * on to the wait table. That same entry is how a context is known as ours, see uf_ctx_of().
+ * on to the wait table. (Native code wakes before it takes the context out of the VMA. A fault between
+ * the two waits until it is woken by hand or by the closing of its context, as it does upstream.) That
+ * same entry is how a context is known as ours, see uf_ctx_from_view().
  *
  * Locking
  *
- * The wait table has its own, see waiters.h. Registration is under the mm's mmap lock.
+ * The wait table has its own, see waiters.h. Registration is under the mm's mmap lock. The bridge is
+ * called with view.fault_pending_wqh.lock held and interrupts off, and takes the table's locks inside.
  *
  * Field protection
  *
@@ -108,6 +111,7 @@ void uf_ctx_wake_all(struct uf_ctx *ctx);
  */
 int uf_ctx_create(unsigned int flags);
 
+/* The cache that contexts come from: at load, ENOMEM; and at unload, when none is left. May sleep. */
 int uf_ctx_cache_create(void);
 void uf_ctx_cache_destroy(void);
 

@@ -130,7 +130,7 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 		return VM_FAULT_SIGBUS;
 
 	assert_fault_locked(vmf);
-	if (WARN_ON_ONCE(!ctx))
+	if (WARN_ON_ONCE(!ctx || ctx->view.mm != vmf->vma->vm_mm))
 		return VM_FAULT_SIGBUS;
 
 	if (ctx->view.features & UFFD_FEATURE_SIGBUS)

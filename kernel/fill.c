@@ -36,7 +36,7 @@ static int uf_fill_lock(struct uf_filling *filling)
 	if (fill->dst + fill->len > vma->vm_end || !vma->vm_userfaultfd_ctx.ctx)
 		goto unlock;
 	err = -EINVAL;
-	if (fill->wp && !(vma->vm_flags & VM_UFFD_WP))
+	if (fill->wp)			/* there is no write-protection yet */
 		goto unlock;
 	if (!vma_is_anonymous(vma) || (vma->vm_flags & VM_SHARED))
 		goto unlock;
@@ -55,7 +55,7 @@ static p4d_t *uf_fill_p4d(struct mm_struct *mm, unsigned long addr)
 	pgd_t *pgd = pgd_offset(mm, addr);
 
 #ifndef __PAGETABLE_P4D_FOLDED
-	if (pgd_none(*pgd) && uf_mm(__p4d_alloc)(mm, pgd, addr))
+	if (pgd_none(*pgd) && uf_ksym(__p4d_alloc)(mm, pgd, addr))
 		return NULL;
 #endif
 	return p4d_offset(pgd, addr);
@@ -67,10 +67,10 @@ static pmd_t *uf_fill_pmd(struct mm_struct *mm, unsigned long addr)
 	p4d_t *p4d = uf_fill_p4d(mm, addr);
 	pud_t *pud;
 
-	if (!p4d || (p4d_none(*p4d) && uf_mm(__pud_alloc)(mm, p4d, addr)))
+	if (!p4d || (p4d_none(*p4d) && uf_ksym(__pud_alloc)(mm, p4d, addr)))
 		return NULL;
 	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud) && uf_mm(__pmd_alloc)(mm, pud, addr))
+	if (pud_none(*pud) && uf_ksym(__pmd_alloc)(mm, pud, addr))
 		return NULL;
 	return pmd_offset(pud, addr);
 }
@@ -85,7 +85,7 @@ static int uf_run_page_table(struct uf_filling *filling)
 		return -ENOMEM;
 	val = pmdp_get_lockless(pmd);
 	if (pmd_none(val)) {
-		if (uf_mm(__pte_alloc)(filling->mm, pmd))
+		if (uf_ksym(__pte_alloc)(filling->mm, pmd))
 			return -ENOMEM;
 		val = pmdp_get_lockless(pmd);
 	}
@@ -157,6 +157,7 @@ static int uf_fill_copy_faulting(struct uf_filling *filling)
 	kunmap_local(to);
 	if (left)
 		return -EFAULT;
+	flush_dcache_folio(run->first);
 	run->first_copied = true;
 	filling->max = 1;
 	return 0;

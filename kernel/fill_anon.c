@@ -3,7 +3,6 @@
 #include <linux/userfault.h>
 
 #include <linux/highmem.h>
-#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mempolicy.h>
 #include <linux/swap.h>
@@ -14,11 +13,11 @@
 #include "fill.h"
 
 /*
- * How many pages at the beginning of the run are missing, as far as can be told without the lock: no
- * more need preparing. The first is prepared all the same, so that a bad source is reported before a
- * page that exists, as upstream does.
+ * How many pages to prepare: as many as are missing at the beginning of the run, as far as can be told
+ * without the lock. The first is prepared all the same, so that a bad source is reported before a page
+ * that exists, as upstream does.
  */
-static unsigned int uf_anon_missing(struct uf_run *run)
+static unsigned int uf_anon_plan(struct uf_run *run)
 {
 	unsigned int n;
 	pte_t *pte;
@@ -87,6 +86,7 @@ static bool uf_anon_copy_page(struct folio *folio, unsigned long src)
 	left = copy_from_user(to, (const void __user *)src, PAGE_SIZE);
 	pagefault_enable();
 	kunmap_local(to);
+	flush_dcache_folio(folio);
 	return !left;
 }
 
@@ -115,13 +115,10 @@ static void uf_anon_copy_sources(struct uf_run *run)
 
 static void uf_anon_charge(struct uf_run *run)
 {
-	struct mm_struct *mm = run->vma->vm_mm;
 	unsigned int n;
 
-	if (mem_cgroup_disabled())
-		return;
 	for (n = 0; n < run->nr; n++)
-		if (uf_mm(__mem_cgroup_charge)(run->folios[n], mm, GFP_KERNEL))
+		if (uf_compat_mem_cgroup_charge(run->folios[n], run->vma->vm_mm))
 			uf_run_cut(run, n, run->nr, -ENOMEM);
 }
 
@@ -130,7 +127,7 @@ static void uf_anon_prepare(struct uf_run *run)
 {
 	unsigned int prepared, n;
 
-	run->nr = uf_anon_missing(run);
+	run->nr = uf_anon_plan(run);
 	prepared = uf_anon_alloc(run);
 	if (prepared < run->nr)
 		uf_run_cut(run, prepared, prepared, -ENOMEM);
@@ -144,10 +141,12 @@ static void uf_anon_prepare(struct uf_run *run)
 static void uf_anon_install(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
 			    struct folio *folio)
 {
-	pte_t entry = pte_mkdirty(mk_pte(&folio->page, vma->vm_page_prot));
+	pte_t entry = mk_pte(&folio->page, vma->vm_page_prot);
 
+	/* Writable first: a read-only entry would be made dirty in the way of shadow stacks. */
 	if (vma->vm_flags & VM_WRITE)
 		entry = pte_mkwrite_novma(entry);
+	entry = pte_mkdirty(entry);
 
 	uf_compat_folio_add_new_anon(folio, vma, addr);
 	set_pte_at(vma->vm_mm, addr, pte, entry);

@@ -19,9 +19,11 @@
  * The callback runs in the context of the caller, who keeps the VMA from changing, and with it the
  * context (see uf_ctx_release()). Being in the ftrace path it must call nothing that can be traced.
  *
- * A task in module text has a context that pins the module, except for a few instructions before it
- * takes its reference and after it has dropped it, where it doesn't sleep. Detaching waits for those, see
- * uf_hooks_detach().
+ * A task in module text on mm's account is in uf_fault_handle(), and then has a context that pins the
+ * module, except for a few instructions before it takes its reference and after it has dropped it, where
+ * it doesn't sleep: detaching waits for those, see uf_hooks_detach(). Or it is in another function of the
+ * table, which may sleep, with the mmap lock held for writing and a VMA of ours there (a copy of one,
+ * perhaps): no context can be released meanwhile.
  *
  * FTRACE_OPS_FL_PERMANENT: kernel.ftrace_enabled=0 must not pull the functions from under live contexts.
  */
@@ -29,6 +31,7 @@
 
 #include <linux/ftrace.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 
 #include "ctx.h"
 #include "fault.h"
@@ -114,7 +117,7 @@ static int uf_hook_locate(struct uf_hook *hook)
 		       hook->name);
 		return -ENOENT;
 	}
-	hook->location = uf_mm(ftrace_location)(addr);
+	hook->location = uf_ksym(ftrace_location)(addr);
 	if (!hook->location) {
 		pr_err("ftrace can't trace %s()\n", hook->name);
 		return -ENOENT;
@@ -140,12 +143,11 @@ static void uf_hooks_blame(int err)
 
 	for (i = 0; i < ARRAY_SIZE(uf_hooks); i++)
 		__assign_bit(i, &taken, uf_hook_try(&uf_hooks[i]));
-	if (!taken)
-		pr_err("ftrace can take over nothing (%d): is kernel.ftrace_enabled 0?\n", err);
+	pr_err("ftrace can't take over mm's functions (%d)%s\n", err,
+	       taken ? "" : ": is kernel.ftrace_enabled 0?");
 	for (i = 0; taken && i < ARRAY_SIZE(uf_hooks); i++)
 		if (!test_bit(i, &taken))
-			pr_err("can't take over %s() (%d): somebody else, a livepatch say, has it\n",
-			       uf_hooks[i].name, err);
+			pr_err("somebody else, a livepatch say, has %s()\n", uf_hooks[i].name);
 }
 
 int uf_hooks_attach(void)
@@ -154,26 +156,32 @@ int uf_hooks_attach(void)
 
 	for (i = 0; i < ARRAY_SIZE(uf_hooks) && !err; i++)
 		err = uf_hook_locate(&uf_hooks[i]);
+	if (err)
+		return err;
+
 	for (i = 0; i < ARRAY_SIZE(uf_hooks) && !err; i++)
 		err = ftrace_set_filter_ip(&uf_hook_ops, uf_hooks[i].location, 0, 0);
-	if (!err) {
-		err = register_ftrace_function(&uf_hook_ops);
-		if (err)
-			uf_hooks_blame(err);
-	}
-	if (err)
+	err = err ?: register_ftrace_function(&uf_hook_ops);
+	if (err) {
+		uf_hooks_blame(err);
 		ftrace_free_filter(&uf_hook_ops);
+	}
 	return err;
 }
 
 /*
  * Where the kernel can be preempted, unregistering waits with synchronize_rcu_tasks(), because of the
  * trampoline; where it can't, until each processor has scheduled. Either is what we need ourselves.
+ *
+ * It fails only after ftrace has found itself broken and stopped. Then mm goes on calling the callback,
+ * whose text must stay: the unloading never ends.
  */
 void uf_hooks_detach(void)
 {
 	int err = unregister_ftrace_function(&uf_hook_ops);
 
-	WARN(err, "can't give mm its functions back (%d)\n", err);
+	if (WARN(err, "can't give mm its functions back (%d); the module stays until a reboot\n", err))
+		for (;;)
+			schedule_timeout_uninterruptible(MAX_SCHEDULE_TIMEOUT);
 	ftrace_free_filter(&uf_hook_ops);
 }

@@ -2,6 +2,9 @@
 #ifndef UF_IOCTL_H
 #define UF_IOCTL_H
 
+#include <linux/userfault.h>
+
+#include <linux/bits.h>
 #include <linux/types.h>
 
 struct file;

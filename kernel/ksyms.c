@@ -2,9 +2,8 @@
 /*
  * Finding the mm primitives.
  *
- * The kernel exports neither them nor kallsyms_lookup_name() (since 5.7), but a kprobe finds the
- * latter. With IBT the probe sits behind the function's ENDBR, which is as good a place to call: what
- * it skips is a no-op to a direct call.
+ * The kernel exports neither them nor kallsyms_lookup_name() (since 5.7), but a kprobe finds the latter.
+ * With IBT the probe sits behind the function's ENDBR: good enough to call once, for its true address.
  */
 #include <linux/kprobes.h>
 #include <linux/printk.h>
@@ -36,6 +35,7 @@ static const struct uf_ksym {
 static int uf_ksyms_find_lookup(void)
 {
 	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	unsigned long addr;
 	int err;
 
 	err = register_kprobe(&probe);
@@ -45,6 +45,9 @@ static int uf_ksyms_find_lookup(void)
 	}
 	static_call_update(uf_kallsyms_lookup_name, (uf_kallsyms_lookup_name_fn *)probe.addr);
 	unregister_kprobe(&probe);
+
+	addr = uf_ksyms_lookup(probe.symbol_name);
+	static_call_update(uf_kallsyms_lookup_name, (uf_kallsyms_lookup_name_fn *)addr);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The table of kernel functions, mm primitives most of them, that modules can't link to.
  *
- * Each is called as uf_mm(name)(arguments): a static call, so that the processor sees a direct call.
+ * Each is called as uf_ksym(name)(arguments): a static call, so that the processor sees a direct call.
  * That is faster than a function pointer, and needs no ENDBR at the target, which the kernel may have
  * sealed where the processor enforces IBT.
  *
@@ -21,6 +21,7 @@ typedef int uf___pud_alloc_fn(struct mm_struct *, p4d_t *, unsigned long);
 typedef int uf___p4d_alloc_fn(struct mm_struct *, pgd_t *, unsigned long);
 typedef int uf___anon_vma_prepare_fn(struct vm_area_struct *);
 typedef int uf___mem_cgroup_charge_fn(struct folio *, struct mm_struct *, gfp_t);
+typedef bool uf_vma_is_shmem_fn(struct vm_area_struct *);
 typedef unsigned long uf_ftrace_location_fn(unsigned long);
 
 /* Without CONFIG_X86_5LEVEL the level is folded into the one above, and needs no allocation. */
@@ -30,6 +31,12 @@ typedef unsigned long uf_ftrace_location_fn(unsigned long);
 #define UF_KSYMS_P4D(X) X(__p4d_alloc, uf___p4d_alloc_fn, "filling")
 #endif
 
+#ifdef CONFIG_MEMCG
+#define UF_KSYMS_MEMCG(X) X(__mem_cgroup_charge, uf___mem_cgroup_charge_fn, "filling")
+#else
+#define UF_KSYMS_MEMCG(X)
+#endif
+
 #define UF_KSYMS(X)								\
 	X(ftrace_location, uf_ftrace_location_fn, "taking functions over")	\
 	X(__pte_alloc, uf___pte_alloc_fn, "filling")				\
@@ -37,16 +44,17 @@ typedef unsigned long uf_ftrace_location_fn(unsigned long);
 	X(__pud_alloc, uf___pud_alloc_fn, "filling")				\
 	UF_KSYMS_P4D(X)								\
 	X(__anon_vma_prepare, uf___anon_vma_prepare_fn, "filling")		\
-	X(__mem_cgroup_charge, uf___mem_cgroup_charge_fn, "filling")		\
+	UF_KSYMS_MEMCG(X)							\
+	X(vma_is_shmem, uf_vma_is_shmem_fn, "unregistering")			\
 	UF_COMPAT_KSYMS(X)
 
 #define UF_KSYM_DECLARE(name, type, purpose) DECLARE_STATIC_CALL(uf_ksym_##name, type);
 UF_KSYMS(UF_KSYM_DECLARE)
 
-#define uf_mm(name) static_call(uf_ksym_##name)
+#define uf_ksym(name) static_call(uf_ksym_##name)
 
 /*
- * Find all of them, once, at load; nothing may call uf_mm() before. May sleep. Returns 0, or -ENOENT
+ * Find all of them, once, at load; nothing may call uf_ksym() before. May sleep. Returns 0, or -ENOENT
  * after naming in the log each one that this kernel hasn't.
  */
 int uf_ksyms_find(void);

@@ -3,7 +3,9 @@
  * Telling the monitor.
  *
  * Readers that block wait exclusively: one fault wakes one reader, and every poller. A reader that is
- * woken is off the queue, so that the next fault wakes another.
+ * woken is off the queue, so that the next fault wakes another. One that leaves while faults are pending
+ * passes the wake-up on, because it may have been chosen for more than it takes: between joining the
+ * queue and leaving it, it can be woken for a second fault, or while a signal makes it give up.
  */
 #include <linux/userfault.h>
 
@@ -19,10 +21,7 @@ void uf_msg_announce(struct uf_ctx *ctx)
 		wake_up_poll(&ctx->view.fd_wqh, EPOLLIN);
 }
 
-/*
- * Sleep until there is a message. A reader that gives way to a signal may have been chosen by a wake-up
- * just then, and passes it on to another.
- */
+/* Sleep until there is a message, or a signal. */
 static int uf_msg_wait(struct uf_ctx *ctx, struct uffd_msg *msg, struct uf_told *told)
 {
 	DEFINE_WAIT(wait);
@@ -40,7 +39,7 @@ static int uf_msg_wait(struct uf_ctx *ctx, struct uffd_msg *msg, struct uf_told 
 	} while (!uf_waiters_tell(&ctx->waiters, msg, told));
 	finish_wait(&ctx->view.fd_wqh, &wait);
 
-	if (err && uf_waiters_pending(&ctx->waiters))
+	if (uf_waiters_pending(&ctx->waiters))
 		uf_msg_announce(ctx);
 	return err;
 }

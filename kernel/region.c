@@ -8,6 +8,7 @@
  */
 #include <linux/userfault.h>
 
+#include <linux/hugetlb_inline.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
@@ -21,10 +22,20 @@ static bool uf_region_can_register(struct vm_area_struct *vma)
 	       !(vma->vm_flags & (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK));
 }
 
-/* Caller holds the mmap lock for writing. */
+/* Memory that upstream can register, so that it may lie in a range that is unregistered. */
+static bool uf_region_can_unregister(struct vm_area_struct *vma)
+{
+	if (is_vm_hugetlb_page(vma))
+		return true;
+	return !(vma->vm_flags & (VM_SPECIAL | VM_SHADOW_STACK)) &&
+	       (vma_is_anonymous(vma) || uf_ksym(vma_is_shmem)(vma));
+}
+
 static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx,
 			  unsigned long vm_flags)
 {
+	mmap_assert_write_locked(vma->vm_mm);
+
 	vma_start_write(vma);
 	vma->vm_userfaultfd_ctx.ctx = ctx;
 	vm_flags_reset(vma, (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags);
@@ -43,10 +54,11 @@ struct uf_region_walk {
 	unsigned long end;
 };
 
-/* Caller holds the mmap lock for writing. */
 static void uf_region_walk_begin(struct uf_region_walk *walk, struct mm_struct *mm,
 				 unsigned long start, unsigned long end)
 {
+	mmap_assert_write_locked(mm);
+
 	walk->start = start;
 	walk->end = end;
 	vma_iter_init(&walk->vmi, mm, start);
@@ -88,7 +100,6 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 	return 0;
 }
 
-/* Caller holds the mmap lock. */
 static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, unsigned long end)
 {
 	VMA_ITERATOR(vmi, ctx->view.mm, start);
@@ -136,7 +147,7 @@ unlock:
 	return err;
 }
 
-/* Caller holds the mmap lock. Upstream lets one context unregister another's ranges until 6.17. */
+/* Upstream lets one context unregister another's ranges until 6.17. */
 static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end)
 {
 	VMA_ITERATOR(vmi, ctx->view.mm, start);
@@ -145,7 +156,7 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 
 	for_each_vma_range(vmi, vma, end) {
 		cond_resched();
-		if (!uf_region_can_register(vma))
+		if (!uf_region_can_unregister(vma))
 			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			return -EINVAL;
@@ -180,7 +191,6 @@ unlock:
 	return err;
 }
 
-/* A VMA that can't be merged stays as it is, with neither context nor flags. */
 void uf_region_unregister_all(struct uf_ctx *ctx)
 {
 	struct mm_struct *mm = ctx->view.mm;
@@ -194,12 +204,10 @@ void uf_region_unregister_all(struct uf_ctx *ctx)
 	uf_region_walk_begin(&walk, mm, 0, ULONG_MAX);
 	while ((vma = uf_region_walk_next(&walk))) {
 		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view) {
+		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
+			WARN_ON_ONCE(uf_region_change(&walk, vma, NULL, 0));	/* splits nothing */
+		else
 			uf_region_skip(&walk, vma);
-		} else if (uf_region_change(&walk, vma, NULL, 0)) {
-			uf_region_forget(vma);
-			uf_region_skip(&walk, vma);
-		}
 	}
 	mmap_write_unlock(mm);
 	mmput(mm);

@@ -41,12 +41,19 @@ void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 	spin_unlock(&bucket->lock);
 }
 
-/* Caller holds the bucket's lock, so that nobody else wakes or removes @waiter. */
-static void uf_waiter_unlink(struct uf_wait_table *table, struct uf_waiter *waiter)
+/* Under the bucket's lock, so that nobody else wakes or removes @waiter. */
+static void uf_waiter_unlink(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
+			     struct uf_waiter *waiter)
 {
+	lockdep_assert_held(&bucket->lock);
+
 	hlist_del(&waiter->node);
-	if (READ_ONCE(waiter->state) != UF_PENDING)
-		return;		/* told: the way back to pending takes the bucket's lock */
+	/*
+	 * Told: the way back takes the bucket's lock. Pairs with the release in uf_waiters_tell(), which
+	 * is done with *waiter.
+	 */
+	if (smp_load_acquire(&waiter->state) != UF_PENDING)
+		return;
 
 	spin_lock(&table->pending_lock);
 	if (waiter->state == UF_PENDING)
@@ -64,20 +71,21 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 
 	spin_lock(&bucket->lock);
 	if (waiter->state != UF_WOKEN)
-		uf_waiter_unlink(table, waiter);
+		uf_waiter_unlink(table, bucket, waiter);
 	spin_unlock(&bucket->lock);
 }
 
 /*
- * Caller holds the bucket's lock, and an RCU read lock that keeps the task_struct: once the state is
- * UF_WOKEN the thread may return and exit. Should it by then be asleep elsewhere, it sees a spurious
- * wake-up, which every sleeper in the kernel allows for.
+ * Under an RCU read lock, which keeps the task_struct: once the state is UF_WOKEN the thread may return
+ * and exit. Should it by then be asleep elsewhere, it sees a spurious wake-up, which every sleeper in the
+ * kernel allows for.
  */
-static void uf_waiter_wake(struct uf_wait_table *table, struct uf_waiter *waiter)
+static void uf_waiter_wake(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
+			   struct uf_waiter *waiter)
 {
 	struct task_struct *task = waiter->task;
 
-	uf_waiter_unlink(table, waiter);
+	uf_waiter_unlink(table, bucket, waiter);
 	smp_store_release(&waiter->state, UF_WOKEN);
 	wake_up_process(task);
 }
@@ -95,7 +103,7 @@ static void uf_wait_bucket_wake(struct uf_wait_table *table, struct uf_wait_buck
 	spin_lock(&bucket->lock);
 	hlist_for_each_entry_safe(waiter, next, &bucket->head, node) {
 		if (waiter->page >= start && waiter->page <= last)
-			uf_waiter_wake(table, waiter);
+			uf_waiter_wake(table, bucket, waiter);
 	}
 	spin_unlock(&bucket->lock);
 	rcu_read_unlock();
@@ -139,7 +147,7 @@ bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct u
 		*msg = waiter->msg;
 		told->waiter = waiter;
 		told->page = waiter->page;
-		WRITE_ONCE(waiter->state, UF_TOLD);
+		smp_store_release(&waiter->state, UF_TOLD);
 	}
 	spin_unlock(&table->pending_lock);
 	return waiter;

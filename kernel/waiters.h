@@ -17,23 +17,30 @@
  *
  * Locking
  *
- * bucket->lock, then pending_lock inside it. Both are taken in process context only and held for a few
- * instructions a waiter, so neither disables interrupts. (The wait queue of readers and pollers is not
- * part of this, and none of its locks nests with ours.)
+ * bucket->lock, then pending_lock inside it. Both are held for a few instructions a waiter and never
+ * taken by an interrupt, so neither disables interrupts. Outside of both may be the context's
+ * view.fault_pending_wqh.lock, when native code wakes through the bridge (ctx.h). The lock of the queue
+ * of readers and pollers never nests with ours.
  *
  * Field protection
  *
  *	bucket->head, waiter->node	bucket->lock; whether a bucket is empty may be read without
  *	table->pending, waiter->pending	pending_lock; whether it is empty may be read without
- *	waiter->state			PENDING to TOLD and back: pending_lock
- *					to WOKEN: bucket->lock, and pending_lock if it was PENDING
- *					read without a lock by its own thread
+ *	waiter->state			PENDING to TOLD: pending_lock
+ *					TOLD to PENDING: bucket->lock and pending_lock
+ *					to WOKEN: bucket->lock, off the pending queue already; whoever
+ *					still reads PENDING then needs the bucket's lock to act on it
+ *					TOLD and WOKEN are stored with release, after the last access
+ *					to the waiter that the lock's holder makes, and loaded with
+ *					acquire where no lock orders it
  *	waiter's other fields		constant from uf_waiter_add() on
  *
  * The table is pure logic: it knows no mm, no VMA and no context.
  */
 #ifndef UF_WAITERS_H
 #define UF_WAITERS_H
+
+#include <linux/userfault.h>
 
 #include <linux/list.h>
 #include <linux/sched.h>
@@ -69,6 +76,7 @@ struct uf_wait_table {
 	struct uf_wait_bucket buckets[UF_WAIT_BUCKETS];
 };
 
+/* Make @table empty; nobody uses it yet. */
 void uf_wait_table_init(struct uf_wait_table *table);
 
 /*
@@ -79,12 +87,6 @@ void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter);
 
 /* Take the current thread's waiter out again, woken or not. */
 void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter);
-
-/* Whether this waiter was woken; a hint unless it is the current thread's. */
-static inline bool uf_waiter_woken(const struct uf_waiter *waiter)
-{
-	return READ_ONCE(waiter->state) == UF_WOKEN;
-}
 
 /* Whether a waiter is pending; a hint. */
 static inline bool uf_waiters_pending(const struct uf_wait_table *table)
@@ -109,6 +111,8 @@ void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told);
  * whatever the waiters are to see.
  */
 void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len);
+
+/* The same for every waiter there is. */
 void uf_waiters_wake_all(struct uf_wait_table *table);
 
 /* How many are pending, and how many wait altogether. */

@@ -27,6 +27,7 @@ struct userfaultfd_ctx {
 	struct mm_struct *mm;
 };
 
+/* What a zeroed view still needs before native code may read it, queues and refile_seq apart. */
 static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
 {
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Folios: allocation in bulk, mapping a new one, counting it. */
+/* Folios: allocating them in bulk, charging, mapping and counting new ones. */
 #ifndef UF_COMPAT_FOLIO_H
 #define UF_COMPAT_FOLIO_H
 
 #include <linux/gfp.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/percpu_counter.h>
 
@@ -15,16 +16,26 @@ static inline unsigned int uf_compat_alloc_bulk(gfp_t gfp, unsigned int nr, stru
 	return alloc_pages_bulk_array(gfp, nr, pages);
 }
 
+/* Charge a new folio to the cgroup of @mm's owner; may sleep. ENOMEM. */
+static inline int uf_compat_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	if (!mem_cgroup_disabled())
+		return uf_ksym(__mem_cgroup_charge)(folio, mm, GFP_KERNEL);
+#endif
+	return 0;
+}
+
 /* rmap and LRU of an anonymous folio that nobody else can see yet. Caller holds the page-table lock. */
 static inline void uf_compat_folio_add_new_anon(struct folio *folio, struct vm_area_struct *vma,
 						unsigned long addr)
 {
 #ifdef UF_COMPAT_6_1
-	uf_mm(page_add_new_anon_rmap)(&folio->page, vma, addr);
-	uf_mm(lru_cache_add_inactive_or_unevictable)(&folio->page, vma);
+	uf_ksym(page_add_new_anon_rmap)(&folio->page, vma, addr);
+	uf_ksym(lru_cache_add_inactive_or_unevictable)(&folio->page, vma);
 #else
-	uf_mm(folio_add_new_anon_rmap)(folio, vma, addr, RMAP_EXCLUSIVE);
-	uf_mm(folio_add_lru_vma)(folio, vma);
+	uf_ksym(folio_add_new_anon_rmap)(folio, vma, addr, RMAP_EXCLUSIVE);
+	uf_ksym(folio_add_lru_vma)(folio, vma);
 #endif
 }
 
@@ -34,10 +45,10 @@ static inline void uf_compat_add_mm_counter(struct mm_struct *mm, int member, lo
 #ifdef UF_COMPAT_6_1
 	long count = atomic_long_add_return(value, &mm->rss_stat.count[member]);
 
-	uf_mm(mm_trace_rss_stat)(mm, member, count);
+	uf_ksym(mm_trace_rss_stat)(mm, member, count);
 #else
 	percpu_counter_add(&mm->rss_stat[member], value);
-	uf_mm(mm_trace_rss_stat)(mm, member);
+	uf_ksym(mm_trace_rss_stat)(mm, member);
 #endif
 }
 

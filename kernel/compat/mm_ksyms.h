@@ -41,16 +41,22 @@ typedef void uf_folio_add_lru_vma_fn(struct folio *, struct vm_area_struct *);
 typedef pte_t *uf___pte_offset_map_fn(pmd_t *, unsigned long, pmd_t *);
 typedef pte_t *uf___pte_offset_map_lock_fn(struct mm_struct *, pmd_t *, unsigned long,
 		spinlock_t **);
+
+#ifdef CONFIG_PER_VMA_LOCK
 typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsigned long);
+#define UF_COMPAT_KSYMS_VMA_LOCK(X) X(lock_vma_under_rcu, uf_lock_vma_under_rcu_fn, "filling")
+#else
+#define UF_COMPAT_KSYMS_VMA_LOCK(X)
+#endif
 
 #define UF_COMPAT_KSYMS(X)						\
+	UF_COMPAT_KSYMS_VMA_LOCK(X)					\
 	X(mm_trace_rss_stat, uf_mm_trace_rss_stat_fn, "filling")	\
 	X(vma_modify_flags_uffd, uf_vma_modify_flags_uffd_fn, "registering") \
 	X(folio_add_new_anon_rmap, uf_folio_add_new_anon_rmap_fn, "filling") \
 	X(folio_add_lru_vma, uf_folio_add_lru_vma_fn, "filling")	\
 	X(__pte_offset_map, uf___pte_offset_map_fn, "capture and filling") \
-	X(__pte_offset_map_lock, uf___pte_offset_map_lock_fn, "filling") \
-	X(lock_vma_under_rcu, uf_lock_vma_under_rcu_fn, "filling")
+	X(__pte_offset_map_lock, uf___pte_offset_map_lock_fn, "filling")
 
 #endif
 

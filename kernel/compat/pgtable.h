@@ -16,6 +16,7 @@
 #define pmdp_get_lockless(pmd) READ_ONCE(*(pmd))
 #define pte_mkwrite_novma(pte) pte_mkwrite(pte)
 
+/* These never fail here; what they may do elsewhere is said below. */
 static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
 {
 	return pte_offset_map(pmd, addr);
@@ -32,14 +33,14 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 /* NULL: there is no page table any more. Undo with pte_unmap(). */
 static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
 {
-	return uf_mm(__pte_offset_map)(pmd, addr, NULL);
+	return uf_ksym(__pte_offset_map)(pmd, addr, NULL);
 }
 
 /* The same, with the page-table lock. Undo with pte_unmap_unlock(). */
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
-	return uf_mm(__pte_offset_map_lock)(mm, pmd, addr, ptl);
+	return uf_ksym(__pte_offset_map_lock)(mm, pmd, addr, ptl);
 }
 
 #endif

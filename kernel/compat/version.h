@@ -27,7 +27,11 @@
 
 /* Spares a variable the clearing that CONFIG_INIT_STACK_ALL_ZERO does. In the newest kernels' headers. */
 #ifndef __uninitialized
+#if __has_attribute(__uninitialized__)		/* gcc 12, clang 8 */
 #define __uninitialized __attribute__((__uninitialized__))
+#else
+#define __uninitialized
+#endif
 #endif
 
 #endif /* UF_COMPAT_VERSION_H */

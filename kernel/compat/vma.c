@@ -8,68 +8,19 @@ static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, 
 
 	if (!vma)
 		return ERR_PTR(-ENOENT);
-	if (!(vma->vm_flags & VM_SHARED) && !vma->anon_vma && uf_mm(__anon_vma_prepare)(vma))
+	if (!(vma->vm_flags & VM_SHARED) && !vma->anon_vma && uf_ksym(__anon_vma_prepare)(vma))
 		return ERR_PTR(-ENOMEM);
 	return vma;
 }
 
-#ifdef UF_COMPAT_6_1
-
-struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr)
-{
-	struct vm_area_struct *vma;
-
-	mmap_read_lock(mm);
-	vma = uf_compat_find_vma_prepared(mm, addr);
-	if (IS_ERR(vma))
-		mmap_read_unlock(mm);
-	return vma;
-}
-
-void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
-{
-	mmap_read_unlock(vma->vm_mm);
-}
-
-struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
-					    struct vm_area_struct *vma, unsigned long start,
-					    unsigned long end, unsigned long flags,
-					    struct userfaultfd_ctx *ctx)
-{
-	struct mm_struct *mm = vma->vm_mm;
-	struct vm_area_struct *merged;
-	int err;
-
-	merged = uf_mm(vma_merge)(mm, prev, start, end, flags, vma->anon_vma, vma->vm_file,
-				  vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT),
-				  vma_policy(vma), (struct vm_userfaultfd_ctx){ ctx },
-				  anon_vma_name(vma));
-	if (merged) {
-		vma = merged;
-	} else {
-		if (vma->vm_start < start) {
-			err = uf_mm(split_vma)(mm, vma, start, 1);
-			if (err)
-				return ERR_PTR(err);
-		}
-		if (vma->vm_end > end) {
-			err = uf_mm(split_vma)(mm, vma, end, 0);
-			if (err)
-				return ERR_PTR(err);
-		}
-	}
-	mas_pause(&vmi->mas);	/* the tree was changed behind the iterator's back */
-	return vma;
-}
-
-#else
+#ifdef CONFIG_PER_VMA_LOCK	/* since 6.4 */
 
 /* Prefer the lock of the one VMA, which leaves the rest of the process alone. */
 struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
 
-	vma = uf_mm(lock_vma_under_rcu)(mm, addr);
+	vma = uf_ksym(lock_vma_under_rcu)(mm, addr);
 	if (vma) {
 		if ((vma->vm_flags & VM_SHARED) || vma->anon_vma)
 			return vma;
@@ -89,6 +40,55 @@ void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
 	vma_end_read(vma);
 }
 
+#else
+
+struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(mm);
+	vma = uf_compat_find_vma_prepared(mm, addr);
+	if (IS_ERR(vma))
+		mmap_read_unlock(mm);
+	return vma;
+}
+
+void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
+{
+	mmap_read_unlock(vma->vm_mm);
+}
+
+#endif
+
+#ifdef UF_COMPAT_6_1
+
+/* Split by hand where nothing can be merged; the tree is changed behind the iterator's back. */
+struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
+					    struct vm_area_struct *vma, unsigned long start,
+					    unsigned long end, unsigned long flags,
+					    struct userfaultfd_ctx *ctx)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct vm_area_struct *merged;
+	int err = 0;
+
+	merged = uf_ksym(vma_merge)(mm, prev, start, end, flags, vma->anon_vma, vma->vm_file,
+				    vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT),
+				    vma_policy(vma), (struct vm_userfaultfd_ctx){ ctx },
+				    anon_vma_name(vma));
+	if (!merged && vma->vm_start < start)
+		err = uf_ksym(split_vma)(mm, vma, start, 1);
+	if (!merged && !err && vma->vm_end > end)
+		err = uf_ksym(split_vma)(mm, vma, end, 0);
+
+	mas_pause(&vmi->mas);
+	if (err)
+		return ERR_PTR(err);
+	return merged ?: vma;
+}
+
+#else
+
 struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
 					    struct vm_area_struct *vma, unsigned long start,
 					    unsigned long end, unsigned long flags,
@@ -97,8 +97,8 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 	/* Where the VMA needs no split, no memory to merge it with a neighbour is no error. */
 	bool whole = !ctx && start == vma->vm_start && end == vma->vm_end;
 
-	return uf_mm(vma_modify_flags_uffd)(vmi, prev, vma, start, end, flags,
-					    (struct vm_userfaultfd_ctx){ ctx }, whole);
+	return uf_ksym(vma_modify_flags_uffd)(vmi, prev, vma, start, end, flags,
+					      (struct vm_userfaultfd_ctx){ ctx }, whole);
 }
 
 #endif

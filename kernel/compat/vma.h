@@ -22,6 +22,8 @@
  * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM.
  */
 struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr);
+
+/* Undo that. @vma may be gone when this returns. */
 void uf_compat_vma_unlock_fill(struct vm_area_struct *vma);
 
 /*
@@ -50,7 +52,7 @@ static inline struct vm_area_struct *uf_compat_vma_before(struct vma_iterator *v
 	return prev;
 }
 
-#ifdef UF_COMPAT_6_1
+#ifdef UF_COMPAT_6_1	/* before the VMA's own lock (6.4), and vm_flags_reset() (6.3) */
 
 static inline void vma_start_write(struct vm_area_struct *vma)
 {

@@ -169,12 +169,13 @@ struct uffdio_register {
 
 /*
  * UFFDIO_COPY, ZEROPAGE, CONTINUE, POISON, MOVE: install pages where there are none, and wake whoever
- * waits for them.
+ * waits for them in this context.
  *
  * The last field is the result: the number of bytes done, or a negative errno if none were. Where it
  * is less than the length the command fails with EAGAIN, and can be called again for the rest.
  *
- * ENOENT: the range is not inside one registered mapping. EEXIST: there is a page already. EFAULT:
+ * ENOENT: the range is not inside one registered mapping. EINVAL: an unknown mode, a bad range, or memory
+ * that can't be filled in that way. EEXIST: there is a page already. EFAULT:
  * the source can't be read. ENOMEM: no memory. EINTR: the caller is being killed. EAGAIN with nothing
  * done: mappings are changing, read the events first.
  */
