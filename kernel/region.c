@@ -8,7 +8,7 @@
  */
 #include <linux/userfault.h>
 
-#include <linux/hugetlb_inline.h>
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
@@ -156,6 +156,9 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 
 	for_each_vma_range(vmi, vma, end) {
 		cond_resched();
+		if (!found && is_vm_hugetlb_page(vma) &&
+		    !IS_ALIGNED(start, vma_kernel_pagesize(vma)))
+			return -EINVAL;
 		if (!uf_region_can_unregister(vma))
 			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
