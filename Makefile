@@ -10,13 +10,13 @@ PARALLEL := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # KERNEL names one of the list. Without it, the module is built for the kernel
 # that is running, one VM runs the last of the list, and all are tested.
-KERNEL ?=
+KERNEL :=
 ifneq ($(filter-out $(KERNELS),$(KERNEL)),)
 $(error KERNEL=$(KERNEL) is not in scripts/kernels, which has: $(KERNELS))
 endif
 VM_KERNEL := $(or $(KERNEL),$(lastword $(KERNELS)))
-RELEASE ?= $(shell uname -r)
-KERNELDIR ?= /lib/modules/$(RELEASE)/build
+RELEASE := $(shell uname -r)
+KERNELDIR := /lib/modules/$(RELEASE)/build
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 PREFIX ?= /usr/local
@@ -43,7 +43,8 @@ help:
 	@echo '                         build everything and run all tests, in VMs; T is a name, with * for'
 	@echo '                         what may follow, or a [tag]; TEST=runner runs those of the runner;'
 	@echo '                         V=1 shows the console of the VMs'
-	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions'
+	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions: a table, and'
+	@echo '                         build/bench/K.json'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
 	@echo '                         the module for the running kernel, its udev rule, the library;'
 	@echo '                         install-module and install-user do one of both'
@@ -52,7 +53,10 @@ help:
 	@echo 'Kernels of the list: $(KERNELS)'
 
 bootstrap:
-	@scripts/bootstrap $(or $(KERNEL),$(KERNELS))
+	@scripts/bootstrap $(NEEDED_KERNELS)
+
+NEEDED_KERNELS := $(or $(KERNEL),$(KERNELS))
+module demo bench: NEEDED_KERNELS := $(VM_KERNEL)
 
 # --- the module ---------------------------------------------------------------
 
@@ -148,29 +152,38 @@ build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 
 # By default the demo serves a file that is there wherever it could be built: the
 # compiler, 35 MB.
-FILE ?= $(shell $(CXX) -print-prog-name=cc1plus)
-TEST ?=
-V ?=
+FILE = $(shell $(CXX) -print-prog-name=cc1plus)
+TEST :=
+V :=
 verbose := $(if $(filter-out 0,$(V)),-v)
 
 # What is built only after the bootstrap takes a make of its own
 build = +@$(MAKE) --no-print-directory $(PARALLEL)
 
 demo: bootstrap
+	@test -f '$(FILE)' || { \
+		echo "make: FILE=$(FILE) is no file" >&2; \
+		echo "  Name one that is, or leave it out: the compiler is served then." >&2; \
+		exit 1; }
 	$(build) build/$(VM_KERNEL)/userfault.ko build/user/examples/demo
 	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --carry build/user/examples/demo:/bin/demo \
-		--carry '$(FILE):/$(notdir $(FILE))' -- demo '/$(notdir $(FILE))'
+		--carry '$(FILE):/root/$(notdir $(FILE))' -- demo '/root/$(notdir $(FILE))'
 
-selftests: TEST_KERNELS := $(or $(KERNEL),$(KERNELS))
 selftests: bootstrap
 	$(build) user $(TESTS) \
-		$(TEST_KERNELS:%=build/%/userfault.ko) $(TEST_KERNELS:%=build/%/runner)
-	@scripts/selftests $(verbose) $(TEST_KERNELS:%=--kernel %) $(if $(TEST),-- '$(TEST)')
+		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
+	@scripts/selftests $(verbose) $(NEEDED_KERNELS:%=--kernel %) $(if $(TEST),-- '$(TEST)')
+
+# The figures are kept as JSON, the table is made of them.
+BENCH_RESULTS := build/bench/$(VM_KERNEL).json
 
 bench: bootstrap
 	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/bench
-	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --icount --timeout 1800 \
-		--carry build/selftests/bench:/bin/bench -- bench
+	@mkdir -p $(dir $(BENCH_RESULTS))
+	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --icount --timeout 3600 --silence 900 \
+		--carry build/selftests/bench:/bin/bench -- bench measure $(TEST) >$(BENCH_RESULTS).new
+	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
+	@build/selftests/bench report $(BENCH_RESULTS)
 
 # --- installing ---------------------------------------------------------------
 
@@ -179,10 +192,8 @@ install: install-module install-user
 install-module: module
 	install -D -m 644 build/running/userfault.ko $(DESTDIR)$(MODDIR)/userfault.ko
 	install -D -m 644 scripts/60-userfault.rules $(DESTDIR)$(UDEVDIR)/60-userfault.rules
-ifndef DESTDIR
-	getent group userfault >/dev/null || groupadd --system userfault
-	depmod $(RELEASE)
-endif
+	$(if $(DESTDIR),,getent group userfault >/dev/null || groupadd --system userfault)
+	$(if $(DESTDIR),,depmod $(RELEASE))
 
 install-user: $(LIBRARY)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/userfault $(DESTDIR)$(INCLUDEDIR)/linux
@@ -193,15 +204,18 @@ install-user: $(LIBRARY)
 	install -m 644 uapi/linux/userfault.h $(DESTDIR)$(INCLUDEDIR)/linux/
 	sed 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(VERSION),' \
 		user/libuserfault.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libuserfault.pc
+	$(if $(DESTDIR),,ldconfig)
 
 DKMS_SOURCES := /usr/src/userfault-$(VERSION)
 
 dkms:
+	if dkms status userfault/$(VERSION) | grep -q .; then dkms remove userfault/$(VERSION) --all; fi
+	rm -rf $(DKMS_SOURCES)
 	install -d $(DKMS_SOURCES)
 	cp -r Makefile Kbuild dkms.conf kernel uapi scripts $(DKMS_SOURCES)/
 	dkms add -m userfault -v $(VERSION)
-	dkms build -m userfault -v $(VERSION)
-	dkms install -m userfault -v $(VERSION)
+	dkms build -m userfault -v $(VERSION) -k $(RELEASE)
+	dkms install -m userfault -v $(VERSION) -k $(RELEASE)
 
 clean:
 	rm -rf build

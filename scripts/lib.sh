@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 #
 # What the shell scripts share. To be sourced.
 
+# shellcheck disable=SC2034
 CACHE=${XDG_CACHE_HOME:-${HOME:?is not set, and XDG_CACHE_HOME neither}/.cache}/userfault
 SCRIPTS=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from . import Failure
+
 PORTS = ("verdict", "output", "errors")
 CONSOLE_KEPT_BYTES = 64 * 1024
 TAIL_LINES = 30
@@ -28,12 +30,12 @@ def qemu_options(kernel, archive, append=""):
 class End(enum.Enum):
     """How a run ended; the value is what scripts/vm exits with."""
 
-    EXITED = 0      # the command did, with a status of its own
-    PANIC = 201     # the kernel crashed
-    RESET = 202     # the machine stopped without a verdict and without a panic
-    SILENCE = 203   # nothing was heard of it for too long
-    TIMEOUT = 204   # it was not done in time
-    NO_MODULE = 205 # the module did not load
+    EXITED = 0          # the command did, with a status of its own
+    PANIC = 201         # the kernel crashed
+    RESET = 202         # the machine stopped without a verdict and without a panic
+    SILENCE = 203       # nothing was heard of it for too long
+    TIMEOUT = 204       # it was not done in time
+    NO_MODULE = 205     # the module did not load
 
 
 class Machine:
@@ -54,7 +56,7 @@ class Machine:
     @property
     def touched(self):
         """Whether anything of ours has run in the guest."""
-        return b"quiet\n" in self._verdict
+        return b"ready\n" in self._verdict
 
     def run(self):
         with contextlib.ExitStack() as stack:
@@ -63,11 +65,10 @@ class Machine:
                 hosts[name], guests[name] = map(stack.enter_context, socket.socketpair())
             qemu = self._start(guests)
             try:
-                end = self._follow(hosts)
+                return self._follow(hosts) or self._judge(qemu.wait())
             finally:
                 qemu.kill()
                 qemu.wait()
-        return end
 
     def _start(self, guests):
         command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", *self._options,
@@ -76,14 +77,15 @@ class Machine:
             command += ["-chardev", f"socket,id={name},fd={end.fileno()}"]
         for name in PORTS:
             command += ["-device", f"virtserialport,chardev={name},name=org.userfault.{name}"]
-        qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._complaints, stderr=self._complaints,
+        qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                stdout=self._complaints, stderr=self._complaints,
                                 pass_fds=[end.fileno() for end in guests.values()])
         for end in guests.values():
             end.close()
         return qemu
 
     def _follow(self, hosts):
-        """Passes on what the guest says until it has no more to say."""
+        """Passes on what the guest says until it has no more to say: None then."""
         deadline = time.monotonic() + self._timeout
         with selectors.DefaultSelector() as selector:
             for name, end in hosts.items():
@@ -100,7 +102,7 @@ class Machine:
                         self._take(key.data, data)
                     else:
                         selector.unregister(key.fileobj)
-        return self._judge()
+        return None
 
     def _take(self, name, data):
         if name == "verdict":
@@ -121,7 +123,7 @@ class Machine:
             sys.stderr.buffer.write(data)
             sys.stderr.flush()
 
-    def _judge(self):
+    def _judge(self, qemu_status):
         for line in self._verdict.decode(errors="replace").splitlines():
             word, _, status = line.partition(" ")
             if word == "exit":
@@ -129,6 +131,8 @@ class Machine:
                 return End.EXITED
             if word == "module":
                 return End.NO_MODULE
+        if qemu_status:
+            raise Failure(f"QEMU failed with status {qemu_status}", "See its message above.")
         return End.PANIC if b"Kernel panic" in self.console else End.RESET
 
     def console_lines(self):
