@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_BACKEND_HPP
+#define SELFTESTS_BACKEND_HPP
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace selftests {
+
+/* Whose userfaultfd is under test: this project's, or the kernel's own, which is the oracle. */
+enum class Backend { module, native };
+
+std::optional<Backend> backend_named(std::string_view name);
+std::string name_of(Backend backend);
+std::string device_of(Backend backend);
+
+/* The backend of this run, for the tests; set once by main before anything runs. */
+Backend backend_under_test();
+void set_backend_under_test(Backend backend);
+
+} // namespace selftests
+
+#endif

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "context.hpp"
+
+#include "failure.hpp"
+
+#include <stdexcept>
+#include <unistd.h>
+
+namespace bench {
+
+Context open_context(Backend backend, bool nonblocking)
+{
+	const userfault::Options options{.device = device_of(backend), .nonblocking = nonblocking};
+
+	return checked(Context::open(options), options.device).context;
+}
+
+void register_ground(const Context &context, const Ground &ground)
+{
+	checked(context.register_range(ground.range(), userfault::Modes::Missing), "UFFDIO_REGISTER");
+}
+
+void command(int fd, unsigned long request, void *argument)
+{
+	checked(::ioctl(fd, request, argument), "ioctl");
+}
+
+void copy(int fd, userfault::Address destination, std::span<const std::byte> source)
+{
+	uffdio_copy arguments{destination, userfault::Range::of(source).start, source.size(), 0, 0};
+
+	command(fd, UFFDIO_COPY, &arguments);
+}
+
+void zeropage(int fd, userfault::Range range)
+{
+	uffdio_zeropage arguments{{range.start, range.length}, 0, 0};
+
+	command(fd, UFFDIO_ZEROPAGE, &arguments);
+}
+
+userfault::Address read_fault(int fd)
+{
+	uffd_msg message;
+
+	if (checked(::read(fd, &message, sizeof(message)), "read") != sizeof(message) ||
+	    message.event != UFFD_EVENT_PAGEFAULT)
+		throw std::runtime_error("read something else than a fault");
+	return message.arg.pagefault.address;
+}
+
+} // namespace bench

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BENCH_CONTEXT_HPP
+#define BENCH_CONTEXT_HPP
+
+#include "backend.hpp"
+#include "ground.hpp"
+
+#include <userfault/context.hpp>
+
+#include <cstddef>
+#include <linux/userfault.h>
+#include <span>
+#include <sys/ioctl.h>
+
+namespace bench {
+
+using userfault::Context;
+
+Context open_context(Backend backend, bool nonblocking = false);
+
+/* Registers all of @ground for missing pages. */
+void register_ground(const Context &context, const Ground &ground);
+
+/*
+ * The commands as bare system calls, since nothing else shall be measured. They throw where the
+ * command doesn't do all that it was asked for.
+ */
+void command(int fd, unsigned long request, void *argument);
+void copy(int fd, userfault::Address destination, std::span<const std::byte> source);
+void zeropage(int fd, userfault::Range range);
+/* Waits for a message on a blocking descriptor, or takes one that is there; where the fault was. */
+userfault::Address read_fault(int fd);
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BENCH_FIGURE_HPP
+#define BENCH_FIGURE_HPP
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+struct Figure {
+	std::string name;
+	std::string unit;
+	double module;
+	std::optional<double> native;	/* nothing, where there is nothing to compare with */
+	double limit;			/* what the module may take at most */
+	std::string limit_is;		/* where that comes from, in words */
+
+	bool met() const { return module <= limit; }
+};
+
+/* What one run came to. */
+struct Results {
+	std::string kernel;
+	std::vector<Figure> figures;
+};
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ground.hpp"
+
+#include "failure.hpp"
+
+#include <algorithm>
+#include <sys/mman.h>
+
+namespace bench {
+
+namespace {
+
+constexpr std::size_t alignment = 2 << 20;
+
+/* The ground within a mapping that has more than @alignment to spare. */
+std::span<std::byte> aligned_part(std::span<std::byte> all, std::size_t length)
+{
+	const auto start = userfault::Range::of(all).start + page_size();
+	const auto aligned = (start + alignment - 1) / alignment * alignment;
+
+	return all.subspan(aligned - userfault::Range::of(all).start, length);
+}
+
+} // namespace
+
+Ground::Ground(std::size_t pages)
+	: mapping_(checked(userfault::Mapping::anonymous(pages * page_size() + alignment + 2 * page_size(),
+							 MAP_NORESERVE),
+			   "mmap")),
+	  bytes_(aligned_part(mapping_.bytes(), pages * page_size()))
+{
+	std::byte *const end = bytes_.data() + bytes_.size();
+
+	checked(::mprotect(mapping_.data(), bytes_.data() - mapping_.data(), PROT_NONE), "mprotect");
+	checked(::mprotect(end, mapping_.data() + mapping_.size() - end, PROT_NONE), "mprotect");
+}
+
+void Ground::fill() const
+{
+	std::ranges::fill(bytes_, std::byte{0xa5});
+}
+
+void Ground::drop() const
+{
+	checked(::madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED), "madvise");
+}
+
+} // namespace bench

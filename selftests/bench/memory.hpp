@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BENCH_MEMORY_HPP
+#define BENCH_MEMORY_HPP
+
+#include "figure.hpp"
+
+#include <vector>
+
+namespace bench {
+
+/* What a context and a waiting fault take of the kernel's memory, in bytes. */
+std::vector<Figure> measure_memory();
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "quiet.hpp"
+
+#include "clock.hpp"
+#include "failure.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <limits>
+#include <sched.h>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+namespace bench {
+
+namespace {
+
+constexpr auto patience = std::chrono::seconds(60);
+constexpr auto turn_of_others = std::chrono::milliseconds(2);
+
+/* Without a share of the processor set aside for others: it would fall into what is measured. */
+void forbid_throttling()
+{
+	std::ofstream limit("/proc/sys/kernel/sched_rt_runtime_us");
+
+	if (!(limit << -1 << std::flush))
+		throw std::runtime_error("can't write /proc/sys/kernel/sched_rt_runtime_us: "
+					 "measure as root, in a VM");
+}
+
+/* Threads that run or could run, the caller among them. */
+int runnable()
+{
+	std::ifstream file("/proc/loadavg");
+	std::string load;
+	int count = 0;
+
+	file >> load >> load >> load >> count;
+	return count;
+}
+
+/* Runs until an interrupt has just been: of the timer, unless something else happens. */
+void run_past_interrupt()
+{
+	constexpr Instructions interrupt = 100; /* takes more than that */
+	auto usual = std::numeric_limits<Instructions>::max();
+
+	for (;;) {
+		const Stopwatch watch;
+
+		spin(1000);
+
+		const auto counted = watch.elapsed();
+
+		if (counted > usual && counted - usual > interrupt)
+			return;
+		usual = std::min(usual, counted);
+	}
+}
+
+bool nothing_falls_between()
+{
+	Instructions first = 0;
+
+	for (int i = 0; i < 20; i++) {
+		const Stopwatch watch;
+
+		spin(1000);
+
+		const auto counted = watch.elapsed();
+
+		if (i == 0)
+			first = counted;
+		else if (counted != first)
+			return false;
+	}
+	return true;
+}
+
+} // namespace
+
+void become_undisturbed()
+{
+	const sched_param parameters{.sched_priority = 1};
+
+	forbid_throttling();
+	checked(::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters),
+		"sched_setscheduler");
+}
+
+void wait_until_quiet()
+{
+	const auto start = std::chrono::steady_clock::now();
+
+	do {
+		if (std::chrono::steady_clock::now() - start > patience)
+			throw std::runtime_error("the machine doesn't become quiet: " +
+						 std::to_string(runnable()) + " threads run all the time");
+		std::this_thread::sleep_for(turn_of_others);
+		run_past_interrupt();
+	} while (runnable() > 1 || !nothing_falls_between());
+}
+
+} // namespace bench

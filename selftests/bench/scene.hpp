@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BENCH_SCENE_HPP
+#define BENCH_SCENE_HPP
+
+#include "backend.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+/* Something to be measured, set up with one backend and ready to be done again and again. */
+class Scene {
+public:
+	virtual ~Scene() = default;
+
+	/*
+	 * Does it, a number of times, and returns how many instructions each took. What it takes to
+	 * be ready for the next time isn't counted.
+	 */
+	virtual double measure() = 0;
+};
+
+/* What the module is to reach: at most so many times what native takes, or another subject. */
+struct Target {
+	double factor = 1.0;
+	std::string of = "native";
+};
+
+struct Subject {
+	std::string name;
+	std::string unit; /* what is counted: instructions per page, per call… */
+	std::function<std::unique_ptr<Scene>(Backend)> make;
+	Target target = {};
+};
+
+/* One list a theme. */
+std::vector<Subject> context_subjects();
+std::vector<Subject> registration_subjects();
+std::vector<Subject> fill_subjects();
+std::vector<Subject> fault_subjects();
+std::vector<Subject> wake_subjects();
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_ERRNO_ROWS_HPP
+#define SELFTESTS_ERRNO_ROWS_HPP
+
+#include "backend.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace selftests {
+
+/* What a call did: all of it must be the same, whoever serves it. */
+struct Outcome {
+	int error = 0;			   /* an errno, or 0 */
+	std::vector<std::uint64_t> fields; /* the struct afterwards; empty if it can't be read */
+	std::string state;		   /* of the stage, where it may have changed */
+
+	friend bool operator==(const Outcome &, const Outcome &) = default;
+};
+
+struct Row {
+	std::string command; /* "COPY" */
+	std::string call;    /* its arguments, by their names */
+	Outcome outcome;
+	/* What is in the range, besides private anonymous memory of nobody or of this context. */
+	bool other_memory = false;
+	bool other_context = false;
+};
+
+/* The same calls, in the same order, each time. */
+std::vector<Row> rows_of_ranges(Backend backend);
+std::vector<Row> rows_of_copies(Backend backend);
+std::vector<Row> rows_of_modes(Backend backend);
+std::vector<Row> rows_of_structs(Backend backend);
+std::vector<Row> rows_of_commands(Backend backend);
+std::vector<Row> rows_of_handshakes(Backend backend);
+std::vector<Row> rows_of_the_dead(Backend backend);
+std::vector<Row> rows_of_the_device(Backend backend);
+
+} // namespace selftests
+
+#endif

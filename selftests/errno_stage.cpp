@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "errno_stage.hpp"
+
+#include "files.hpp"
+#include "harness.hpp"
+#include "maps.hpp"
+#include "memory.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <fstream>
+#include <span>
+#include <sstream>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace selftests {
+
+using namespace userfault;
+
+namespace {
+
+/* Far from everything else that a process has. */
+constexpr std::uint64_t base = 0x2000'0000'0000;
+/* As a length from address 0 on it must not reach the program. */
+constexpr std::uint64_t window_pages = 1024;
+
+enum class Kind {
+	anonymous,
+	shared_anonymous,
+	private_file,
+	shared_file,
+	private_shmem,
+	shared_shmem,
+	read_only_shmem,
+	hugetlb,
+};
+
+enum class Holder { nobody, context, other };
+
+struct Area {
+	const char *name;
+	std::uint64_t first, pages; /* between the areas there are holes, unless they touch */
+	Kind kind;
+	int protection;
+	Holder holder;
+};
+
+constexpr int read_write = PROT_READ | PROT_WRITE;
+constexpr std::uint64_t filled_page = 12;
+
+constexpr Area areas[] = {
+	{"source", 0, 6, Kind::anonymous, read_write, Holder::nobody},
+	{"registered", 8, 8, Kind::anonymous, read_write, Holder::context},
+	{"unregistered", 24, 2, Kind::anonymous, read_write, Holder::nobody},
+	{"behind unregistered", 26, 2, Kind::anonymous, read_write, Holder::context},
+	{"of another context", 32, 2, Kind::anonymous, read_write, Holder::other},
+	{"read-only", 34, 2, Kind::anonymous, PROT_READ, Holder::context},
+	{"without access", 36, 2, Kind::anonymous, PROT_NONE, Holder::context},
+	{"private file", 40, 2, Kind::private_file, read_write, Holder::nobody},
+	{"shared file", 44, 2, Kind::shared_file, read_write, Holder::nobody},
+	{"shared shmem", 48, 2, Kind::shared_shmem, read_write, Holder::nobody},
+	{"private shmem", 52, 2, Kind::private_shmem, read_write, Holder::nobody},
+	{"read-only shmem", 56, 2, Kind::read_only_shmem, PROT_READ, Holder::nobody},
+	{"shared anonymous", 60, 2, Kind::shared_anonymous, read_write, Holder::nobody},
+	{"struct", 64, 1, Kind::anonymous, read_write, Holder::nobody},
+	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::nobody},
+};
+
+std::uint64_t page_at(std::uint64_t page)
+{
+	return base + page * page_size();
+}
+
+constexpr std::uint64_t file_pages = 2;
+
+Fd new_shmem()
+{
+	return Fd(static_cast<int>(checked(::memfd_create("stage", MFD_CLOEXEC))));
+}
+
+Fd read_only(const Fd &file)
+{
+	const auto path = "/proc/self/fd/" + std::to_string(file.get());
+
+	return Fd(static_cast<int>(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC))));
+}
+
+/* The files that areas are mapped from; kept from stage to stage, but not what is in them. */
+struct Files {
+	const Fd file = ordinary_file(file_pages), shmem = new_shmem();
+	const Fd shmem_to_read = read_only(shmem);
+
+	void make_empty() const
+	{
+		for (const auto fd : {file.get(), shmem.get()}) {
+			checked(::ftruncate(fd, 0));
+			checked(::ftruncate(fd, static_cast<off_t>(file_pages * page_size())));
+		}
+	}
+
+	/* That of an area, or -1. */
+	int backing(Kind kind) const
+	{
+		switch (kind) {
+		case Kind::private_file:
+		case Kind::shared_file:
+			return file.get();
+		case Kind::private_shmem:
+		case Kind::shared_shmem:
+			return shmem.get();
+		case Kind::read_only_shmem:
+			return shmem_to_read.get();
+		default:
+			return -1;
+		}
+	}
+};
+
+const Files &files()
+{
+	static const Files files;
+
+	return files;
+}
+
+int flags_of(Kind kind)
+{
+	switch (kind) {
+	case Kind::anonymous:
+		return MAP_PRIVATE | MAP_ANONYMOUS;
+	case Kind::shared_anonymous:
+		return MAP_SHARED | MAP_ANONYMOUS;
+	case Kind::private_file:
+	case Kind::private_shmem:
+		return MAP_PRIVATE;
+	case Kind::hugetlb:
+		return MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+	default:
+		return MAP_SHARED;
+	}
+}
+
+void map_area(const Area &area)
+{
+	void *wanted = reinterpret_cast<void *>(page_at(area.first));
+	void *mapped =
+		::mmap(wanted, area.pages * page_size(), area.protection,
+		       flags_of(area.kind) | MAP_FIXED_NOREPLACE, files().backing(area.kind), 0);
+
+	/* A machine without huge pages has a hole there, for both backends. */
+	if (mapped != wanted && area.kind != Kind::hugetlb)
+		give_up(std::string("mmap of ") + area.name);
+}
+
+/* With SIGBUS, since a copy from a page that is missing itself would wait for ever. */
+Context context_of(Backend backend)
+{
+	Options options;
+
+	options.device = device_of(backend);
+	options.nonblocking = true;
+	options.required = Features::Sigbus;
+	return take(Context::open(options)).context;
+}
+
+std::span<std::byte> page_bytes(std::uint64_t page)
+{
+	return {reinterpret_cast<std::byte *>(page_at(page)), page_size()};
+}
+
+template <class Predicate>
+bool any_area_in(std::uint64_t start, std::uint64_t length, Predicate predicate)
+{
+	return std::any_of(std::begin(areas), std::end(areas), [&](const Area &area) {
+		const auto first = page_at(area.first), end = page_at(area.first + area.pages);
+		const bool inside = start < end && (first <= start || first - start < length);
+		return inside && predicate(area);
+	});
+}
+
+std::vector<Value> make_starts()
+{
+	const auto page = page_size();
+	std::vector<Value> starts;
+
+	for (const auto &area : areas)
+		starts.push_back({area.name, page_at(area.first)});
+	const std::vector<Value> edges = {
+		{"registered + 1", page_at(8) + 1},
+		{"registered + 8", page_at(8) + 8},
+		{"registered - page", page_at(7)},
+		{"third registered page", page_at(10)},
+		{"filled", page_at(filled_page)},
+		{"last registered page", page_at(15)},
+		{"end of registered", page_at(16)},
+		{"hole", page_at(20)},
+		{"last of source", page_at(5)},
+		{"source + 1", page_at(0) + 1},
+		{"source + page - 1", page_at(1) - 1},
+		{"second hugetlb page", page_at(513)},
+		{"0", 0},
+		{"2^47 - 2 pages", (1ull << 47) - 2 * page},
+		{"2^47 - page", (1ull << 47) - page},
+		{"2^47", 1ull << 47},
+		{"2^56 - 2 pages", (1ull << 56) - 2 * page},
+		{"2^56 - page", (1ull << 56) - page},
+		{"2^56", 1ull << 56},
+		{"2^63", 1ull << 63},
+		{"kernel", 0xffff'8880'0000'0000},
+		{"-page", -page},
+		{"-1", ~0ull},
+	};
+	starts.insert(starts.end(), edges.begin(), edges.end());
+	return starts;
+}
+
+} // namespace
+
+Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of(backend))
+{
+	map_areas();
+	for (const auto &area : areas) {
+		const Range range{page_at(area.first), area.pages * page_size()};
+		if (area.holder == Holder::context)
+			take(context_.register_range(range, Modes::Missing));
+		if (area.holder == Holder::other)
+			take(other_.register_range(range, Modes::Missing));
+	}
+	if (!context_.copy(page_at(filled_page), page_bytes(0)))
+		give_up("the filled page could not be filled");
+}
+
+Stage::~Stage()
+{
+	::munmap(reinterpret_cast<void *>(base), window_pages * page_size());
+}
+
+void Stage::map_areas()
+{
+	files().make_empty();
+	for (const auto &area : areas)
+		map_area(area);
+	for (std::uint64_t page = 0; page < areas[0].pages; page++)
+		write_pattern(page_bytes(page), page);
+}
+
+std::uint64_t Stage::at(const std::string &name)
+{
+	for (const auto &start : starts())
+		if (start.name == name)
+			return start.number;
+	give_up("nothing on the stage is called " + name);
+}
+
+const std::vector<Value> &Stage::starts()
+{
+	static const auto starts = make_starts();
+
+	return starts;
+}
+
+std::vector<Value> Stage::lengths(std::uint64_t start)
+{
+	const auto page = page_size();
+
+	return {
+		{"0", 0},
+		{"1", 1},
+		{"page - 1", page - 1},
+		{"page", page},
+		{"page + 1", page + 1},
+		{"2 pages", 2 * page},
+		{"3 pages", 3 * page},
+		{"8 pages", 8 * page},
+		{"9 pages", 9 * page},
+		{"64 pages", 64 * page},
+		{"512 pages", 512 * page},
+		{"all of the stage", window_pages * page},
+		{"2^47", 1ull << 47},
+		{"2^63", 1ull << 63},
+		{"-start - page", -start - page},
+		{"-start", -start},
+		{"-start + page", -start + page},
+		{"-page", -page},
+		{"-1", ~0ull},
+	};
+}
+
+bool Stage::has_other_memory(std::uint64_t start, std::uint64_t length)
+{
+	return any_area_in(start, length,
+			   [](const Area &area) { return area.kind != Kind::anonymous; });
+}
+
+bool Stage::has_other_context(std::uint64_t start, std::uint64_t length)
+{
+	return any_area_in(start, length,
+			   [](const Area &area) { return area.holder == Holder::other; });
+}
+
+std::string Stage::state() const
+{
+	std::ostringstream text;
+
+	for (const auto &mapping : describe_mappings({base, window_pages * page_size()}))
+		text << mapping << '\n';
+	return text.str();
+}
+
+} // namespace selftests

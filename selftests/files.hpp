@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_FILES_HPP
+#define SELFTESTS_FILES_HPP
+
+#include <cstddef>
+#include <userfault/fd.hpp>
+
+namespace selftests {
+
+/*
+ * An empty file of so many pages that can be read and written, and that is neither shmem nor
+ * hugetlb: memory that userfaultfd can't watch. The file system that the tests run from may be
+ * shmem.
+ */
+userfault::Fd ordinary_file(std::size_t pages);
+
+} // namespace selftests
+
+#endif

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loading and unloading the module. */
+#include "loaded_module.hpp"
+#include "process.hpp"
+#include "world.hpp"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <linux/capability.h>
+#include <linux/userfault.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+const std::string name = "userfault";
+constexpr const char *device = "/dev/userfault";
+
+void load(const std::string &parameters = "")
+{
+	if (const auto error = load_module(module_file, parameters))
+		give_up("loading: " + error.message());
+	wait_until("the device is there", [] { return std::filesystem::exists(device); });
+}
+
+/* What was closed a moment ago may still be on its way. */
+void unload()
+{
+	wait_until("the module can be unloaded", [] {
+		const auto error = unload_module(name);
+		if (error && error != std::errc::resource_unavailable_try_again)
+			give_up("unloading: " + error.message());
+		return !error;
+	});
+}
+
+void need_the_module_file()
+{
+	if (!std::filesystem::exists(module_file))
+		skip("the module's file is not at " + module_file);
+}
+
+/* The module is loaded with other parameters as long as this lives. */
+struct Loaded {
+	explicit Loaded(const std::string &parameters)
+	{
+		unload();
+		load(parameters);
+	}
+
+	~Loaded()
+	{
+		unload();
+		load();
+	}
+};
+
+/* Has a page filled for a thread that waits for it. */
+void work()
+{
+	const World world(4);
+	auto reader = in_thread([&] { return world.memory.word(2); });
+
+	if (next_fault(world.context).address != world.memory.address(2))
+		give_up("told of another page");
+	world.fill(2);
+	if (reader.get() != pattern_word(2))
+		give_up("the page is wrong");
+}
+
+/* Closes a context under threads that wait: they go on while this returns. */
+void leave_threads_waking()
+{
+	static const Memory memory(8);
+	static std::vector<std::future<std::uint64_t>> readers;
+	const auto context = open_context();
+
+	readers.clear(); /* those of the last time */
+	checked(::madvise(memory.page(0), memory.range().length, MADV_DONTNEED));
+	take(context.register_range(memory.range(), Modes::Missing));
+	for (std::size_t i = 0; i < memory.pages(); i++)
+		readers.push_back(in_thread([i] { return memory.word(i) + 0; }));
+	wait_for_waiters(context, memory.pages());
+}
+
+void drop_capability(int capability)
+{
+	__user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+	__user_cap_data_struct data[2]{};
+
+	checked(::syscall(SYS_capget, &header, data));
+	for (auto *set : {&data[capability / 32].effective, &data[capability / 32].permitted})
+		*set &= ~(1u << capability % 32);
+	checked(::syscall(SYS_capset, &header, data));
+}
+
+/* An errno of the device's ioctl, or 0. */
+int error_of_new(unsigned long flags)
+{
+	const Fd file(static_cast<int>(checked(::open(device, O_RDWR | O_CLOEXEC))));
+	const Fd made(::ioctl(file.get(), USERFAULTFD_IOC_NEW, flags));
+
+	return made ? 0 : errno;
+}
+
+/* So many kibibytes are in the slab caches and in vmalloc. */
+std::size_t kernel_memory()
+{
+	std::ifstream file("/proc/meminfo");
+	std::string key, unit;
+	std::size_t kib, sum = 0;
+
+	while (file >> key >> kib && std::getline(file, unit))
+		if (key == "SUnreclaim:" || key == "VmallocUsed:" || key == "Percpu:")
+			sum += kib;
+	return sum;
+}
+
+/* Whether the kernel agrees. */
+bool switch_ftrace(bool on)
+{
+	std::ofstream file("/proc/sys/kernel/ftrace_enabled");
+
+	return static_cast<bool>(file << on << std::flush);
+}
+
+bool in_slab_caches(const std::string &part)
+{
+	for (const auto &entry : std::filesystem::directory_iterator("/sys/kernel/slab"))
+		if (entry.path().filename().string().find(part) != std::string::npos &&
+		    entry.path().filename().string().find("userfaultfd_ctx") == std::string::npos)
+			return true;
+	return false;
+}
+
+} // namespace
+
+TEST_CASE("the module can't be unloaded while a context is open", "[load][module]")
+{
+	auto context = open_context();
+
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	CHECK(module_is_loaded(name));
+	work();
+	static_cast<void>(Fd(context.release()));
+	need_the_module_file();
+	unload();
+	CHECK_FALSE(module_is_loaded(name));
+	load();
+	work();
+}
+
+TEST_CASE("the module can't be unloaded while a thread waits and the monitor is gone",
+	  "[load][module]")
+{
+	/* The context is held by a message that nobody has received. */
+	const World world(1);
+	auto reader = in_thread([&] { return world.memory.word(0); });
+
+	wait_for_waiters(world.context, 1);
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	world.fill(0);
+	CHECK(reader.get() == pattern_word(0));
+}
+
+TEST_CASE("the module can't be loaded twice", "[load][module]")
+{
+	need_the_module_file();
+	CHECK(load_module(module_file) == std::errc::file_exists);
+	work();
+}
+
+TEST_CASE("unloading leaves nothing behind", "[load][module]")
+{
+	need_the_module_file();
+	work();
+	unload();
+	CHECK_FALSE(std::filesystem::exists(device));
+	CHECK_FALSE(std::filesystem::exists("/sys/class/misc/userfault"));
+	CHECK_FALSE(in_slab_caches("userfault"));
+	std::ifstream hooks("/sys/kernel/tracing/enabled_functions");
+	for (std::string line; std::getline(hooks, line);)
+		CHECK(line.find("userfault") == std::string::npos);
+	load();
+}
+
+TEST_CASE("loading and unloading a hundred times with work in between", "[load][module][slow]")
+{
+	const unsigned times = 100, warm_up = 10;
+	auto options = options_for();
+	options.device = device_of(Backend::native);
+	const World native(1, options);
+	auto waiting = in_thread([&] { return native.memory.word(0); });
+	std::size_t before = 0;
+
+	need_the_module_file();
+	wait_for_waiters(native.context, 1);
+	for (unsigned i = 0; i < times; i++) {
+		if (i == warm_up)
+			before = kernel_memory();
+		leave_threads_waking();
+		unload();
+		load();
+		work();
+	}
+	/* A page for each time would be 360 KiB; what else the kernel does meanwhile is less. */
+	CHECK(kernel_memory() < before + 256);
+	CHECK(fdinfo(native.context.fd()).total == 1);
+	CHECK_FALSE(is_done(waiting));
+	native.fill(0);
+	CHECK(waiting.get() == pattern_word(0));
+}
+
+TEST_CASE("native userfaultfd works without the module and after it", "[load][module]")
+{
+	auto options = options_for();
+	options.device = device_of(Backend::native);
+	const World world(2, options);
+
+	need_the_module_file();
+	unload();
+	auto first = in_thread([&] { return world.memory.word(0); });
+	CHECK(next_fault(world.context).address == world.memory.address(0));
+	load();
+	world.fill(0);
+	CHECK(first.get() == pattern_word(0));
+	auto second = in_thread([&] { return world.memory.word(1); });
+	CHECK(next_fault(world.context).address == world.memory.address(1));
+	unload();
+	world.fill(1);
+	CHECK(second.get() == pattern_word(1));
+	load();
+}
+
+TEST_CASE("ftrace can't be switched off under the module", "[load][module]")
+{
+	CHECK_FALSE(switch_ftrace(false));
+	work();
+}
+
+TEST_CASE("loading without ftrace fails and leaves nothing behind", "[load][module]")
+{
+	need_the_module_file();
+	unload();
+	REQUIRE(switch_ftrace(false));
+	CHECK(load_module(module_file));
+	CHECK_FALSE(module_is_loaded(name));
+	CHECK_FALSE(std::filesystem::exists(device));
+	REQUIRE(switch_ftrace(true));
+	CHECK_FALSE(in_slab_caches("userfault"));
+	load();
+	work();
+}
+
+TEST_CASE("faults of the kernel can be kept for those who may trace", "[load][module]")
+{
+	need_the_module_file();
+	const Loaded loaded("kernel_faults=0");
+	Process process([] {
+		const int with = error_of_new(0);
+		drop_capability(CAP_SYS_PTRACE);
+		return with == 0 && error_of_new(0) == EPERM &&
+				       error_of_new(UFFD_USER_MODE_ONLY) == 0
+			       ? 0
+			       : 1;
+	});
+
+	CHECK(process.wait() == 0);
+}
+
+TEST_CASE("faults of the kernel are for everyone who can open the device", "[load][module]")
+{
+	Process process([] {
+		drop_capability(CAP_SYS_PTRACE);
+		return error_of_new(0);
+	});
+
+	CHECK(process.wait() == 0);
+}

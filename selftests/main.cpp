@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * userfault's selftests: runs every test of the ABI against this project's module or against the
+ * kernel's own userfaultfd, and reports in KTAP. Exits as kselftest wants it: 0 if all passed, 1 if
+ * one failed, 4 if all were skipped.
+ */
+#include "backend.hpp"
+#include "cases.hpp"
+#include "ktap.hpp"
+#include "loaded_module.hpp"
+#include "supervisor.hpp"
+
+#include <charconv>
+#include <cstring>
+#include <exception>
+#include <getopt.h>
+#include <iostream>
+#include <optional>
+#include <unistd.h>
+
+using namespace selftests;
+
+namespace {
+
+constexpr auto usage =
+	"usage: selftests [--backend module|native] [--timeout SECONDS] [--list] [TEST]...\n"
+	"\n"
+	"  TEST       a test's name, a part of one with *, or a [tag], as Catch2 takes it\n"
+	"  --backend  what to test: /dev/userfault (module, the default) or /dev/userfaultfd\n"
+	"  --timeout  what a test may take, 30 seconds if not said; a [slow] one four times that\n"
+	"  --list     only print the names of the tests\n";
+
+struct Options {
+	Backend backend = Backend::module;
+	std::chrono::seconds time_limit{30};
+	bool list = false;
+	bool help = false;
+	std::vector<std::string> specs;
+};
+
+std::optional<std::chrono::seconds> seconds_from(const char *text)
+{
+	const char *end = text + std::strlen(text);
+	int value;
+	const auto result = std::from_chars(text, end, value);
+
+	if (result.ec != std::errc() || result.ptr != end || value <= 0)
+		return std::nullopt;
+	return std::chrono::seconds(value);
+}
+
+/* Nothing if the command line makes no sense. */
+std::optional<Options> options_from(int argc, char **argv)
+{
+	static const option known[] = {
+		{"backend", required_argument, nullptr, 'b'},
+		{"timeout", required_argument, nullptr, 't'},
+		{"list", no_argument, nullptr, 'l'},
+		{"help", no_argument, nullptr, 'h'},
+		{},
+	};
+	Options options;
+
+	for (int key; (key = ::getopt_long(argc, argv, "b:t:lh", known, nullptr)) != -1;) {
+		const auto backend = key == 'b' ? backend_named(optarg) : options.backend;
+		const auto limit = key == 't' ? seconds_from(optarg) : options.time_limit;
+
+		if (key == '?' || !backend || !limit)
+			return std::nullopt;
+		options.backend = *backend;
+		options.time_limit = *limit;
+		options.list |= key == 'l';
+		options.help |= key == 'h';
+	}
+	options.specs.assign(argv + optind, argv + argc);
+	return options;
+}
+
+ExitCode run_all(const Options &options, const std::vector<Case> &cases)
+{
+	Ktap report(stdout);
+
+	report.plan(cases.size());
+	report.comment("backend: " + name_of(options.backend) + ", " + device_of(options.backend));
+	Supervisor supervisor(report, options.time_limit);
+	for (const auto &test : cases) {
+		if (options.backend == Backend::module && !module_is_loaded("userfault")) {
+			report.comment("the module is not loaded: loading it");
+			load_module(module_file);
+		}
+		supervisor.run(test);
+	}
+	return report.finish();
+}
+
+ExitCode run(const Options &options)
+{
+	const auto cases = select_cases(options.backend, options.specs);
+
+	set_backend_under_test(options.backend);
+	if (cases.empty()) {
+		std::cerr << "selftests: that selects no test; --list names those there are\n";
+		return ExitCode::fail;
+	}
+	if (!options.list)
+		return run_all(options, cases);
+	for (const auto &test : cases)
+		std::cout << test.name << '\n';
+	return ExitCode::pass;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+try {
+	const auto options = options_from(argc, argv);
+
+	if (!options || options->help) {
+		(options ? std::cout : std::cerr) << usage;
+		return static_cast<int>(options ? ExitCode::pass : ExitCode::fail);
+	}
+	return static_cast<int>(run(*options));
+} catch (const std::exception &error) {
+	std::cerr << "selftests: " << error.what() << '\n';
+	return static_cast<int>(ExitCode::fail);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_MAPS_HPP
+#define SELFTESTS_MAPS_HPP
+
+#include <userfault/range.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace selftests {
+
+/* What the kernel tells of this process's memory under /proc. */
+
+/* How many mappings (VMAs) lie, in whole or in part, in @range. */
+std::size_t count_mappings(userfault::Range range);
+
+/*
+ * A field of /proc/self/smaps summed over the mappings that lie in @range, in bytes: "Rss",
+ * "AnonHugePages", "Locked".
+ */
+std::size_t smaps_bytes(userfault::Range range, const std::string &field);
+
+/* Whether every mapping in @range has @flag, such as "um", among its VmFlags. */
+bool smaps_flag(userfault::Range range, const std::string &flag);
+
+/*
+ * For each mapping in @range: where it is, whether it is registered, and which of its first pages
+ * are there.
+ */
+std::vector<std::string> describe_mappings(userfault::Range range);
+
+/* The entry of a page in /proc/self/pagemap, and the flags of its frame in /proc/kpageflags. */
+std::uint64_t pagemap_entry(userfault::Address address);
+std::uint64_t page_flags(userfault::Address address);
+
+/* In pagemap_entry(): */
+inline constexpr std::uint64_t pagemap_present = 1ull << 63;
+inline constexpr std::uint64_t pagemap_swapped = 1ull << 62;
+inline constexpr std::uint64_t pagemap_file_or_shared = 1ull << 61;
+inline constexpr std::uint64_t pagemap_exclusive = 1ull << 56;
+inline constexpr std::uint64_t pagemap_soft_dirty = 1ull << 55;
+inline constexpr std::uint64_t pagemap_frame = (1ull << 55) - 1;
+
+} // namespace selftests
+
+#endif

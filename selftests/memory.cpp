@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "memory.hpp"
+
+#include "harness.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <sys/mman.h>
+
+namespace selftests {
+
+namespace {
+
+/* The finalizer of splitmix64: near inputs give unrelated outputs. */
+std::uint64_t mixed(std::uint64_t value)
+{
+	value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+	value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+	return value ^ (value >> 31);
+}
+
+std::uint64_t word_of_pattern(std::uint64_t seed, std::size_t index)
+{
+	return mixed((seed + 1) * 0x9e3779b97f4a7c15) + index * 0x0101010101010101;
+}
+
+} // namespace
+
+Memory::Memory(std::size_t pages, int flags) : Memory(aligned(pages, 1, flags)) {}
+
+Memory::Memory(userfault::Mapping mapping, std::span<std::byte> bytes)
+	: mapping_(std::move(mapping)), bytes_(bytes)
+{
+}
+
+Memory Memory::aligned(std::size_t pages, std::size_t alignment, int flags)
+{
+	const auto length = pages * page_size();
+	auto mapping = take(userfault::Mapping::anonymous(length + alignment - 1, flags));
+	const auto excess = mapping.range().start & (alignment - 1);
+	const auto bytes = mapping.bytes().subspan(excess ? alignment - excess : 0, length);
+
+	return Memory(std::move(mapping), bytes);
+}
+
+userfault::Address Memory::address(std::size_t index) const
+{
+	return reinterpret_cast<userfault::Address>(page(index));
+}
+
+std::size_t Memory::index_of(userfault::Address address) const
+{
+	return (address - this->address(0)) / page_size();
+}
+
+userfault::Range Memory::range(std::size_t first, std::size_t count) const
+{
+	return userfault::Range::of(bytes(first, count));
+}
+
+std::span<std::byte> Memory::bytes(std::size_t first, std::size_t count) const
+{
+	return bytes_.subspan(first * page_size(), count * page_size());
+}
+
+void Memory::unmap(std::size_t first, std::size_t count)
+{
+	checked(::munmap(page(first), count * page_size()));
+	static_cast<void>(mapping_.release());
+}
+
+volatile std::uint64_t &Memory::word(std::size_t index) const
+{
+	return *reinterpret_cast<volatile std::uint64_t *>(page(index));
+}
+
+void write_pattern(std::span<std::byte> page, std::uint64_t seed)
+{
+	for (std::size_t i = 0; i < page.size() / sizeof(std::uint64_t); i++) {
+		const auto word = word_of_pattern(seed, i);
+		std::memcpy(page.data() + i * sizeof(word), &word, sizeof(word));
+	}
+}
+
+bool has_pattern(std::span<const std::byte> page, std::uint64_t seed)
+{
+	for (std::size_t i = 0; i < page.size() / sizeof(std::uint64_t); i++) {
+		const auto word = word_of_pattern(seed, i);
+		if (std::memcmp(page.data() + i * sizeof(word), &word, sizeof(word)))
+			return false;
+	}
+	return true;
+}
+
+bool is_zero(std::span<const std::byte> bytes)
+{
+	return std::all_of(bytes.begin(), bytes.end(),
+			   [](std::byte b) { return b == std::byte{}; });
+}
+
+std::uint64_t pattern_word(std::uint64_t seed)
+{
+	return word_of_pattern(seed, 0);
+}
+
+Memory patterned(std::size_t pages, std::uint64_t first_seed)
+{
+	Memory memory(pages);
+
+	for (std::size_t i = 0; i < pages; i++)
+		write_pattern(memory.bytes(i, 1), first_seed + i);
+	return memory;
+}
+
+std::size_t count_patterned(const Memory &memory, std::uint64_t first_seed)
+{
+	std::size_t count = 0;
+
+	while (count < memory.pages() && has_pattern(memory.bytes(count, 1), first_seed + count))
+		count++;
+	return count;
+}
+
+} // namespace selftests

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "memory_group.hpp"
+
+#include "harness.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <fcntl.h>
+#include <string_view>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace selftests {
+
+using userfault::Fd;
+
+namespace {
+
+/* The root of the hierarchy, mounted nowhere. */
+Fd cgroup_root()
+{
+	const Fd context(::fsopen("cgroup2", FSOPEN_CLOEXEC));
+
+	if (!context || ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0))
+		skip("the kernel has no control groups");
+	return Fd(static_cast<int>(checked(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0))));
+}
+
+bool write_file(const Fd &root, const std::string &path, std::string_view text)
+{
+	const Fd file(::openat(root.get(), path.c_str(), O_WRONLY | O_CLOEXEC));
+
+	return file && ::write(file.get(), text.data(), text.size()) >= 0;
+}
+
+} // namespace
+
+MemoryGroup::MemoryGroup()
+	: root_(cgroup_root()), name_("userfault-selftests-" + std::to_string(::getpid()))
+{
+	if (!write_file(root_, "cgroup.subtree_control", "+memory"))
+		skip("the memory controller can't be enabled");
+	checked(::mkdirat(root_.get(), name_.c_str(), 0755));
+}
+
+MemoryGroup::~MemoryGroup()
+{
+	::unlinkat(root_.get(), name_.c_str(), AT_REMOVEDIR);
+}
+
+void MemoryGroup::add(pid_t pid) const
+{
+	if (!write_file(root_, name_ + "/cgroup.procs", std::to_string(pid)))
+		give_up("the process can't be put into the group");
+}
+
+std::size_t MemoryGroup::bytes() const
+{
+	const Fd file(static_cast<int>(checked(
+		::openat(root_.get(), (name_ + "/memory.current").c_str(), O_RDONLY | O_CLOEXEC))));
+	std::array<char, 32> text{};
+
+	checked(::read(file.get(), text.data(), text.size() - 1));
+	return std::strtoull(text.data(), nullptr, 10);
+}
+
+} // namespace selftests

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_NOTES_HPP
+#define SELFTESTS_NOTES_HPP
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace selftests {
+
+/*
+ * What a test's process tells its supervisor, in memory that both share and that outlives the
+ * test's process. One per run of a test; written by the test's main thread, read after its death.
+ */
+class Notes {
+public:
+	/* A test that is not supervised has none. */
+	static Notes *current();
+
+	Notes();
+	~Notes();
+	Notes(const Notes &) = delete;
+	Notes &operator=(const Notes &) = delete;
+
+	void reached(std::string_view place);
+	void skipped(std::string_view why);
+
+	std::string last_place() const;
+	std::string why_skipped() const;
+
+private:
+	struct Shared {
+		std::array<char, 200> place;
+		std::array<char, 200> why_skipped;
+	};
+
+	Shared *shared_;
+};
+
+} // namespace selftests
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "processes.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+namespace selftests {
+
+namespace {
+
+struct Stat {
+	std::string name;
+	char state = '?';
+	pid_t parent = 0;
+};
+
+/* The name is in parentheses, and may hold any of them itself. */
+Stat stat_of(const std::filesystem::path &process)
+{
+	std::ifstream file(process / "stat");
+	std::string line;
+	Stat stat;
+
+	std::getline(file, line);
+	const auto open = line.find('('), close = line.rfind(')');
+	if (close == line.npos || close + 4 > line.size())
+		return stat;
+	stat.name = line.substr(open + 1, close - open - 1);
+	stat.state = line[close + 2];
+	stat.parent = std::atoi(line.c_str() + close + 4);
+	return stat;
+}
+
+std::string first_line(const std::filesystem::path &path)
+{
+	std::ifstream file(path);
+	std::string line;
+
+	std::getline(file, line);
+	return line;
+}
+
+void reap_the_dead()
+{
+	while (::waitpid(-1, nullptr, WNOHANG) > 0)
+		;
+}
+
+} // namespace
+
+void adopt_orphans()
+{
+	::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+std::vector<pid_t> living_children()
+{
+	std::vector<pid_t> children;
+
+	reap_the_dead();
+	for (const auto &entry : std::filesystem::directory_iterator("/proc")) {
+		const pid_t pid = std::atoi(entry.path().filename().c_str());
+
+		if (pid <= 0)
+			continue;
+		const auto stat = stat_of(entry.path());
+		if (stat.parent == ::getpid() && stat.state != 'Z' && stat.state != 'X')
+			children.push_back(pid);
+	}
+	return children;
+}
+
+std::string describe_process(pid_t pid)
+{
+	return stat_of("/proc/" + std::to_string(pid)).name + " (" + std::to_string(pid) + ')';
+}
+
+std::vector<std::string> describe_threads(pid_t pid)
+{
+	std::vector<std::string> lines;
+	std::error_code gone;
+	const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+
+	for (const auto &task : std::filesystem::directory_iterator(tasks, gone)) {
+		const auto stat = stat_of(task.path());
+		std::ifstream stack(task.path() / "stack");
+
+		lines.push_back("thread " + task.path().filename().string() + " (" + stat.name +
+				") in state " + stat.state + ", syscall " +
+				first_line(task.path() / "syscall"));
+		for (std::string frame; std::getline(stack, frame);)
+			lines.push_back("    " + frame);
+	}
+	return lines;
+}
+
+bool sleeps_in(pid_t process, pid_t thread, long number)
+{
+	const std::filesystem::path task =
+		"/proc/" + std::to_string(process) + "/task/" + std::to_string(thread);
+	const auto state = stat_of(task).state;
+
+	return (state == 'S' || state == 'D') &&
+	       first_line(task / "syscall").starts_with(std::to_string(number) + ' ');
+}
+
+std::size_t count_threads()
+{
+	const std::filesystem::directory_iterator tasks("/proc/self/task");
+
+	return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+bool kill_children(std::chrono::milliseconds limit)
+{
+	const auto deadline = std::chrono::steady_clock::now() + limit;
+
+	for (auto children = living_children(); !children.empty(); children = living_children()) {
+		if (std::chrono::steady_clock::now() > deadline)
+			return false;
+		for (const pid_t child : children)
+			::kill(child, SIGKILL);
+		std::this_thread::sleep_for(std::chrono::milliseconds(1));
+	}
+	reap_the_dead();
+	return true;
+}
+
+} // namespace selftests

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_PROCESSES_HPP
+#define SELFTESTS_PROCESSES_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace selftests {
+
+/* Makes this process the parent of every orphan among its descendants. */
+void adopt_orphans();
+
+/* The children of this process that are alive. */
+std::vector<pid_t> living_children();
+
+/* "NAME (PID)" */
+std::string describe_process(pid_t pid);
+
+/* What each thread of @pid is doing, as far as the kernel tells, a line each. */
+std::vector<std::string> describe_threads(pid_t pid);
+
+/*
+ * Whether thread @thread of @process sleeps in system call @number, or in a fault of its own code
+ * if that is in_no_syscall.
+ */
+bool sleeps_in(pid_t process, pid_t thread, long number);
+inline constexpr long in_no_syscall = -1;
+
+/* How many threads this process has. */
+std::size_t count_threads();
+
+/*
+ * Kills all children, and theirs as they are orphaned, and reaps them.
+ * False if some can't be killed within @limit.
+ */
+bool kill_children(std::chrono::milliseconds limit);
+
+} // namespace selftests
+
+#endif

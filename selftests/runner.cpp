@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests that misbehave on purpose, to prove that whoever runs them notices. Hidden: they run only
+ * when asked for by name.
+ */
+#include "loaded_module.hpp"
+
+#include <catch2/catch.hpp>
+#include <unistd.h>
+
+using namespace selftests;
+
+TEST_CASE("runner: fails", "[.runner]")
+{
+	const int pages = 1;
+
+	CHECK(pages == 2);
+}
+
+TEST_CASE("runner: hangs", "[.runner]")
+{
+	REQUIRE(::getpid() > 0);
+	for (;;)
+		::pause();
+}
+
+TEST_CASE("runner: oopses", "[.runner]")
+{
+	CHECK_FALSE(load_module("/lib/runner/oops.ko"));
+}
+
+TEST_CASE("runner: leaks", "[.runner]")
+{
+	CHECK_FALSE(load_module("/lib/runner/leak.ko"));
+}
+
+TEST_CASE("runner: crashes", "[.runner]")
+{
+	REQUIRE(::getpid() > 0);
+	*reinterpret_cast<volatile char *>(::getpid()) = 1;
+}
+
+TEST_CASE("runner: leaves a process running", "[.runner]")
+{
+	const pid_t child = ::fork();
+
+	if (child == 0)
+		for (;;)
+			::pause();
+	REQUIRE(child > 0);
+}
+
+TEST_CASE("runner: asserts nothing", "[.runner]") {}

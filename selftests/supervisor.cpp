@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor.hpp"
+
+#include "free_memory.hpp"
+#include "processes.hpp"
+#include "notes.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <iostream>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
+
+namespace selftests {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr int slow_factor = 4;
+constexpr auto kill_limit = milliseconds(5000);
+/* For a process that a test has ended and nobody has waited for, to be gone. */
+constexpr auto grace = milliseconds(1000);
+
+[[noreturn]] void fail(const char *what)
+{
+	throw std::system_error(errno, std::generic_category(), what);
+}
+
+/* The output of a test, cut into lines. */
+class Output {
+public:
+	Output(int fd, Ktap &report) : fd_(fd), report_(report) {}
+
+	~Output()
+	{
+		if (!line_.empty())
+			report_.comment(line_);
+		::close(fd_);
+	}
+
+	int fd() const { return fd_; }
+
+	/* Passes on what is there, without waiting. */
+	void drain()
+	{
+		std::array<char, 4096> part;
+
+		for (ssize_t size; (size = ::read(fd_, part.data(), part.size())) > 0;)
+			for (ssize_t i = 0; i < size; i++)
+				add(part[i]);
+	}
+
+private:
+	void add(char c)
+	{
+		if (c != '\n') {
+			line_ += c;
+			return;
+		}
+		report_.comment(line_);
+		line_.clear();
+	}
+
+	int fd_;
+	Ktap &report_;
+	std::string line_;
+};
+
+[[noreturn]] void be_the_test(const Case &test, int output)
+{
+	::prctl(PR_SET_PDEATHSIG, SIGKILL);
+	::setpgid(0, 0);
+	::dup2(output, STDOUT_FILENO);
+	::dup2(output, STDERR_FILENO);
+	::close(output);
+
+	bool passed = false;
+	try {
+		passed = run_case(test.name);
+	} catch (const std::exception &error) {
+		std::cout << error.what() << '\n';
+	}
+	std::cout.flush();
+	::_exit(static_cast<int>(passed ? ExitCode::pass : ExitCode::fail));
+}
+
+/* True when @pid has ended, false when @deadline came first. */
+bool follow(int pidfd, Output &output, Clock::time_point deadline)
+{
+	std::array<pollfd, 2> fds{{{pidfd, POLLIN, 0}, {output.fd(), POLLIN, 0}}};
+
+	for (;;) {
+		const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
+
+		if (left <= 0)
+			return false;
+		if (::poll(fds.data(), fds.size(), static_cast<int>(left)) < 0 && errno != EINTR)
+			fail("poll");
+		output.drain();
+		if (fds[0].revents)
+			return true;
+		if (fds[1].revents & POLLHUP)
+			fds[1].fd = -1;
+	}
+}
+
+} // namespace
+
+Supervisor::Supervisor(Ktap &report, std::chrono::seconds time_limit)
+	: report_(report), time_limit_(time_limit)
+{
+	adopt_orphans();
+	if (!log_.available())
+		report_.comment("/dev/kmsg can't be opened: the kernel's log is not looked at");
+}
+
+void Supervisor::run(const Case &test)
+{
+	Notes notes;
+	const FreeMemory memory;
+	std::array<int, 2> pipe;
+
+	report_.comment("RUN " + test.name);
+	log_.mark("userfault selftests: " + test.name);
+	if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK))
+		fail("pipe2");
+	std::cout.flush();
+	const pid_t pid = ::fork();
+	if (pid < 0)
+		fail("fork");
+	if (pid == 0)
+		be_the_test(test, pipe[1]);
+	::close(pipe[1]);
+
+	auto verdict = watch(pid, pipe[0], time_limit_ * (test.slow ? slow_factor : 1));
+	judge_log(verdict);
+	if (const auto bytes = memory.missing())
+		verdict.wrong.push_back("leaked " + std::to_string(*bytes >> 20) + " MiB");
+	verdict.skipped = notes.why_skipped();
+	if (!verdict.wrong.empty())
+		report_.comment("last seen at " + notes.last_place());
+	report(test, verdict);
+}
+
+Supervisor::Verdict Supervisor::watch(pid_t pid, int output_fd, std::chrono::seconds limit)
+{
+	const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+	Verdict verdict;
+	Output output(output_fd, report_);
+	int status;
+
+	if (pidfd < 0)
+		fail("pidfd_open");
+	if (follow(pidfd, output, Clock::now() + limit)) {
+		if (::waitpid(pid, &status, 0) < 0)
+			fail("waitpid");
+		judge_exit(status, verdict);
+		if (verdict.wrong.empty())
+			judge_strays(verdict);
+	} else {
+		verdict.wrong.push_back("time-out after " + std::to_string(limit.count()) + " s");
+		for (const auto &line : describe_threads(pid))
+			report_.comment(line);
+	}
+	if (!kill_children(kill_limit))
+		verdict.wrong.push_back("left a process that can't be killed");
+	output.drain();
+	::close(pidfd);
+	return verdict;
+}
+
+void Supervisor::judge_exit(int status, Verdict &verdict)
+{
+	if (WIFSIGNALED(status))
+		verdict.wrong.push_back("killed by SIG" +
+					std::string(::sigabbrev_np(WTERMSIG(status))));
+	else if (WEXITSTATUS(status) == static_cast<int>(ExitCode::fail))
+		verdict.wrong.push_back("failed");
+	else if (WEXITSTATUS(status) != static_cast<int>(ExitCode::pass) &&
+		 WEXITSTATUS(status) != static_cast<int>(ExitCode::skip))
+		verdict.wrong.push_back("exited with " + std::to_string(WEXITSTATUS(status)));
+}
+
+void Supervisor::judge_strays(Verdict &verdict)
+{
+	const auto deadline = Clock::now() + grace;
+	auto strays = living_children();
+
+	while (!strays.empty() && Clock::now() < deadline) {
+		std::this_thread::sleep_for(milliseconds(1));
+		strays = living_children();
+	}
+	for (const pid_t stray : strays) {
+		verdict.wrong.push_back("left a process running: " + describe_process(stray));
+		for (const auto &line : describe_threads(stray))
+			report_.comment(line);
+	}
+}
+
+void Supervisor::judge_log(Verdict &verdict)
+{
+	const auto complaints = log_.complaints();
+
+	if (complaints.empty())
+		return;
+	verdict.wrong.push_back("kernel log: " + complaints.front());
+	for (const auto &line : complaints)
+		report_.comment("kernel: " + line);
+}
+
+void Supervisor::report(const Case &test, const Verdict &verdict)
+{
+	std::string why;
+
+	for (const auto &reason : verdict.wrong)
+		why += (why.empty() ? "" : "; ") + reason;
+	if (!why.empty())
+		report_.fail(test.name, why);
+	else if (!verdict.skipped.empty())
+		report_.skip(test.name, verdict.skipped);
+	else
+		report_.pass(test.name);
+}
+
+} // namespace selftests

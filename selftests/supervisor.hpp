@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_SUPERVISOR_HPP
+#define SELFTESTS_SUPERVISOR_HPP
+
+#include "cases.hpp"
+#include "kernel_log.hpp"
+#include "ktap.hpp"
+
+#include <chrono>
+#include <vector>
+
+namespace selftests {
+
+/*
+ * Runs each test in a process of its own, and judges it by all that can be seen from outside: its
+ * exit status, the time it takes, the processes it leaves, the kernel's log, the kernel's memory.
+ * Adopts the orphans of this process; not thread-safe.
+ */
+class Supervisor {
+public:
+	Supervisor(Ktap &report, std::chrono::seconds time_limit);
+
+	void run(const Case &test);
+
+private:
+	struct Verdict {
+		std::vector<std::string> wrong; /* why the test failed; empty: it passed */
+		std::string skipped;
+	};
+
+	Verdict watch(pid_t pid, int output, std::chrono::seconds limit);
+	void judge_exit(int status, Verdict &verdict);
+	void judge_strays(Verdict &verdict);
+	void judge_log(Verdict &verdict);
+	void report(const Case &test, const Verdict &verdict);
+
+	Ktap &report_;
+	std::chrono::seconds time_limit_;
+	KernelLog log_;
+};
+
+} // namespace selftests
+
+#endif
