@@ -37,19 +37,17 @@ int reads_zero(const Memory &memory)
 	return memory.word(0) == 0 ? 0 : 1;
 }
 
-/* Reads the first word of a page; nothing if that is a SIGSEGV. For one thread at a time. */
+/* Reads the first word of a page; nothing if that is a SIGSEGV. For one thread of a test. */
 std::optional<std::uint64_t> read_or_fault(const Memory &memory, std::size_t index)
 {
 	static sigjmp_buf back;
-	struct sigaction action = {}, before;
-	std::optional<std::uint64_t> value;
+	struct sigaction action = {};
 
 	action.sa_handler = [](int) { siglongjmp(back, 1); };
-	checked(::sigaction(SIGSEGV, &action, &before));
-	if (sigsetjmp(back, 1) == 0)
-		value = memory.word(index);
-	checked(::sigaction(SIGSEGV, &before, nullptr));
-	return value;
+	checked(::sigaction(SIGSEGV, &action, nullptr));
+	if (sigsetjmp(back, 1))
+		return std::nullopt;
+	return memory.word(index);
 }
 
 /* A thread that waits to read page 0 of @world, and its id. */

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <set>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -46,6 +48,14 @@ std::string first_line(const std::filesystem::path &path)
 	return line;
 }
 
+/* That can't be killed. */
+std::set<pid_t> &given_up()
+{
+	static std::set<pid_t> processes;
+
+	return processes;
+}
+
 void reap_the_dead()
 {
 	while (::waitpid(-1, nullptr, WNOHANG) > 0)
@@ -67,7 +77,7 @@ std::vector<pid_t> living_children()
 	for (const auto &entry : std::filesystem::directory_iterator("/proc")) {
 		const pid_t pid = std::atoi(entry.path().filename().c_str());
 
-		if (pid <= 0)
+		if (pid <= 0 || given_up().contains(pid))
 			continue;
 		const auto stat = stat_of(entry.path());
 		if (stat.parent == ::getpid() && stat.state != 'Z' && stat.state != 'X')
@@ -122,8 +132,10 @@ bool kill_children(std::chrono::milliseconds limit)
 	const auto deadline = std::chrono::steady_clock::now() + limit;
 
 	for (auto children = living_children(); !children.empty(); children = living_children()) {
-		if (std::chrono::steady_clock::now() > deadline)
+		if (std::chrono::steady_clock::now() > deadline) {
+			given_up().insert(children.begin(), children.end());
 			return false;
+		}
 		for (const pid_t child : children)
 			::kill(child, SIGKILL);
 		std::this_thread::sleep_for(std::chrono::milliseconds(1));

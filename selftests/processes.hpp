@@ -34,7 +34,7 @@ std::size_t count_threads();
 
 /*
  * Kills all children, and theirs as they are orphaned, and reaps them.
- * False if some can't be killed within @limit.
+ * False if some can't be killed within @limit: they are no longer counted as living then.
  */
 bool kill_children(std::chrono::milliseconds limit);
 

@@ -9,6 +9,7 @@
 #include "world.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -262,6 +263,42 @@ TEST_CASE("many threads and several monitors share a context", "[stress]")
 	for (auto &reader : readers)
 		CHECK(reader.get() == pages);
 	CHECK(first.told() + second.told() + third.told() >= pages);
+	CHECK(fdinfo(world.context.fd()).total == 0);
+}
+
+TEST_CASE("monitors that each take one fault miss none", "[stress]")
+{
+	/*
+	 * Whoever joins the readers' queue while faults come in may be chosen for one and take
+	 * another: then a third reader has to be woken.
+	 */
+	const std::size_t crew = 3;
+	auto options = options_for();
+	options.nonblocking = false;
+	const World world(crew, options);
+	std::array<std::future<void>, 2 * crew> threads;
+
+	for (unsigned round = 0; round < 60; round++) {
+		std::atomic<std::size_t> ready = 0;
+		const auto meet = [&ready] {
+			for (ready++; ready < 2 * crew;)
+				std::this_thread::yield();
+		};
+		for (std::size_t i = 0; i < crew; i++) {
+			threads[2 * i] = in_thread([&] {
+				meet();
+				const auto fault = next_fault(world.context);
+				world.fill(world.memory.index_of(fault.address));
+			});
+			threads[2 * i + 1] = in_thread([&, i] {
+				meet();
+				check_word(world.memory.word(i), i);
+			});
+		}
+		for (auto &thread : threads)
+			thread.get();
+		checked(::madvise(world.memory.page(0), crew * page_size(), MADV_DONTNEED));
+	}
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
