@@ -68,8 +68,11 @@ static void uf_region_walk_begin(struct uf_region_walk *walk, struct mm_struct *
 /* The next VMA of the range; after uf_region_change() or uf_region_skip() of the one before. */
 static struct vm_area_struct *uf_region_walk_next(struct uf_region_walk *walk)
 {
-	struct vm_area_struct *vma = mas_find(&walk->vmi.mas, walk->end - 1);
+	struct vm_area_struct *vma;
 
+	if (walk->start >= walk->end)
+		return NULL;	/* spares the tree a look at what comes next */
+	vma = mas_find(&walk->vmi.mas, walk->end - 1);
 	if (!vma)
 		return NULL;
 	if (vma->vm_start < walk->start)
@@ -116,6 +119,8 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			return -EBUSY;
 		found = true;
+		if (vma->vm_end >= end)
+			break;
 	}
 	return found ? 0 : -EINVAL;
 }
@@ -164,6 +169,8 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			return -EINVAL;
 		found = true;
+		if (vma->vm_end >= end)
+			break;
 	}
 	return found ? 0 : -EINVAL;
 }
