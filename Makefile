@@ -181,7 +181,9 @@ bench: bootstrap
 	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/bench
 	@mkdir -p $(dir $(BENCH_RESULTS))
 	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --icount --timeout 3600 --silence 900 \
-		--carry build/selftests/bench:/bin/bench -- bench measure $(TEST) >$(BENCH_RESULTS).new
+		--append norandmaps --carry build/selftests/bench:/bin/bench \
+		-- bench measure $(if $(TEST),'$(TEST)') \
+		>$(BENCH_RESULTS).new
 	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
 	@build/selftests/bench report $(BENCH_RESULTS)
 

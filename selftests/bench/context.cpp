@@ -17,7 +17,8 @@ Context open_context(Backend backend, bool nonblocking)
 
 void register_ground(const Context &context, const Ground &ground)
 {
-	checked(context.register_range(ground.range(), userfault::Modes::Missing), "UFFDIO_REGISTER");
+	checked(context.register_range(ground.range(), userfault::Modes::Missing),
+		"UFFDIO_REGISTER");
 }
 
 void command(int fd, unsigned long request, void *argument)

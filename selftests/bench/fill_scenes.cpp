@@ -67,9 +67,8 @@ private:
 
 template <class Kind> Subject subject(const char *name, std::size_t pages_a_call)
 {
-	return {name, "page", [=](Backend backend) {
-			return std::make_unique<Kind>(backend, pages_a_call);
-		}};
+	return {name, "page",
+		[=](Backend backend) { return std::make_unique<Kind>(backend, pages_a_call); }};
 }
 
 } // namespace

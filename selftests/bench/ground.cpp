@@ -12,7 +12,13 @@ namespace {
 
 constexpr std::size_t alignment = 2 << 20;
 
-/* The ground within a mapping that has more than @alignment to spare. */
+/* Enough for the ground on its border and a page before and behind. */
+std::size_t mapped_length(std::size_t pages)
+{
+	return (pages + 2) * page_size() + alignment;
+}
+
+/* The ground within its mapping. */
 std::span<std::byte> aligned_part(std::span<std::byte> all, std::size_t length)
 {
 	const auto start = userfault::Range::of(all).start + page_size();
@@ -24,14 +30,14 @@ std::span<std::byte> aligned_part(std::span<std::byte> all, std::size_t length)
 } // namespace
 
 Ground::Ground(std::size_t pages)
-	: mapping_(checked(userfault::Mapping::anonymous(pages * page_size() + alignment + 2 * page_size(),
-							 MAP_NORESERVE),
+	: mapping_(checked(userfault::Mapping::anonymous(mapped_length(pages), MAP_NORESERVE),
 			   "mmap")),
 	  bytes_(aligned_part(mapping_.bytes(), pages * page_size()))
 {
 	std::byte *const end = bytes_.data() + bytes_.size();
 
-	checked(::mprotect(mapping_.data(), bytes_.data() - mapping_.data(), PROT_NONE), "mprotect");
+	checked(::mprotect(mapping_.data(), bytes_.data() - mapping_.data(), PROT_NONE),
+		"mprotect");
 	checked(::mprotect(end, mapping_.data() + mapping_.size() - end, PROT_NONE), "mprotect");
 }
 

@@ -22,7 +22,10 @@ public:
 
 	std::size_t pages() const { return bytes_.size() / page_size(); }
 	std::span<std::byte> bytes() const { return bytes_; }
-	userfault::Address address(std::size_t page) const { return range().start + page * page_size(); }
+	userfault::Address address(std::size_t page) const
+	{
+		return range().start + page * page_size();
+	}
 	userfault::Range range() const { return userfault::Range::of(bytes_); }
 	userfault::Range range(std::size_t first, std::size_t count) const
 	{

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The benchmark: this project's module beside native userfaultfd, in executed instructions. "make bench"
- * does it all: it has "bench measure" run in a VM and the results reported outside.
+ * The benchmark: this project's module beside native userfaultfd, in executed instructions. "make
+ * bench" does it all: it has "bench measure" run in a VM and the results reported outside.
+ *
+ * The VM has one processor, whose clock counts what it executes, so that figures repeat whatever
+ * else the machine does. Each subject is measured with both in one boot, in turns, in an address
+ * space that looks the same (child.hpp), when nothing else wants the processor (quiet.hpp).
  */
 #include "measure.hpp"
 #include "report.hpp"
@@ -26,7 +30,7 @@ constexpr auto usage =
 	"  measure   in the VM of scripts/vm --icount: all, or what has a PART in its name;\n"
 	"            the results go to stdout, as JSON\n"
 	"  report    print results as a table; fails if a target was missed\n"
-	"  compare   of two runs, print by how much they differ; fails if that is more than 0.3 %\n";
+	"  compare   print by how much two runs differ; fails if that is more than 0.3 %\n";
 
 constexpr double repeatable = 0.003;
 

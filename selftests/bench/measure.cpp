@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "measure.hpp"
 
+#include "child.hpp"
 #include "clock.hpp"
-#include "median.hpp"
 #include "memory.hpp"
 #include "quiet.hpp"
 #include "scene.hpp"
@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <numeric>
 #include <ranges>
 #include <sstream>
 #include <stdexcept>
@@ -19,30 +20,59 @@ namespace bench {
 
 namespace {
 
-constexpr int warm_ups = 10;
-constexpr int samples = 21;
+constexpr int rounds = 3;
+constexpr int warm_ups = 5; /* in each round */
+constexpr int samples = 8;
 
-double sample(Scene &scene)
+template <class T> void append(std::vector<T> &all, const std::vector<T> &more)
 {
-	wait_until_quiet();
-	return scene.measure();
+	all.insert(all.end(), more.begin(), more.end());
 }
 
-/* The module's and native's median; measured in turns, so that they find the same machine. */
+/*
+ * The mean of the middle half: a rare disturbance counts as little as which of two ways, both
+ * usual, happened to be the more usual one.
+ */
+double typical(std::vector<double> values)
+{
+	const auto quarter = static_cast<std::ptrdiff_t>(values.size() / 4);
+
+	std::ranges::sort(values);
+
+	const std::span middle(values.begin() + quarter, values.end() - quarter);
+
+	return std::reduce(middle.begin(), middle.end()) / static_cast<double>(middle.size());
+}
+
+/* In a child, so that both backends find the same address space, on which walks in it depend. */
+std::vector<double> samples_of(const Subject &subject, Backend backend)
+{
+	return in_child([&] {
+		std::vector<double> values;
+
+		become_undisturbed();
+
+		const auto scene = subject.make(backend);
+
+		for (int i = 0; i < warm_ups + samples; i++) {
+			wait_until_quiet();
+			values.push_back(scene->measure());
+		}
+		values.erase(values.begin(), values.begin() + warm_ups);
+		return values;
+	});
+}
+
+/* The module's and native's figure; measured in turns, so that they find the same kernel. */
 std::array<double, 2> compare(const Subject &subject)
 {
-	const auto module = subject.make(Backend::module), native = subject.make(Backend::native);
 	std::vector<double> of_module, of_native;
 
-	for (int i = 0; i < warm_ups + samples; i++) {
-		const double a = sample(*module), b = sample(*native);
-
-		if (i >= warm_ups) {
-			of_module.push_back(a);
-			of_native.push_back(b);
-		}
+	for (int i = 0; i < rounds; i++) {
+		append(of_module, samples_of(subject, Backend::module));
+		append(of_native, samples_of(subject, Backend::native));
 	}
-	return {median(of_module), median(of_native)};
+	return {typical(of_module), typical(of_native)};
 }
 
 std::string in_words(const Target &target)
@@ -78,8 +108,9 @@ std::vector<Subject> all_subjects()
 {
 	std::vector<Subject> all;
 
-	for (const auto &theme : {context_subjects, registration_subjects, fill_subjects, fault_subjects, wake_subjects})
-		std::ranges::move(theme(), std::back_inserter(all));
+	for (const auto &theme : {context_subjects, registration_subjects, fill_subjects,
+				  fault_subjects, wake_subjects})
+		append(all, theme());
 	return all;
 }
 
@@ -97,13 +128,12 @@ Results measure(std::span<const std::string> parts)
 {
 	Results results{running_kernel(), {}};
 	const auto wanted = [&](const std::string &name) {
-		return parts.empty() || std::ranges::any_of(parts, [&](const auto &part) {
-			return name.contains(part);
-		});
+		const auto in_name = [&](const auto &part) { return name.contains(part); };
+
+		return parts.empty() || std::ranges::any_of(parts, in_name);
 	};
 
 	Stopwatch::calibrate();
-	become_undisturbed();
 	for (const auto &subject : all_subjects()) {
 		if (wanted(subject.name)) {
 			std::cerr << "bench: " << subject.name << std::endl;
@@ -111,7 +141,9 @@ Results measure(std::span<const std::string> parts)
 		}
 	}
 	if (wanted("memory"))
-		std::ranges::move(measure_memory(), std::back_inserter(results.figures));
+		append(results.figures, measure_memory());
+	if (results.figures.empty())
+		throw std::runtime_error("nothing that is measured has such a name");
 	return results;
 }
 

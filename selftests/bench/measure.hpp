@@ -10,8 +10,8 @@
 namespace bench {
 
 /*
- * Measures on this machine what has one of @parts in its name, everything if there are none. Says on
- * stderr where it is. Throws if the machine isn't one to measure on, or if something fails.
+ * Measures on this machine what has one of @parts in its name, everything if there are none. Says
+ * on stderr where it is. Throws if the machine isn't one to measure on, or if something fails.
  */
 Results measure(std::span<const std::string> parts);
 

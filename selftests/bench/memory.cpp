@@ -6,6 +6,7 @@
 #include "quiet.hpp"
 #include "waiters.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -18,33 +19,47 @@ namespace {
 constexpr double largest_context = 16 * 1024;
 constexpr double smallest_object = 8; /* of the kernel's heap */
 
-/* The size of an object of a slab cache. */
-double object_size(const std::string &cache)
+/* What the kernel's heap consists of. (/proc/meminfo has a sum, but is late by dozens of pages.) */
+struct Cache {
+	std::string name;
+	double objects; /* in whole slabs, used or not */
+	double size;	/* of an object */
+};
+
+std::vector<Cache> heap()
 {
 	std::ifstream file("/proc/slabinfo");
+	std::vector<Cache> caches;
 
 	for (std::string line; std::getline(file, line);) {
 		std::istringstream fields(line);
-		std::string name;
-		double active, all, size;
+		Cache cache;
+		double in_use;
 
-		if (fields >> name >> active >> all >> size && name == cache)
-			return size;
+		if (fields >> cache.name >> in_use >> cache.objects >> cache.size)
+			caches.push_back(cache);
 	}
-	throw std::runtime_error("/proc/slabinfo has no " + cache);
+	return caches;
 }
 
-/* Bytes of the kernel's heap that are in use, by whole slabs. */
+double object_size(const std::string &cache)
+{
+	const auto caches = heap();
+	const auto found = std::ranges::find(caches, cache, &Cache::name);
+
+	if (found == caches.end())
+		throw std::runtime_error("/proc/slabinfo has no " + cache + ": measure as root");
+	return found->size;
+}
+
 double heap_size()
 {
-	std::ifstream file("/proc/meminfo");
-	std::string name;
+	double sum = 0;
 
 	wait_until_quiet();
-	for (double kib; file >> name >> kib; file.ignore(80, '\n'))
-		if (name == "Slab:")
-			return kib * 1024;
-	throw std::runtime_error("/proc/meminfo has no Slab");
+	for (const auto &cache : heap())
+		sum += cache.objects * cache.size;
+	return sum;
 }
 
 /* By how much the heap grows when many threads fault, for each of them. */
@@ -72,7 +87,8 @@ std::vector<Figure> measure_memory()
 		{"memory of a context", "byte", object_size("userfault_ctx"),
 		 object_size("userfaultfd_ctx_cache"), largest_context, "16 KiB"},
 		{"heap memory of a waiting fault", "byte", heap_of_a_waiter(Backend::module),
-		 heap_of_a_waiter(Backend::native), smallest_object - 1, "less than any object takes"},
+		 heap_of_a_waiter(Backend::native), smallest_object - 1,
+		 "less than any object takes"},
 	};
 }
 

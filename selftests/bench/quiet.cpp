@@ -8,17 +8,20 @@
 #include <chrono>
 #include <fstream>
 #include <limits>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <stdexcept>
 #include <string>
+#include <sys/syscall.h>
 #include <thread>
+#include <unistd.h>
 
 namespace bench {
 
 namespace {
 
-constexpr auto patience = std::chrono::seconds(60);
-constexpr auto turn_of_others = std::chrono::milliseconds(2);
+constexpr auto patience = std::chrono::seconds(10);
+constexpr auto turn_of_others = std::chrono::milliseconds(10);
 
 /* Without a share of the processor set aside for others: it would fall into what is measured. */
 void forbid_throttling()
@@ -39,6 +42,13 @@ int runnable()
 
 	file >> load >> load >> load >> count;
 	return count;
+}
+
+/* Sleeps, for a grace period of RCU at least: what was freed by way of it is free then. */
+void let_others_run()
+{
+	std::this_thread::sleep_for(turn_of_others);
+	checked(::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0), "membarrier");
 }
 
 /* Runs until an interrupt has just been: of the timer, unless something else happens. */
@@ -97,10 +107,14 @@ void wait_until_quiet()
 	do {
 		if (std::chrono::steady_clock::now() - start > patience)
 			throw std::runtime_error("the machine doesn't become quiet: " +
-						 std::to_string(runnable()) + " threads run all the time");
-		std::this_thread::sleep_for(turn_of_others);
+						 std::to_string(runnable() - 1) +
+						 " other threads run on it all the time");
+		let_others_run();
+	} while (runnable() > 1);
+
+	do {
 		run_past_interrupt();
-	} while (runnable() > 1 || !nothing_falls_between());
+	} while (!nothing_falls_between());
 }
 
 } // namespace bench

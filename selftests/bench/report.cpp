@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iomanip>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
 
 namespace bench {
@@ -13,14 +15,21 @@ namespace {
 
 using nlohmann::ordered_json;
 
+std::optional<double> ratio_of(const Figure &figure)
+{
+	if (!figure.native || *figure.native == 0)
+		return std::nullopt;
+	return figure.module / *figure.native;
+}
+
 ordered_json to_json(const Figure &figure)
 {
 	ordered_json json{{"name", figure.name}, {"unit", figure.unit}, {"module", figure.module}};
 
-	if (figure.native) {
+	if (figure.native)
 		json["native"] = *figure.native;
-		json["ratio"] = figure.module / *figure.native;
-	}
+	if (const auto ratio = ratio_of(figure))
+		json["ratio"] = *ratio;
 	json["limit"] = figure.limit;
 	json["limit_is"] = figure.limit_is;
 	json["met"] = figure.met();
@@ -37,23 +46,21 @@ Figure from_json(const ordered_json &json)
 	return figure;
 }
 
-/* One digit is more than repeats. */
-std::string number(double value)
+std::string number(double value, int digits)
 {
 	std::ostringstream text;
 
-	text << std::fixed << std::setprecision(value < 1000 ? 1 : 0) << value;
+	text << std::fixed << std::setprecision(digits) << value;
 	return text.str();
 }
 
-std::string ratio(const Figure &figure)
+/* A digit more than repeats. */
+std::string instructions(double value)
 {
-	std::ostringstream text;
-
-	if (figure.native && *figure.native > 0)
-		text << std::fixed << std::setprecision(3) << figure.module / *figure.native;
-	return text.str();
+	return number(value, value < 1000 ? 1 : 0);
 }
+
+constexpr int name_width = 46;
 
 struct Row {
 	std::string name, unit, module, native, ratio, target;
@@ -61,9 +68,9 @@ struct Row {
 
 void print(std::ostream &out, const Row &row)
 {
-	out << std::left << std::setw(42) << row.name << std::setw(9) << row.unit << std::right
-	    << std::setw(10) << row.module << std::setw(10) << row.native << std::setw(8) << row.ratio
-	    << "  " << row.target << '\n';
+	out << std::left << std::setw(name_width) << row.name << std::setw(9) << row.unit
+	    << std::right << std::setw(10) << row.module << std::setw(10) << row.native
+	    << std::setw(8) << row.ratio << "  " << row.target << '\n';
 }
 
 double difference(double one, double other)
@@ -81,10 +88,7 @@ double difference(const Figure &one, const Figure &other)
 
 std::string percent(double share)
 {
-	std::ostringstream text;
-
-	text << std::fixed << std::setprecision(2) << 100 * share << " %";
-	return text.str();
+	return number(100 * share, 2) + " %";
 }
 
 } // namespace
@@ -114,12 +118,16 @@ try {
 
 bool print_table(std::ostream &out, const Results &results)
 {
-	out << "Linux " << results.kernel << ", executed instructions, the median\n\n";
+	out << "Linux " << results.kernel << ", executed instructions\n\n";
 	print(out, {"", "each", "module", "native", "ratio", "to reach"});
-	for (const auto &figure : results.figures)
-		print(out, {figure.name, figure.unit, number(figure.module),
-			    figure.native ? number(*figure.native) : "", ratio(figure),
+	for (const auto &figure : results.figures) {
+		const auto ratio = ratio_of(figure);
+
+		print(out, {figure.name, figure.unit, instructions(figure.module),
+			    figure.native ? instructions(*figure.native) : "",
+			    ratio ? number(*ratio, 3) : "",
 			    (figure.met() ? "met: " : "MISSED: ") + figure.limit_is});
+	}
 
 	const auto missed = std::ranges::count_if(results.figures, std::not_fn(&Figure::met));
 
@@ -127,11 +135,15 @@ bool print_table(std::ostream &out, const Results &results)
 	return missed == 0;
 }
 
-bool print_difference(std::ostream &out, const Results &one, const Results &other, double tolerance)
+bool print_difference(std::ostream &out, const Results &one, const Results &other,
+		      double tolerance)
 {
 	double largest = 0;
 
 	for (const auto &figure : one.figures) {
+		if (figure.unit == "byte")
+			continue; /* not counted in instructions, and by whole slabs */
+
 		const auto again = std::ranges::find(other.figures, figure.name, &Figure::name);
 
 		if (again == other.figures.end())
@@ -139,8 +151,8 @@ bool print_difference(std::ostream &out, const Results &one, const Results &othe
 
 		const double here = difference(figure, *again);
 
-		out << std::left << std::setw(42) << figure.name << std::right << std::setw(9)
-		    << percent(here) << '\n';
+		out << std::left << std::setw(name_width) << figure.name << std::right
+		    << std::setw(9) << percent(here) << '\n';
 		largest = std::max(largest, here);
 	}
 	out << "the largest difference is " << percent(largest) << '\n';

@@ -17,7 +17,8 @@ Results read_json(std::istream &in);
 bool print_table(std::ostream &out, const Results &results);
 
 /* Prints how much two runs differ; returns whether it is no more than the share @tolerance. */
-bool print_difference(std::ostream &out, const Results &one, const Results &other, double tolerance);
+bool print_difference(std::ostream &out, const Results &one, const Results &other,
+		      double tolerance);
 
 } // namespace bench
 

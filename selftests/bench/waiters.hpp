@@ -13,8 +13,8 @@
 namespace bench {
 
 /*
- * Threads that each wait for a page of their own, all pages of @ground, in faults that the monitor has
- * been told of. The context must be a blocking one and have no other faults.
+ * Threads that each wait for a page of their own, all pages of @ground, in faults that the monitor
+ * has been told of. The context must be a blocking one and have no other faults.
  */
 class Waiters {
 public:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waking one thread among many that wait for other pages. Only the command is counted: the thread that
- * it wakes runs when the monitor sleeps, and as its page is still missing it faults and waits again.
+ * Waking one thread among many that wait for other pages. Only the command is counted: the thread
+ * that it wakes runs when the monitor sleeps, and as its page is still missing it faults and waits
+ * again.
  */
 #include "clock.hpp"
 #include "context.hpp"
@@ -18,7 +19,8 @@ const char alone[] = "WAKE of one alone";
 
 class Waking final : public Scene {
 public:
-	Waking(Backend backend, std::size_t waiters) : ground_(waiters), context_(open_context(backend))
+	Waking(Backend backend, std::size_t waiters)
+		: ground_(waiters), context_(open_context(backend))
 	{
 		register_ground(context_, ground_);
 		waiters_.fault();
@@ -57,7 +59,8 @@ private:
 Subject subject(const char *name, std::size_t waiters, Target target = {})
 {
 	return {name, "call",
-		[=](Backend backend) { return std::make_unique<Waking>(backend, waiters); }, target};
+		[=](Backend backend) { return std::make_unique<Waking>(backend, waiters); },
+		target};
 }
 
 } // namespace
