@@ -306,7 +306,7 @@ TEST_CASE("a fault on the stack of a thread is told", "[fault]")
 TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault]")
 {
 	/* The filler and the reader go for the same page at the same moment, and nobody reads. */
-	const std::size_t pages = 1024;
+	const std::size_t pages = 512;
 	const World world(pages);
 	const auto source = patterned(pages);
 	std::atomic<std::size_t> next = 0;

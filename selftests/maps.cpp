@@ -46,6 +46,8 @@ std::vector<Entry> entries_in(Range range)
 
 	for (std::string line; std::getline(file, line);) {
 		if (begins_entry(line, where)) {
+			if (where.start >= range.end())
+				break;
 			inside = overlap(where, range);
 			if (inside)
 				entries.emplace_back();

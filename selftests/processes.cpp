@@ -56,10 +56,15 @@ std::set<pid_t> &given_up()
 	return processes;
 }
 
-void reap_the_dead()
+/* Whether there are children left. */
+bool reap_the_dead()
 {
-	while (::waitpid(-1, nullptr, WNOHANG) > 0)
-		;
+	pid_t reaped;
+
+	do
+		reaped = ::waitpid(-1, nullptr, WNOHANG);
+	while (reaped > 0);
+	return reaped == 0;
 }
 
 } // namespace
@@ -73,7 +78,8 @@ std::vector<pid_t> living_children()
 {
 	std::vector<pid_t> children;
 
-	reap_the_dead();
+	if (!reap_the_dead())
+		return children;
 	for (const auto &entry : std::filesystem::directory_iterator("/proc")) {
 		const pid_t pid = std::atoi(entry.path().filename().c_str());
 
