@@ -175,15 +175,14 @@ selftests: bootstrap
 	@scripts/selftests $(verbose) $(NEEDED_KERNELS:%=--kernel %) $(if $(TEST),-- '$(TEST)')
 
 # The figures are kept as JSON, the table is made of them.
-BENCH_RESULTS := build/bench/$(VM_KERNEL).json
+BENCH_RESULTS := build/bench/$(VM_KERNEL)$(if $(TEST),-some).json
 
 bench: bootstrap
 	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/bench
 	@mkdir -p $(dir $(BENCH_RESULTS))
 	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --icount --timeout 3600 --silence 900 \
 		--append norandmaps --carry build/selftests/bench:/bin/bench \
-		-- bench measure $(if $(TEST),'$(TEST)') \
-		>$(BENCH_RESULTS).new
+		-- bench measure $(if $(TEST),'$(TEST)') >$(BENCH_RESULTS).new
 	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
 	@build/selftests/bench report $(BENCH_RESULTS)
 
@@ -204,20 +203,25 @@ install-user: $(LIBRARY)
 	ln -sf libuserfault.so.0 $(DESTDIR)$(LIBDIR)/libuserfault.so
 	install -m 644 user/include/userfault/*.hpp $(DESTDIR)$(INCLUDEDIR)/userfault/
 	install -m 644 uapi/linux/userfault.h $(DESTDIR)$(INCLUDEDIR)/linux/
-	sed 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(VERSION),' \
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(LIBDIR),' \
+		-e 's,@INCLUDEDIR@,$(INCLUDEDIR),' -e 's,@VERSION@,$(VERSION),' \
 		user/libuserfault.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libuserfault.pc
 	$(if $(DESTDIR),,ldconfig)
 
 DKMS_SOURCES := /usr/src/userfault-$(VERSION)
 
 dkms:
+	@command -v dkms >/dev/null || { \
+		echo "make: dkms is not there, which rebuilds modules for each new kernel" >&2; \
+		echo "  Install it (Debian: apt install dkms), or use: make install" >&2; \
+		exit 1; }
 	if dkms status userfault/$(VERSION) | grep -q .; then dkms remove userfault/$(VERSION) --all; fi
 	rm -rf $(DKMS_SOURCES)
 	install -d $(DKMS_SOURCES)
 	cp -r Makefile Kbuild dkms.conf kernel uapi scripts $(DKMS_SOURCES)/
 	dkms add -m userfault -v $(VERSION)
 	dkms build -m userfault -v $(VERSION) -k $(RELEASE)
-	dkms install -m userfault -v $(VERSION) -k $(RELEASE)
+	dkms install --force -m userfault -v $(VERSION) -k $(RELEASE)
 
 clean:
 	rm -rf build

@@ -49,6 +49,8 @@ constexpr std::array wrong = {
 	"unable to handle",
 };
 
+constexpr auto overwritten = "records of the kernel log were overwritten before they were read";
+
 bool tells_of_something_wrong(std::string_view text)
 {
 	return std::any_of(wrong.begin(), wrong.end(),
@@ -86,25 +88,40 @@ void KernelLog::mark(std::string_view text)
 		return; /* a marker that is missing only makes the log harder to read */
 }
 
-std::vector<std::string> KernelLog::complaints()
+std::vector<std::string> KernelLog::new_lines()
 {
-	std::vector<std::string> found;
+	std::vector<std::string> lines;
 	std::array<char, 8192> record;
 
 	while (fd_ >= 0) {
 		const ssize_t size = ::read(fd_, record.data(), record.size());
 
-		if (size >= 0) {
-			const auto text = text_of({record.data(), static_cast<size_t>(size)});
-			if (tells_of_something_wrong(text))
-				found.emplace_back(text);
-		} else if (errno == EPIPE) {
-			found.emplace_back("records were overwritten before they were read");
-		} else if (errno != EINTR) {
+		if (size >= 0)
+			lines.emplace_back(text_of({record.data(), static_cast<size_t>(size)}));
+		else if (errno == EPIPE)
+			lines.emplace_back(overwritten);
+		else if (errno != EINTR)
 			break;
-		}
 	}
-	return found;
+	return lines;
+}
+
+std::vector<std::string> KernelLog::complaints()
+{
+	auto lines = new_lines();
+
+	std::erase_if(lines, [](const std::string &line) {
+		return line != overwritten && !tells_of_something_wrong(line);
+	});
+	return lines;
+}
+
+bool KernelLog::has(std::string_view part)
+{
+	const auto lines = new_lines();
+
+	return std::any_of(lines.begin(), lines.end(),
+			   [&](const std::string &line) { return line.find(part) != line.npos; });
 }
 
 } // namespace selftests

@@ -25,7 +25,12 @@ public:
 	/* The lines since the marker, or since the last call, that tell of something wrong. */
 	std::vector<std::string> complaints();
 
+	/* Whether @part is in a line since the marker, or since the last call. */
+	bool has(std::string_view part);
+
 private:
+	std::vector<std::string> new_lines();
+
 	int fd_;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loading and unloading the module. */
+#include "kernel_log.hpp"
 #include "loaded_module.hpp"
 #include "process.hpp"
 #include "world.hpp"
@@ -23,6 +24,7 @@ using namespace userfault;
 namespace {
 
 const std::string name = "userfault";
+const std::string holder_file = "/lib/runner/holder.ko";
 constexpr const char *device = "/dev/userfault";
 
 void load(const std::string &parameters = "")
@@ -260,6 +262,27 @@ TEST_CASE("loading without ftrace fails and leaves nothing behind", "[load][modu
 	CHECK_FALSE(std::filesystem::exists(device));
 	REQUIRE(switch_ftrace(true));
 	CHECK_FALSE(in_slab_caches("userfault"));
+	load();
+	work();
+}
+
+TEST_CASE("loading beside somebody who holds a function fails and leaves nothing behind",
+	  "[load][module]")
+{
+	need_the_module_file();
+	if (!std::filesystem::exists(holder_file))
+		skip("the module that holds a function is not at " + holder_file);
+	KernelLog log;
+
+	unload();
+	REQUIRE_FALSE(load_module(holder_file));
+	log.mark("loading beside the holder");
+	CHECK(load_module(module_file) == std::errc::device_or_resource_busy);
+	CHECK(log.has("userfaultfd_remove")); /* it is said which */
+	CHECK_FALSE(module_is_loaded(name));
+	CHECK_FALSE(std::filesystem::exists(device));
+	CHECK_FALSE(in_slab_caches("userfault"));
+	REQUIRE_FALSE(unload_module("holder"));
 	load();
 	work();
 }

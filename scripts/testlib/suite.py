@@ -81,6 +81,7 @@ def selftests_in_vm(kernel, backends=BACKENDS, specs=(), options=(), vm_options=
             "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
             "--carry", f"{runner}/oops.ko:/lib/runner/oops.ko",
             "--carry", f"{runner}/leak.ko:/lib/runner/leak.ko",
+            "--carry", f"{runner}/holder.ko:/lib/runner/holder.ko",
             "--", "sh", "-c", _guest_script(backends, shlex.join([*options, *specs]))]
 
 
