@@ -70,12 +70,13 @@ endif
 # The kernel's build system wants sources and objects in one folder: give it one
 # of links to the sources.
 #
-# $(call kbuild,KERNELDIR,FOLDER,SOURCES)
+# $(call kbuild,KERNELDIR,FOLDER,SOURCES,VARIABLES); a warning is an error only
+# for the kernels of the list, whose compilers are known.
 define kbuild
 @mkdir -p $(2)
 @cp -rsf $(abspath $(3)) $(2)/
 @find $(2) -xtype l -delete
-+@$(MAKE) --no-print-directory -C $(1) M=$(abspath $(2)) modules
++@$(MAKE) --no-print-directory -C $(1) M=$(abspath $(2)) $(4) modules
 endef
 MODULE_SOURCES := Kbuild kernel uapi
 
@@ -88,11 +89,11 @@ build/running/userfault.ko: FORCE
 	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES))
 
 $(KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
-	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES))
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),KCFLAGS=-Werror)
 
 # Modules that misbehave, to prove that the runner notices
 build/%/runner: FORCE
-	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard selftests/runner/*.c) selftests/runner/Kbuild)
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard selftests/runner/*.c) selftests/runner/Kbuild,KCFLAGS=-Werror)
 
 # --- the library and the programs ---------------------------------------------
 
