@@ -4,11 +4,12 @@
  *
  * Overview
  *
- * Each row of the table is a function of <linux/userfaultfd_k.h> that mm calls for a VMA armed with
- * VM_UFFD_*. ftrace calls uf_hook_divert() at its entry, which looks at the VMA. One of ours: the
- * function in the table runs in place of the kernel's. Any other: nothing happens, and the kernel's
- * function runs as if nobody had been there. So a native fault that sleeps for hours has no frame of
- * ours on its stack, the module calls no original, and none can call itself.
+ * Each row of the table is a function of <linux/userfaultfd_k.h>. mm calls the first for faults in VMAs
+ * armed with VM_UFFD_*, the others for every VMA that is copied, moved or thinned out. ftrace calls
+ * uf_hook_divert() at its entry, which looks at the VMA. One of ours: the function in the table runs in
+ * place of the kernel's. Any other: nothing happens, and the kernel's function runs as if nobody had
+ * been there. So a native fault that sleeps for hours has no frame of ours on its stack, the module calls
+ * no original, and none can call itself.
  *
  * What isn't here: what mm does only after an event that we don't offer yet (userfaultfd_unmap_prep()
  * and the *_complete() and *_fail() functions) or for write-protected memory. For a context of ours
@@ -29,6 +30,7 @@
  */
 #include <linux/userfault.h>
 
+#include <linux/cache.h>
 #include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -68,8 +70,8 @@ static struct uf_hook {
 	const char *name;
 	enum uf_hook_argument argument;	/* what the function's first argument is */
 	void *function;
-	unsigned long location;		/* where ftrace is called; constant once attached */
-} uf_hooks[] = {
+	unsigned long location;		/* where ftrace is called */
+} uf_hooks[] __ro_after_init = {
 	{ .name = "handle_userfault", .argument = UF_HOOK_FAULT, .function = uf_fault_handle },
 	{ .name = "dup_userfaultfd", .argument = UF_HOOK_VMA, .function = uf_hook_fork },
 	{ .name = "mremap_userfaultfd_prep", .argument = UF_HOOK_VMA, .function = uf_hook_mremap },
@@ -125,13 +127,26 @@ static int uf_hook_locate(struct uf_hook *hook)
 	return 0;
 }
 
+/*
+ * It fails only after ftrace has found itself broken and stopped. Then mm goes on calling the callback,
+ * whose text must stay: the unloading, or the failed load, never ends.
+ */
+static void uf_hooks_unregister(void)
+{
+	int err = unregister_ftrace_function(&uf_hook_ops);
+
+	if (WARN(err, "can't give mm its functions back (%d); the module stays until a reboot\n", err))
+		for (;;)
+			schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+}
+
 /* Whether @hook's function can be taken alone. */
 static bool uf_hook_try(const struct uf_hook *hook)
 {
 	if (ftrace_set_filter_ip(&uf_hook_ops, hook->location, 0, 1) ||
 	    register_ftrace_function(&uf_hook_ops))
 		return false;
-	unregister_ftrace_function(&uf_hook_ops);
+	uf_hooks_unregister();
 	return true;
 }
 
@@ -172,16 +187,9 @@ int uf_hooks_attach(void)
 /*
  * Where the kernel can be preempted, unregistering waits with synchronize_rcu_tasks(), because of the
  * trampoline; where it can't, until each processor has scheduled. Either is what we need ourselves.
- *
- * It fails only after ftrace has found itself broken and stopped. Then mm goes on calling the callback,
- * whose text must stay: the unloading never ends.
  */
 void uf_hooks_detach(void)
 {
-	int err = unregister_ftrace_function(&uf_hook_ops);
-
-	if (WARN(err, "can't give mm its functions back (%d); the module stays until a reboot\n", err))
-		for (;;)
-			schedule_timeout_uninterruptible(MAX_SCHEDULE_TIMEOUT);
+	uf_hooks_unregister();
 	ftrace_free_filter(&uf_hook_ops);
 }
