@@ -15,11 +15,16 @@
 #include "ctx.h"
 #include "region.h"
 
+/*
+ * Upstream means to refuse MAP_DROPPABLE since 6.11, and does so when it unregisters; when it registers,
+ * a mask hides the flag from the check in some releases (6.12), but not in the newest.
+ */
+#define UF_REGION_REFUSED (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK)
+
 /* Private anonymous memory, of the ordinary kind. (Anonymous memory that is shared is shmem.) */
 static bool uf_region_can_register(struct vm_area_struct *vma)
 {
-	return vma_is_anonymous(vma) &&
-	       !(vma->vm_flags & (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK));
+	return vma_is_anonymous(vma) && !(vma->vm_flags & UF_REGION_REFUSED);
 }
 
 /* Memory that upstream can register, so that it may lie in a range that is unregistered. */
@@ -27,7 +32,7 @@ static bool uf_region_can_unregister(struct vm_area_struct *vma)
 {
 	if (is_vm_hugetlb_page(vma))
 		return true;
-	return !(vma->vm_flags & (VM_SPECIAL | VM_SHADOW_STACK)) &&
+	return !(vma->vm_flags & UF_REGION_REFUSED) &&
 	       (vma_is_anonymous(vma) || uf_ksym(vma_is_shmem)(vma));
 }
 
@@ -214,10 +219,15 @@ void uf_region_unregister_all(struct uf_ctx *ctx)
 	uf_region_walk_begin(&walk, mm, 0, ULONG_MAX);
 	while ((vma = uf_region_walk_next(&walk))) {
 		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
-			WARN_ON_ONCE(uf_region_change(&walk, vma, NULL, 0));	/* splits nothing */
-		else
+		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view) {
 			uf_region_skip(&walk, vma);
+			continue;
+		}
+		/* Splits nothing, and so never fails; if it did, no VMA may keep the context. */
+		if (WARN_ON_ONCE(uf_region_change(&walk, vma, NULL, 0))) {
+			uf_region_forget(vma);
+			uf_region_skip(&walk, vma);
+		}
 	}
 	mmap_write_unlock(mm);
 	mmput(mm);
