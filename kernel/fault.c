@@ -120,7 +120,7 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	uf_ctx_put(ctx);
 }
 
-/* The order of the checks is upstream's. */
+/* The order of the checks is upstream's since 6.7; before, the one for a closed context came sooner. */
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vmf->vma);
@@ -145,11 +145,13 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 		return VM_FAULT_RETRY;
 
 	/*
-	 * Being closed: by the time of the retry the VMA is an ordinary one. The lock must be dropped
-	 * for that, because uf_ctx_release() waits for it.
+	 * Being closed: soon the VMA is an ordinary one. The lock must be dropped for that, because
+	 * uf_ctx_release() waits for it; and so must the processor, which it may need to get there: a
+	 * thread that only faults again and again never leaves the kernel without preemption.
 	 */
 	if (uf_ctx_dead(ctx)) {
 		release_fault_lock(vmf);
+		cond_resched();
 		return VM_FAULT_RETRY;
 	}
 
