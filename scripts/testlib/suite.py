@@ -3,8 +3,10 @@
 
 import dataclasses
 import pathlib
+import queue
 import shlex
 import subprocess
+import threading
 
 from vmlib.machine import End
 
@@ -61,10 +63,33 @@ def run(command, titles, show=None, **options):
         yield suites[-1]
 
 
+def start(command, titles):
+    """Runs a program meanwhile. What it prints, and then its Suites, come from the iterator."""
+    said = queue.Queue()
+    missing = list(titles)
+
+    def run_it():
+        try:
+            for each in run(command, titles, said.put):
+                missing.remove(each.title)
+                said.put(each)
+        except Exception as error:
+            for title in missing:
+                said.put(_not_run(title, f"the runner failed: {type(error).__name__}: {error}"))
+        finally:
+            said.put(None)
+    threading.Thread(target=run_it, daemon=True).start()
+    return iter(said.get, None)
+
+
+def _not_run(title, why):
+    return Suite(title, [ktap.Result("(all tests)", "failed", f"not run: {why}")])
+
+
 def _suite(titles, index, reader, end):
     """The tests of a document; end says why there are no more."""
     if index >= len(reader.documents):
-        return Suite(titles[index], [ktap.Result("(all tests)", "failed", f"not run: {end}")])
+        return _not_run(titles[index], end)
     document = reader.documents[index]
     results = list(document.results)
     if document.running:
