@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Finds out how QEMU may run a guest on this machine."""
 
+import fcntl
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-from . import initramfs, kernels, machine
+from . import Failure, initramfs, kernels, machine
 
 KVM = ["-accel", "kvm", "-cpu", "host"]
 TCG = ["-accel", "tcg,thread=multi", "-cpu", "max"]
@@ -27,12 +28,21 @@ def kvm_works(kernel):
         return False
     boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     record = kernels.cache_folder() / f"kvm-{boot}"
-    if not record.exists():
-        print("vm: trying KVM", file=sys.stderr, flush=True)
-        answer = "works" if _guest_comes_up(kernel) else "fails"
-        print(f"vm: KVM {answer}", file=sys.stderr, flush=True)
-        _keep(record, answer)
+    with open(kernels.cache_folder() / "kvm.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # VMs that start at the same time: one tries
+        if not record.exists():
+            _keep(record, "works" if _try(kernel) else "fails")
     return record.read_text() == "works"
+
+
+def _try(kernel):
+    print("vm: trying KVM", file=sys.stderr, flush=True)
+    try:
+        works = _guest_comes_up(kernel)
+    except Failure:     # QEMU itself gave up
+        works = False
+    print(f"vm: KVM {'works' if works else 'fails, instructions are emulated'}", file=sys.stderr, flush=True)
+    return works
 
 
 def _guest_comes_up(kernel):
@@ -46,7 +56,7 @@ def _guest_comes_up(kernel):
 
 def _keep(record, answer):
     for old in record.parent.glob("kvm-*"):
-        old.unlink(missing_ok=True)
-    partial = record.with_name(f"{record.name}.{os.getpid()}")
+        old.unlink()
+    partial = record.with_name(f"partial.{record.name}")
     partial.write_text(answer)
     partial.rename(record)
