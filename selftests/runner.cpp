@@ -29,6 +29,11 @@ TEST_CASE("runner: oopses", "[.runner]")
 	CHECK_FALSE(load_module("/lib/runner/oops.ko"));
 }
 
+TEST_CASE("runner: warns", "[.runner]")
+{
+	CHECK_FALSE(load_module("/lib/runner/warn.ko"));
+}
+
 TEST_CASE("runner: leaks", "[.runner]")
 {
 	CHECK_FALSE(load_module("/lib/runner/leak.ko"));

@@ -23,6 +23,7 @@ DEATHS = {
     End.SILENCE.value: "the guest fell silent",
     End.TIMEOUT.value: "the guest was not done in time",
     End.NO_MODULE.value: "the module did not load",
+    End.COMPLAINT.value: "the kernel's log has a warning or worse",
 }
 
 
@@ -37,6 +38,11 @@ class Suite:
         return sum(result.verdict == verdict for result in self.results)
 
 
+def bound(command):
+    """The command, told to end when the thread that starts it does: nothing is left running."""
+    return ["setpriv", "--pdeathsig", "TERM", *command]
+
+
 def run(command, titles, show=None, **options):
     """Runs a command that prints one KTAP document for each of the titles.
 
@@ -45,7 +51,7 @@ def run(command, titles, show=None, **options):
     """
     reader = ktap.Reader()
     suites = []
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    with subprocess.Popen(bound(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                           errors="replace", **options) as process:
         for line in map(str.rstrip, process.stdout):
             reader.take(line)
@@ -107,6 +113,7 @@ def selftests_in_vm(kernel, backends=BACKENDS, specs=(), options=(), vm_options=
             "--carry", f"{runner}/oops.ko:/lib/runner/oops.ko",
             "--carry", f"{runner}/leak.ko:/lib/runner/leak.ko",
             "--carry", f"{runner}/holder.ko:/lib/runner/holder.ko",
+            "--carry", f"{runner}/warn.ko:/lib/runner/warn.ko",
             "--", "sh", "-c", _guest_script(backends, shlex.join([*options, *specs]))]
 
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reads what the guest's kernel says on its console, and finds what it complains of."""
+
+import collections
+import re
+
+TAIL_LINES = 30
+LINES_BEFORE = 5
+COMPLAINT_LINES = 60
+
+# Written to the kernel's log by guest-init: what is said before is not about anything of ours.
+READY = "userfault vm: ready"
+
+CRASH = re.compile(r"BUG:|kernel BUG at|Oops:|Kernel panic|general protection fault(?! ip:)")
+# The selftests look for these after each test, too: selftests/kernel_log.cpp.
+COMPLAINT = re.compile(
+    CRASH.pattern + r"|WARNING: |Call Trace:|Bad page|Bad rss-counter|INFO: (?:rcu|task|possible|trying)"
+    r"|soft lockup|blocked for more than|sleeping function called|scheduling while atomic"
+    r"|non-zero (?:nr_ptes|pgtables_bytes)|page allocation failure|refcount_t:|unable to handle"
+    r"|Objects remaining|UBSAN|KASAN|KCSAN|KFENCE: |kmemleak:")
+
+
+class Console:
+    """Keeps the last lines, and those from the first complaint on."""
+
+    def __init__(self):
+        self._partial = b""
+        self._ready = False
+        self._tail = collections.deque(maxlen=TAIL_LINES)
+        self._count = 0
+        self._trouble = []
+        self._trouble_at = None     # the number of the line that _trouble begins with
+        self.complaint = None       # the first line that is one, after READY
+        self.crash = None           # the first line that tells of a crash
+        self.panicked = False
+
+    def take(self, data):
+        """Returns the lines that data completes."""
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        lines = [line.decode(errors="replace").replace("\r", "") for line in lines]
+        for line in lines:
+            self._add(line)
+        return lines
+
+    def end(self):
+        """There is no more: what was left of a last line is one."""
+        return self.take(b"\n") if self._partial else []
+
+    def _add(self, line):
+        self._ready |= line.endswith(READY)
+        self.panicked |= "Kernel panic" in line
+        crash = CRASH.search(line)
+        if crash and not self.crash:
+            self.crash = line
+        complaint = self._ready and COMPLAINT.search(line)
+        if complaint and not self.complaint:
+            self.complaint = line
+        if (crash or complaint) and self._trouble_at is None:
+            before = list(self._tail)[-LINES_BEFORE:]
+            self._trouble, self._trouble_at = before, self._count - len(before)
+        if self._trouble_at is not None and len(self._trouble) < COMPLAINT_LINES:
+            self._trouble.append(line)
+        self._tail.append(line)
+        self._count += 1
+
+    def excerpt(self):
+        """What led to the first complaint and what it was, and the last lines."""
+        tail = list(self._tail)
+        if self._trouble_at is None:
+            return tail
+        unseen = self._count - self._trouble_at - len(self._trouble)
+        left_out = ["..."] if unseen > len(tail) else []
+        return self._trouble + left_out + tail[len(tail) - min(unseen, len(tail)):]
+
+    def last_words(self):
+        """The line that says most about how it ended."""
+        return self.crash or (self._tail[-1] if self._tail else "nothing on its console")
