@@ -6,16 +6,21 @@
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/userfault
 KERNELS := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/kernels)
 JOBS := $(shell nproc)
-PARALLEL := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+# As many as there are processors, unless make was told: known only when recipes run
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # KERNEL names one of the list. Without it, the module is built for the kernel
 # that is running, one VM runs the last of the list, and all are tested.
 KERNEL :=
+RELEASE := $(shell uname -r)
 ifneq ($(filter-out $(KERNELS),$(KERNEL)),)
 $(error KERNEL=$(KERNEL) is not in scripts/kernels, which has: $(KERNELS))
 endif
+ifneq ($(and $(KERNEL),$(filter install install-module dkms,$(MAKECMDGOALS))),)
+$(error KERNEL=$(KERNEL) is for what runs in a VM; "$(MAKECMDGOALS)" is for the kernel that is \
+	running. Leave KERNEL out, or name another kernel of this machine: RELEASE=$(RELEASE))
+endif
 VM_KERNEL := $(or $(KERNEL),$(lastword $(KERNELS)))
-RELEASE := $(shell uname -r)
 KERNELDIR := /lib/modules/$(RELEASE)/build
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
@@ -161,19 +166,23 @@ verbose := $(if $(filter-out 0,$(V)),-v)
 # What is built only after the bootstrap takes a make of its own
 build = +@$(MAKE) --no-print-directory $(PARALLEL)
 
+# One word for the shell, whatever characters are in it
+quoted = '$(subst ','\'',$(1))'
+
 demo: bootstrap
-	@test -f '$(FILE)' || { \
-		echo "make: FILE=$(FILE) is no file" >&2; \
+	@file=$(call quoted,$(FILE)); test -f "$$file" || { \
+		echo "make: FILE=$$file is no file" >&2; \
 		echo "  Name one that is, or leave it out: the compiler is served then." >&2; \
 		exit 1; }
 	$(build) build/$(VM_KERNEL)/userfault.ko build/user/examples/demo
-	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --carry build/user/examples/demo:/bin/demo \
-		--carry '$(FILE):/root/$(notdir $(FILE))' -- demo '/root/$(notdir $(FILE))'
+	@file=$(call quoted,$(FILE)); inside=/root/$${file##*/}; \
+	scripts/vm --kernel $(VM_KERNEL) $(verbose) --carry build/user/examples/demo:/bin/demo \
+		--carry "$$file:$$inside" -- demo "$$inside"
 
 selftests: bootstrap
 	$(build) user $(TESTS) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
-	@scripts/selftests $(verbose) $(NEEDED_KERNELS:%=--kernel %) $(if $(TEST),-- '$(TEST)')
+	@scripts/selftests $(verbose) $(NEEDED_KERNELS:%=--kernel %) $(if $(TEST),-- $(call quoted,$(TEST)))
 
 # The figures are kept as JSON, the table is made of them.
 BENCH_RESULTS := build/bench/$(VM_KERNEL)$(if $(TEST),-some).json
@@ -183,7 +192,7 @@ bench: bootstrap
 	@mkdir -p $(dir $(BENCH_RESULTS))
 	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --icount --timeout 3600 --silence 900 \
 		--append norandmaps --carry build/selftests/bench:/bin/bench \
-		-- bench measure $(if $(TEST),'$(TEST)') >$(BENCH_RESULTS).new
+		-- bench measure $(if $(TEST),$(call quoted,$(TEST))) >$(BENCH_RESULTS).new
 	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
 	@build/selftests/bench report $(BENCH_RESULTS)
 

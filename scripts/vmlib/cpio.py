@@ -2,6 +2,7 @@
 """Writes cpio archives as the kernel unpacks them for an initramfs ("newc")."""
 
 import os
+import shutil
 import stat
 
 TRAILER = "TRAILER!!!"
@@ -34,7 +35,11 @@ class Archive:
 
     def add_host_file(self, path, host_path):
         with open(host_path, "rb") as file:
-            self.add_file(path, file.read(), os.access(host_path, os.X_OK))
+            self._make_parents(path)
+            mode = 0o755 if os.access(host_path, os.X_OK) else 0o644
+            self._header(path, stat.S_IFREG | mode, os.fstat(file.fileno()).st_size)
+            shutil.copyfileobj(file, self._file)
+            self._pad()
 
     def close(self):
         self._entry(TRAILER, 0)
@@ -45,14 +50,18 @@ class Archive:
             self.add_folder(parent)
 
     def _entry(self, path, mode, data=b""):
+        self._header(path, mode, len(data))
+        self._file.write(data)
+        self._pad()
+
+    def _header(self, path, mode, size):
         self._inode += 1
         name = path.lstrip("/").encode() + b"\0"
         links, nothing = 1, 0
-        fields = (self._inode, mode, nothing, nothing, links, nothing, len(data), nothing,
+        fields = (self._inode, mode, nothing, nothing, links, nothing, size, nothing,
                   nothing, nothing, nothing, len(name), nothing)
-        self._padded(b"070701" + b"".join(b"%08X" % field for field in fields) + name)
-        self._padded(data)
+        self._file.write(b"070701" + b"".join(b"%08X" % field for field in fields) + name)
+        self._pad()
 
-    def _padded(self, data):
-        self._file.write(data)
-        self._file.write(b"\0" * (-len(data) % 4))
+    def _pad(self):
+        self._file.write(b"\0" * (-self._file.tell() % 4))

@@ -18,11 +18,23 @@ VIRTIO_MODULES = (
 )
 
 
+MIB = 1 << 20
+LEAST_MEMORY = 2048     # MiB
+MOST_CARRIED = 1024     # MiB; beyond, QEMU finds no place for the archive
+
+
+def memory_for(archive_bytes):
+    """MiB for a guest with such an archive, which is in memory together with the files unpacked from
+    it (half of the memory at most), while a command may want as much again to work on."""
+    return max(LEAST_MEMORY, LEAST_MEMORY // 2 + 4 * archive_bytes // MIB)
+
+
 def write(file, kernel, carried, flags, command):
     """Writes the archive to the open file.
 
     carried are pairs of a host's and a guest's path, flags the names of empty
-    files in /etc that tell the first process what is wanted of it.
+    files in /etc that tell the first process what is wanted of it: "insmod", to load the
+    module, "shell", to run no command.
     """
     archive = cpio.Archive(file)
     for folder in ("/bin", "/dev", "/etc", "/lib", "/proc", "/root", "/sys", "/tmp"):
@@ -33,11 +45,23 @@ def write(file, kernel, carried, flags, command):
     archive.add_file("/etc/command", f"exec {shlex.join(command)}\n".encode() if command else b"")
     for flag in flags:
         archive.add_file(f"/etc/{flag}", b"")
+    _check(carried)
     for host_path, guest_path in carried:
-        if not os.path.isfile(host_path):
-            raise Failure(f"{host_path} is to be carried in, and is no file", "Build it, or name another.")
         archive.add_host_file(guest_path, host_path)
     archive.close()
+
+
+def _check(carried):
+    for host_path, _ in carried:
+        if not os.path.isfile(host_path):
+            raise Failure(f"{host_path} is to be carried in, and is no file", "Build it, or name another.")
+        if not os.access(host_path, os.R_OK):
+            raise Failure(f"{host_path} is to be carried in, and may not be read by you",
+                          "Make it readable, or name another.")
+    size = sum(os.path.getsize(host_path) for host_path, _ in carried) // MIB
+    if size > MOST_CARRIED:
+        raise Failure(f"{size} MiB are to be carried in, and the guest takes at most {MOST_CARRIED}",
+                      "Name a smaller file.")
 
 
 def _add_busybox(archive):

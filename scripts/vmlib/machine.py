@@ -5,6 +5,7 @@ import contextlib
 import enum
 import re
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,16 @@ def qemu_options(kernel, archive, append=""):
     """What every guest has; the processor and the memory are the caller's."""
     return ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", str(kernel.image), "-initrd", archive, "-append", f"{BOOT_APPEND} {append}"]
+
+
+@contextlib.contextmanager
+def uninterrupted():
+    """A process is not to be started and then forgotten, because a signal came in between."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class End(enum.Enum):
@@ -76,12 +87,15 @@ class Machine:
             hosts, guests = {}, {}
             for name in (*PORTS, "console"):
                 hosts[name], guests[name] = map(stack.enter_context, socket.socketpair())
-            qemu = self._start(guests)
+            qemu = None
             try:
+                with uninterrupted():
+                    qemu = self._start(guests)
                 return self._follow(hosts) or self._judge(qemu.wait())
             finally:
-                qemu.kill()
-                qemu.wait()
+                if qemu:
+                    qemu.kill()
+                    qemu.wait()
 
     def _start(self, guests):
         command = [*QEMU, *self._options,
@@ -92,6 +106,7 @@ class Machine:
             command += ["-device", f"virtserialport,chardev={name},name=org.userfault.{name}"]
         qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                 stdout=self._complaints, stderr=self._complaints,
+                                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, []),
                                 pass_fds=[end.fileno() for end in guests.values()])
         for end in guests.values():
             end.close()
