@@ -49,7 +49,7 @@ def _guest_comes_up(kernel):
     with tempfile.NamedTemporaryFile(prefix="userfault-kvm-probe.") as archive:
         initramfs.write(archive, kernel, carried=[], flags=[], command=["true"])
         archive.flush()
-        guest = machine.Machine([*machine.qemu_options(kernel, archive.name), *KVM, "-m", "512M"],
+        guest = machine.Machine([*machine.qemu_options(kernel.quick_image(), archive.name), *KVM, "-m", "512M"],
                                 PROBE_SECONDS, PROBE_SECONDS, complaints=subprocess.DEVNULL)
         return guest.run() is machine.End.EXITED and guest.status == 0
 

@@ -27,10 +27,10 @@ BOOT_APPEND = ("console=ttyS0 panic=-1 oops=panic softlockup_panic=1 watchdog_th
                "printk.devkmsg=on cryptomgr.notests")
 
 
-def qemu_options(kernel, archive, append=""):
+def qemu_options(image, archive, append=""):
     """What every guest has; the processor and the memory are the caller's."""
     return ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-kernel", str(kernel.image), "-initrd", archive, "-append", f"{BOOT_APPEND} {append}"]
+            "-kernel", str(image), "-initrd", archive, "-append", f"{BOOT_APPEND} {append}"]
 
 
 @contextlib.contextmanager
