@@ -41,7 +41,8 @@ def _try(kernel):
         works = _guest_comes_up(kernel)
     except Failure:     # QEMU itself gave up
         works = False
-    print(f"vm: KVM {'works' if works else 'fails, instructions are emulated'}", file=sys.stderr, flush=True)
+    print("vm: KVM works" if works else "vm: KVM fails: the processor is emulated",
+          file=sys.stderr, flush=True)
     return works
 
 
@@ -49,8 +50,8 @@ def _guest_comes_up(kernel):
     with tempfile.NamedTemporaryFile(prefix="userfault-kvm-probe.") as archive:
         initramfs.write(archive, kernel, carried=[], flags=[], command=["true"])
         archive.flush()
-        guest = machine.Machine([*machine.qemu_options(kernel.quick_image(), archive.name), *KVM, "-m", "512M"],
-                                PROBE_SECONDS, PROBE_SECONDS, complaints=subprocess.DEVNULL)
+        options = [*machine.qemu_options(kernel.quick_image(), archive.name), *KVM, "-m", "512M"]
+        guest = machine.Machine(options, PROBE_SECONDS, PROBE_SECONDS, complaints=subprocess.DEVNULL)
         return guest.run() is machine.End.EXITED and guest.status == 0
 
 
