@@ -11,7 +11,6 @@ namespace selftests {
 
 namespace {
 
-constexpr std::size_t noise = 24 << 20;
 constexpr auto settling_time = std::chrono::seconds(3);
 
 std::size_t free_in_zones()
@@ -54,14 +53,14 @@ void drop_caches()
 
 } // namespace
 
-FreeMemory::FreeMemory() : before_(free_now()) {}
+FreeMemory::FreeMemory(std::size_t noise) : noise_(noise), before_(free_now()) {}
 
 std::optional<std::size_t> FreeMemory::missing() const
 {
 	const auto deadline = std::chrono::steady_clock::now() + settling_time;
 	std::size_t now = free_now();
 
-	while (now + noise < before_) {
+	while (now + noise_ < before_) {
 		if (std::chrono::steady_clock::now() > deadline)
 			return before_ - now;
 		drop_caches();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loading and unloading the module. */
+#include "address_spaces.hpp"
 #include "kernel_log.hpp"
 #include "loaded_module.hpp"
 #include "process.hpp"
 #include "world.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <userfault/socket.hpp>
 #include <vector>
 
 using namespace selftests;
@@ -77,6 +80,38 @@ void work()
 	world.fill(2);
 	if (reader.get() != pattern_word(2))
 		give_up("the page is wrong");
+}
+
+/* Has the kernel say no where it has taken something by then. */
+void fail()
+{
+	const World world(2);
+	const auto source = patterned(2);
+
+	world.fill(0);
+	if (world.context.copy(world.memory.address(0), source.bytes(0, 2)).error.value() != EEXIST)
+		give_up("a page was filled twice");
+	checked(::mprotect(source.page(1), page_size(), PROT_NONE));
+	if (world.context.copy(world.memory.address(1), source.bytes(1, 1)).error.value() != EFAULT)
+		give_up("what can't be read was copied");
+	if (Context::create(options_for()).value().handshake(Features{1ull << 63}))
+		give_up("an unknown feature was granted");
+}
+
+/* The same in a process that comes and goes, a thread of which waits at its end. */
+void work_elsewhere()
+{
+	Process process([] {
+		const World world(1);
+		auto reader = in_thread([&] { return world.memory.word(0); });
+		fail();
+		next_fault(world.context);
+		::_exit(0);
+		return 1;
+	});
+
+	if (process.wait() != 0)
+		give_up("the process has failed");
 }
 
 /* Closes a context under threads that wait: they go on while this returns. */
@@ -161,17 +196,31 @@ TEST_CASE("the module can't be unloaded while a context is open", "[load][module
 	work();
 }
 
-TEST_CASE("the module can't be unloaded while a thread waits and the monitor is gone",
+TEST_CASE("the module can't be unloaded while a thread waits and nobody has the context open",
 	  "[load][module]")
 {
-	/* The context is held by a message that nobody has received. */
-	const World world(1);
+	/* It is held by a message that nobody has received. */
+	World world(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
+	auto sockets = take(socket_pair());
+	std::array<std::byte, 1> payload{};
 
+	need_the_module_file();
 	wait_for_waiters(world.context, 1);
+	take(send_fd(sockets.first.get(), world.context.fd(), payload));
+	world.region.release();
+	static_cast<void>(Fd(world.context.release()));
 	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
-	world.fill(0);
-	CHECK(reader.get() == pattern_word(0));
+	CHECK_FALSE(is_done(reader));
+	{
+		const auto context =
+			Context::adopt(take(receive_fd(sockets.second.get(), payload)));
+		fill(context, world.memory, 0);
+		CHECK(reader.get() == pattern_word(0));
+	}
+	unload();
+	CHECK_FALSE(module_is_loaded(name));
+	load();
 }
 
 TEST_CASE("the module can't be loaded twice", "[load][module]")
@@ -204,21 +253,27 @@ TEST_CASE("loading and unloading a hundred times with work in between",
 	options.device = device_of(Backend::native);
 	const World native(1, options);
 	auto waiting = in_thread([&] { return native.memory.word(0); });
-	std::size_t before = 0;
+	std::size_t before = 0, mms_before = 0;
 
 	need_the_module_file();
 	wait_for_waiters(native.context, 1);
 	for (unsigned i = 0; i < times; i++) {
-		if (i == warm_up)
+		if (i == warm_up) {
 			before = kernel_memory();
+			mms_before = count_mms();
+		}
 		leave_threads_waking();
 		unload();
 		load();
 		work();
+		fail();
+		work_elsewhere();
 	}
 	/* A page for each time would be 360 KiB; what else the kernel does meanwhile is less. */
 	wait_until("the kernel has no more memory than before",
 		   [&] { return kernel_memory() < before + 256; });
+	wait_until("the kernel has no more address spaces than before",
+		   [&] { return count_mms() < mms_before + 16; });
 	CHECK(fdinfo(native.context.fd()).total == 1);
 	CHECK_FALSE(is_done(waiting));
 	native.fill(0);
