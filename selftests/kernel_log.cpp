@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <userfault/fd.hpp>
 
 namespace selftests {
 
@@ -49,6 +50,7 @@ constexpr std::array wrong = {
 	"unable to handle",
 };
 
+constexpr auto read_to_here = "userfault selftests: the log has been read to here";
 constexpr auto overwritten = "records of the kernel log were overwritten before they were read";
 
 bool tells_of_something_wrong(std::string_view text)
@@ -68,6 +70,15 @@ std::string_view text_of(std::string_view record)
 	return record.substr(0, record.find('\n'));
 }
 
+/* What an earlier reader has seen is of no interest any more. */
+void add_line(std::vector<std::string> &lines, std::string_view line)
+{
+	if (line == read_to_here)
+		lines.clear();
+	else
+		lines.emplace_back(line);
+}
+
 } // namespace
 
 KernelLog::KernelLog() : fd_(::open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC)) {}
@@ -80,12 +91,17 @@ KernelLog::~KernelLog()
 
 void KernelLog::mark(std::string_view text)
 {
-	if (fd_ < 0)
-		return;
-	::lseek(fd_, 0, SEEK_END);
+	/* A descriptor of its own: the kernel counts how much is written by each. */
+	const userfault::Fd log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
 	const std::string line = std::string(text) + '\n';
-	if (::write(fd_, line.data(), line.size()) < 0)
+
+	if (::write(log.get(), line.data(), line.size()) < 0)
 		return; /* a marker that is missing only makes the log harder to read */
+}
+
+void KernelLog::skip()
+{
+	::lseek(fd_, 0, SEEK_END);
 }
 
 std::vector<std::string> KernelLog::new_lines()
@@ -97,7 +113,7 @@ std::vector<std::string> KernelLog::new_lines()
 		const ssize_t size = ::read(fd_, record.data(), record.size());
 
 		if (size >= 0)
-			lines.emplace_back(text_of({record.data(), static_cast<size_t>(size)}));
+			add_line(lines, text_of({record.data(), static_cast<size_t>(size)}));
 		else if (errno == EPIPE)
 			lines.emplace_back(overwritten);
 		else if (errno != EINTR)
@@ -113,6 +129,14 @@ std::vector<std::string> KernelLog::complaints()
 	std::erase_if(lines, [](const std::string &line) {
 		return line != overwritten && !tells_of_something_wrong(line);
 	});
+	return lines;
+}
+
+std::vector<std::string> KernelLog::last_complaints()
+{
+	auto lines = complaints();
+
+	mark(read_to_here);
 	return lines;
 }
 

@@ -8,7 +8,10 @@
 
 namespace selftests {
 
-/* Reads the kernel's log from a marker on, and knows what may not be in it. Not thread-safe. */
+/*
+ * Reads the kernel's log once, from the boot on, and knows what may not be in it. Whoever comes
+ * after another that has read it to its end goes on from there. Not thread-safe.
+ */
 class KernelLog {
 public:
 	KernelLog();
@@ -19,13 +22,20 @@ public:
 	/* Whether the log can be read and written here; if not, everything else does nothing. */
 	bool available() const { return fd_ >= 0; }
 
-	/* Writes @text into the log; complaints() then looks at what comes after it. */
+	/* Writes @text into the log, for those who read it. */
 	void mark(std::string_view text);
 
-	/* The lines since the marker, or since the last call, that tell of something wrong. */
+	/* Leaves out what has not been read yet. */
+	void skip();
+
+	/* The lines since the last call, or skip(), that tell of something wrong. */
 	std::vector<std::string> complaints();
 
-	/* Whether @part is in a line since the marker, or since the last call. */
+	/* The same, for the last time: who reads the log after this process need not begin before.
+	 */
+	std::vector<std::string> last_complaints();
+
+	/* Whether @part is in a line since the last call, or skip(). */
 	bool has(std::string_view part);
 
 private:

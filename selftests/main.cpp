@@ -80,7 +80,7 @@ ExitCode run_all(const Options &options, const std::vector<Case> &cases)
 {
 	Ktap report(stdout);
 
-	report.plan(cases.size());
+	report.plan(cases.size() + 1); /* and Supervisor::finish() */
 	report.comment("backend: " + name_of(options.backend) + ", " + device_of(options.backend));
 	Supervisor supervisor(report, options.time_limit);
 	for (const auto &test : cases) {
@@ -90,6 +90,7 @@ ExitCode run_all(const Options &options, const std::vector<Case> &cases)
 		}
 		supervisor.run(test);
 	}
+	supervisor.finish();
 	return report.finish();
 }
 

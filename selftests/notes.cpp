@@ -54,6 +54,11 @@ void Notes::skipped(std::string_view why)
 	store(shared_->why_skipped, why);
 }
 
+void Notes::finished()
+{
+	shared_->finished = true;
+}
+
 std::string Notes::last_place() const
 {
 	return shared_->place.data();
@@ -62,6 +67,11 @@ std::string Notes::last_place() const
 std::string Notes::why_skipped() const
 {
 	return shared_->why_skipped.data();
+}
+
+bool Notes::is_finished() const
+{
+	return shared_->finished;
 }
 
 } // namespace selftests

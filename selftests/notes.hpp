@@ -3,6 +3,7 @@
 #define SELFTESTS_NOTES_HPP
 
 #include <array>
+#include <atomic>
 #include <string>
 #include <string_view>
 
@@ -24,14 +25,18 @@ public:
 
 	void reached(std::string_view place);
 	void skipped(std::string_view why);
+	/* The test has run to its end. */
+	void finished();
 
 	std::string last_place() const;
 	std::string why_skipped() const;
+	bool is_finished() const;
 
 private:
 	struct Shared {
 		std::array<char, 200> place;
 		std::array<char, 200> why_skipped;
+		std::atomic<bool> finished;
 	};
 
 	Shared *shared_;

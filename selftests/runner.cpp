@@ -3,6 +3,7 @@
  * Tests that misbehave on purpose, to prove that whoever runs them notices. Hidden: they run only
  * when asked for by name.
  */
+#include "ktap.hpp"
 #include "loaded_module.hpp"
 
 #include <catch2/catch.hpp>
@@ -53,6 +54,18 @@ TEST_CASE("runner: leaves a process running", "[.runner]")
 		for (;;)
 			::pause();
 	REQUIRE(child > 0);
+}
+
+TEST_CASE("runner: exits before its end", "[.runner]")
+{
+	REQUIRE(::getpid() > 0);
+	::_exit(static_cast<int>(ExitCode::pass));
+}
+
+TEST_CASE("runner: skips without a reason", "[.runner]")
+{
+	REQUIRE(::getpid() > 0);
+	::_exit(static_cast<int>(ExitCode::skip));
 }
 
 TEST_CASE("runner: asserts nothing", "[.runner]") {}

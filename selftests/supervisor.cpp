@@ -2,14 +2,15 @@
 #include "supervisor.hpp"
 
 #include "free_memory.hpp"
+#include "loaded_module.hpp"
 #include "processes.hpp"
-#include "notes.hpp"
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <iostream>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -26,6 +27,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+constexpr auto last_test = "nothing holds the module and the kernel has nothing to complain of";
 constexpr int slow_factor = 4;
 constexpr auto kill_limit = milliseconds(5000);
 /* For a process that a test has ended and nobody has waited for, to be gone. */
@@ -87,6 +89,7 @@ private:
 	bool passed = false;
 	try {
 		passed = run_case(test.name);
+		Notes::current()->finished();
 	} catch (const std::exception &error) {
 		std::cout << error.what() << '\n';
 	}
@@ -132,8 +135,11 @@ void Supervisor::run(const Case &test)
 
 	report_.comment("RUN " + test.name);
 	log_.mark("userfault selftests: " + test.name);
-	if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK))
+	if (::pipe2(pipe.data(), O_CLOEXEC))
 		fail("pipe2");
+	/* Only this end: the test has to wait where it writes more than fits. */
+	if (::fcntl(pipe[0], F_SETFL, O_NONBLOCK))
+		fail("fcntl");
 	std::cout.flush();
 	const pid_t pid = ::fork();
 	if (pid < 0)
@@ -142,17 +148,30 @@ void Supervisor::run(const Case &test)
 		be_the_test(test, pipe[1]);
 	::close(pipe[1]);
 
-	auto verdict = watch(pid, pipe[0], time_limit_ * (test.slow ? slow_factor : 1));
-	judge_log(verdict);
+	auto verdict = watch(pid, pipe[0], time_limit_ * (test.slow ? slow_factor : 1), notes);
+	judge_log(log_.complaints(), verdict);
 	if (const auto bytes = memory.missing())
 		verdict.wrong.push_back("leaked " + std::to_string(*bytes >> 20) + " MiB");
 	verdict.skipped = notes.why_skipped();
 	if (!verdict.wrong.empty())
 		report_.comment("last seen at " + notes.last_place());
-	report(test, verdict);
+	report(test.name, verdict);
 }
 
-Supervisor::Verdict Supervisor::watch(pid_t pid, int output_fd, std::chrono::seconds limit)
+void Supervisor::finish()
+{
+	Verdict verdict;
+
+	report_.comment(std::string("RUN ") + last_test);
+	if (backend_under_test() == Backend::module && module_is_loaded("userfault") &&
+	    std::filesystem::exists(module_file))
+		judge_unloading(verdict);
+	judge_log(log_.last_complaints(), verdict);
+	report(last_test, verdict);
+}
+
+Supervisor::Verdict Supervisor::watch(pid_t pid, int output_fd, std::chrono::seconds limit,
+				      const Notes &notes)
 {
 	const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
 	Verdict verdict;
@@ -164,7 +183,7 @@ Supervisor::Verdict Supervisor::watch(pid_t pid, int output_fd, std::chrono::sec
 	if (follow(pidfd, output, Clock::now() + limit)) {
 		if (::waitpid(pid, &status, 0) < 0)
 			fail("waitpid");
-		judge_exit(status, verdict);
+		judge_exit(status, notes, verdict);
 		if (verdict.wrong.empty())
 			judge_strays(verdict);
 	} else {
@@ -179,16 +198,29 @@ Supervisor::Verdict Supervisor::watch(pid_t pid, int output_fd, std::chrono::sec
 	return verdict;
 }
 
-void Supervisor::judge_exit(int status, Verdict &verdict)
+void Supervisor::judge_exit(int status, const Notes &notes, Verdict &verdict)
 {
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status)) {
 		verdict.wrong.push_back("killed by SIG" +
 					std::string(::sigabbrev_np(WTERMSIG(status))));
-	else if (WEXITSTATUS(status) == static_cast<int>(ExitCode::fail))
+		return;
+	}
+	switch (static_cast<ExitCode>(WEXITSTATUS(status))) {
+	case ExitCode::pass:
+		if (!notes.is_finished())
+			verdict.wrong.push_back("exited before its end");
+		break;
+	case ExitCode::fail:
 		verdict.wrong.push_back("failed");
-	else if (WEXITSTATUS(status) != static_cast<int>(ExitCode::pass) &&
-		 WEXITSTATUS(status) != static_cast<int>(ExitCode::skip))
+		break;
+	case ExitCode::skip:
+		if (notes.why_skipped().empty())
+			verdict.wrong.push_back("exited as skipped, without a reason");
+		break;
+	default:
 		verdict.wrong.push_back("exited with " + std::to_string(WEXITSTATUS(status)));
+		break;
+	}
 }
 
 void Supervisor::judge_strays(Verdict &verdict)
@@ -207,10 +239,9 @@ void Supervisor::judge_strays(Verdict &verdict)
 	}
 }
 
-void Supervisor::judge_log(Verdict &verdict)
+/* Something that was logged before the test, from the boot on, is held against it too. */
+void Supervisor::judge_log(const std::vector<std::string> &complaints, Verdict &verdict)
 {
-	const auto complaints = log_.complaints();
-
 	if (complaints.empty())
 		return;
 	verdict.wrong.push_back("kernel log: " + complaints.front());
@@ -218,18 +249,34 @@ void Supervisor::judge_log(Verdict &verdict)
 		report_.comment("kernel: " + line);
 }
 
-void Supervisor::report(const Case &test, const Verdict &verdict)
+/* Leaves it loaded again. */
+void Supervisor::judge_unloading(Verdict &verdict)
+{
+	const auto deadline = Clock::now() + kill_limit;
+	auto error = unload_module("userfault");
+
+	while (error == std::errc::resource_unavailable_try_again && Clock::now() < deadline) {
+		std::this_thread::sleep_for(milliseconds(1));
+		error = unload_module("userfault");
+	}
+	if (error)
+		verdict.wrong.push_back("the module can't be unloaded: " + error.message());
+	else if ((error = load_module(module_file)))
+		verdict.wrong.push_back("the module can't be loaded again: " + error.message());
+}
+
+void Supervisor::report(const std::string &name, const Verdict &verdict)
 {
 	std::string why;
 
 	for (const auto &reason : verdict.wrong)
 		why += (why.empty() ? "" : "; ") + reason;
 	if (!why.empty())
-		report_.fail(test.name, why);
+		report_.fail(name, why);
 	else if (!verdict.skipped.empty())
-		report_.skip(test.name, verdict.skipped);
+		report_.skip(name, verdict.skipped);
 	else
-		report_.pass(test.name);
+		report_.pass(name);
 }
 
 } // namespace selftests

@@ -5,6 +5,7 @@
 #include "cases.hpp"
 #include "kernel_log.hpp"
 #include "ktap.hpp"
+#include "notes.hpp"
 
 #include <chrono>
 #include <vector>
@@ -22,17 +23,24 @@ public:
 
 	void run(const Case &test);
 
+	/*
+	 * The last test, which is none of the cases: unloads the module under test, if that can be
+	 * loaded again, and looks at the kernel's log once more.
+	 */
+	void finish();
+
 private:
 	struct Verdict {
 		std::vector<std::string> wrong; /* why the test failed; empty: it passed */
 		std::string skipped;
 	};
 
-	Verdict watch(pid_t pid, int output, std::chrono::seconds limit);
-	void judge_exit(int status, Verdict &verdict);
+	Verdict watch(pid_t pid, int output, std::chrono::seconds limit, const Notes &notes);
+	void judge_exit(int status, const Notes &notes, Verdict &verdict);
 	void judge_strays(Verdict &verdict);
-	void judge_log(Verdict &verdict);
-	void report(const Case &test, const Verdict &verdict);
+	void judge_log(const std::vector<std::string> &complaints, Verdict &verdict);
+	void judge_unloading(Verdict &verdict);
+	void report(const std::string &name, const Verdict &verdict);
 
 	Ktap &report_;
 	std::chrono::seconds time_limit_;
