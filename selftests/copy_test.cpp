@@ -126,22 +126,27 @@ TEST_CASE("a copy over the border of an upper page table", "[copy]")
 		CHECK(has_pattern(memory.bytes(first + i, 1), i));
 }
 
-TEST_CASE("a copy of 64 MiB in one call", "[copy]")
+TEST_CASE("copies of up to 64 MiB in one call", "[copy]")
 {
-	const std::size_t pages = (64 << 20) / page_size();
-	const World world(pages);
-	const Memory source(pages);
+	const std::size_t most = (64 << 20) / page_size();
+	const Memory source(most);
 
 	/* Full patterns would take long: a word at both ends of a page tells it from all others. */
-	for (std::size_t i = 0; i < pages; i++) {
+	for (std::size_t i = 0; i < most; i++) {
 		source.word(i) = pattern_word(i);
 		*(&source.word(i) + page_size() / sizeof(std::uint64_t) - 1) = ~pattern_word(i);
 	}
-	const auto progress = copy(world.context, world.memory, 0, source, pages);
-	CHECK(progress.done == 64 << 20);
-	CHECK_FALSE(progress.error);
-	CHECK(std::memcmp(world.memory.page(0), source.page(0), 64 << 20) == 0);
-	CHECK(smaps_bytes(world.memory.range(), "Rss") == 64 << 20);
+	for (const std::size_t count : {2048uz, 4095uz, most}) {
+		const World world(count + 1);
+		const auto length = count * page_size();
+		const auto progress = copy(world.context, world.memory, 0, source, count);
+		INFO(count << " pages");
+		CHECK(progress.done == length);
+		CHECK_FALSE(progress.error);
+		CHECK(std::memcmp(world.memory.page(0), source.page(0), length) == 0);
+		CHECK_FALSE(is_there(world.memory, count));
+		CHECK(smaps_bytes(world.memory.range(), "Rss") == length);
+	}
 }
 
 TEST_CASE("the source of a copy may begin at any byte", "[copy]")

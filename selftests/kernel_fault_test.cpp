@@ -13,7 +13,12 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <linux/futex.h>
+#include <span>
+#include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -353,19 +358,70 @@ TEST_CASE("a fatal signal ends a system call that waits for a page", "[kernel_fa
 	CHECK(victim.wait() == Process::killed + SIGKILL);
 }
 
-TEST_CASE("a core dump does not wait for missing pages", "[kernel_fault]")
+namespace {
+
+/* Where the kernel puts core dumps as long as this lives. */
+class CoreFile {
+public:
+	CoreFile() : pattern_before_(first_line(pattern_file))
+	{
+		std::ofstream pattern(pattern_file);
+
+		if (!(pattern << path << std::flush))
+			skip("it can't be said where core dumps go");
+	}
+
+	~CoreFile()
+	{
+		std::ofstream(pattern_file) << pattern_before_;
+		std::filesystem::remove(path);
+	}
+
+	bool contains(std::span<const std::byte> bytes) const
+	{
+		std::ifstream file(path, std::ios::binary);
+		const std::string text{std::istreambuf_iterator(file), {}};
+
+		return text.find({reinterpret_cast<const char *>(bytes.data()), bytes.size()}) !=
+		       text.npos;
+	}
+
+private:
+	static constexpr auto pattern_file = "/proc/sys/kernel/core_pattern";
+	static constexpr auto path = "/tmp/userfault-selftests.core";
+
+	static std::string first_line(const char *path)
+	{
+		std::ifstream file(path);
+		std::string line;
+
+		std::getline(file, line);
+		return line;
+	}
+
+	std::string pattern_before_;
+};
+
+} // namespace
+
+TEST_CASE("a core dump has the pages that are there and waits for no other", "[kernel_fault]")
 {
-	Process victim([] {
-		const World world(4);
+	const CoreFile core;
+	Consumer victim(3, [](const Memory &memory) {
 		const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-		::chdir("/tmp");
-		::setrlimit(RLIMIT_CORE, &unlimited);
+		checked(::setrlimit(RLIMIT_CORE, &unlimited));
 		::signal(SIGQUIT, SIG_DFL);
-		::raise(SIGQUIT);
+		if (memory.word(1) == pattern_word(1))
+			::raise(SIGQUIT);
 		return 0;
 	});
 
-	CHECK(victim.wait() == Process::killed + SIGQUIT);
+	CHECK(next_fault(victim.context).address == victim.memory.address(1));
+	victim.fill(1);
+	CHECK(victim.process.wait() == Process::killed + SIGQUIT);
+	CHECK_FALSE(take(victim.context.read()));
+	CHECK(core.contains(patterned(1, 1).bytes(0, 1)));
+	CHECK_FALSE(core.contains(patterned(1, 0).bytes(0, 1)));
 }
 
 TEST_CASE("a thread that ends does not wait for the page of its id", "[kernel_fault]")

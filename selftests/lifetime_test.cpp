@@ -5,6 +5,7 @@
 #include "monitor.hpp"
 #include "processes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -317,14 +318,23 @@ TEST_CASE("a debugger can stop a thread that waits and let it wait on", "[lifeti
 TEST_CASE("exec ends the threads that wait", "[lifetime]")
 {
 	Consumer consumer(2, [](const Memory &memory) {
-		auto first = in_thread([&] { return memory.word(0); });
-		auto second = in_thread([&] { return memory.word(1); });
+		std::array<std::atomic<pid_t>, 2> ids{};
+		const auto read = [&](std::size_t index) {
+			ids[index] = ::gettid();
+			return memory.word(index) + 0;
+		};
+		auto first = in_thread([&] { return read(0); });
+		auto second = in_thread([&] { return read(1); });
 		std::array<char, 16> self{"selftests"}, help{"--help"};
 		std::array<char *, 3> arguments{self.data(), help.data(), nullptr};
 
 		const int null = ::open("/dev/null", O_WRONLY);
 		::dup2(null, STDOUT_FILENO);
-		wait_until("both wait", [] { return count_threads() == 3; });
+		wait_until("both wait", [&] {
+			return std::ranges::all_of(ids, [](pid_t id) {
+				return id && sleeps_in(::getpid(), id, in_no_syscall);
+			});
+		});
 		::execv("/proc/self/exe", arguments.data());
 		return 9;
 	});

@@ -4,6 +4,7 @@
 #include "world.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <linux/userfault.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -54,6 +55,26 @@ TEST_CASE("any number of pages can be zeroed over any border", "[zeropage]")
 		CHECK(is_there(memory, first + count - 1));
 		CHECK_FALSE(is_there(memory, first - 1));
 		CHECK_FALSE(is_there(memory, first + count));
+	}
+}
+
+TEST_CASE("zeroings of up to 64 MiB in one call", "[zeropage]")
+{
+	const std::size_t most = (64 << 20) / page_size();
+	const Memory zeroes(1);
+
+	for (const std::size_t count : {2048uz, 4095uz, most}) {
+		const World world(count + 1);
+		const auto progress = world.context.zeropage(world.memory.range(0, count));
+		INFO(count << " pages");
+		CHECK(progress.done == count * page_size());
+		CHECK_FALSE(progress.error);
+		for (std::size_t i = 0; i < count; i++)
+			if (std::memcmp(world.memory.page(i), zeroes.page(0), page_size()))
+				give_up("page " + std::to_string(i) + " is not zero");
+		CHECK_FALSE(is_there(world.memory, count));
+		CHECK(smaps_bytes(world.memory.range(), "Rss") == 0);
+		CHECK(fdinfo(world.context.fd()).total == 0);
 	}
 }
 
