@@ -75,8 +75,11 @@ public:
 
 	Row &call(const Command &command, const std::string &arguments, Words words)
 	{
+		const auto given = words;
 		const auto result = stage_->context().ioctl(command.number, words.data());
-		return note(command, arguments, result ? 0 : result.error().value(), words);
+		auto &row = note(command, arguments, result ? 0 : result.error().value(), words);
+		row.given = given;
+		return row;
 	}
 
 	Row &note(const Command &command, const std::string &arguments, int error, Words words)
@@ -278,10 +281,12 @@ std::vector<Row> rows_of_handshakes(Backend backend)
 	std::vector<Row> rows;
 	const auto note = [&](const Context &context, const Command &command,
 			      const std::string &arguments, Words words) {
+		const auto given = words;
 		const auto result = context.ioctl(command.number, words.data());
 		rows.push_back({command.name,
 				arguments,
-				{result ? 0 : result.error().value(), std::move(words), ""}});
+				{result ? 0 : result.error().value(), std::move(words), ""},
+				given});
 	};
 	const auto fresh = [&] { return take(Context::create(options_of(backend))); };
 	const Stage stage(backend);

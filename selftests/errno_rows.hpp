@@ -23,6 +23,8 @@ struct Row {
 	std::string command; /* "COPY" */
 	std::string call;    /* its arguments, by their names */
 	Outcome outcome;
+	/* The struct as it was given; empty where it was the place of the struct that was wrong. */
+	std::vector<std::uint64_t> given = {};
 	/* What is in the range, besides private anonymous memory of nobody or of this context. */
 	bool other_memory = false;
 	bool other_context = false;

@@ -7,12 +7,17 @@
 #include "errno_rows.hpp"
 #include "harness.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <iterator>
+#include <linux/userfault.h>
 #include <map>
 #include <sstream>
+#include <sys/utsname.h>
 
 using namespace selftests;
 
@@ -23,21 +28,46 @@ bool contains(const std::string &text, const std::string &part)
 	return text.find(part) != text.npos;
 }
 
-/* Why the module may answer something else than native userfaultfd of the running kernel. */
-struct Reason {
-	bool (*covers)(const Row &module, const Row &native);
-	const char *text;
-};
+constexpr std::uint64_t features_here =
+	UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS;
+constexpr std::uint64_t range_ioctls_to_come = 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
 
-constexpr std::uint64_t last(const Outcome &outcome)
+/* The kernel that is running: 6012 for 6.12. */
+unsigned kernel()
 {
-	return outcome.fields.empty() ? 0 : outcome.fields.back();
+	utsname name;
+	char *rest;
+
+	checked(::uname(&name));
+	const auto major = std::strtoul(name.release, &rest, 10);
+	return static_cast<unsigned>(major * 1000 + std::strtoul(rest + 1, nullptr, 10));
 }
 
-/* Whether @part has no bit that @whole lacks. */
-constexpr bool within(std::uint64_t part, std::uint64_t whole)
+/* Where user memory ends: the kernel names la57 where it uses five levels of page tables. */
+std::uint64_t end_of_user_memory()
 {
-	return !(part & ~whole);
+	std::ifstream file("/proc/cpuinfo");
+	const std::string text{std::istreambuf_iterator(file), {}};
+
+	return (contains(text, " la57") ? 1ull << 56 : 1ull << 47) - 4096;
+}
+
+bool is_beyond_user_memory(std::uint64_t start, std::uint64_t length)
+{
+	const auto end = end_of_user_memory();
+
+	return start >= end || length > end - start;
+}
+
+bool is_anything_mapped_from(std::uint64_t start)
+{
+	std::ifstream file("/proc/self/maps");
+
+	for (std::string line; std::getline(file, line);)
+		if (!contains(line, "[vsyscall]") &&
+		    std::stoull(line.substr(line.find('-') + 1), nullptr, 16) > start)
+			return true;
+	return false;
 }
 
 bool both_succeed(const Row &module, const Row &native)
@@ -45,61 +75,99 @@ bool both_succeed(const Row &module, const Row &native)
 	return !module.outcome.error && !native.outcome.error;
 }
 
-/* The module says no where native userfaultfd goes on and does it, or finds another fault. */
-bool refused(const Row &module, const Row &native)
+/* The module says no, native userfaultfd this. */
+bool refused(const Row &module, const Row &native, int error)
 {
-	return module.outcome.error == EINVAL && native.outcome.error != EINVAL;
+	return module.outcome.error == EINVAL && native.outcome.error == error;
 }
 
-/* On machines with the usual four levels of page tables, at least. */
-constexpr bool beyond_user_memory(std::uint64_t start, std::uint64_t length)
+/* Whether the structs differ in nothing but their last field. */
+bool last_field_differs(const Row &module, const Row &native)
 {
-	const std::uint64_t end = (1ull << 47) - 4096;
+	const auto &a = module.outcome.fields, &b = native.outcome.fields;
 
-	return start >= end || length > end - start;
+	return !a.empty() && a.size() == b.size() && std::equal(a.begin(), a.end() - 1, b.begin());
 }
 
-const Reason reasons[] = {
-	{[](const Row &module, const Row &native) {
-		 return module.command == "REGISTER" && both_succeed(module, native) &&
-			module.outcome.state == native.outcome.state &&
-			within(last(module.outcome), last(native.outcome));
-	 },
-	 "REGISTER tells of the commands that are there, and MOVE, POISON, CONTINUE and "
-	 "WRITEPROTECT are still to come"},
-	{[](const Row &module, const Row &native) {
-		 return module.command == "REGISTER" && contains(module.call, "mode=") &&
-			refused(module, native);
-	 },
-	 "write-protect and minor mode are still to come"},
-	{[](const Row &module, const Row &native) {
-		 return module.other_memory && refused(module, native);
-	 },
-	 "only private anonymous memory can be registered so far"},
-	{[](const Row &module, const Row &native) {
-		 return module.command == "UNREGISTER" && module.other_context &&
-			refused(module, native);
-	 },
-	 "newer kernels do not unregister what another context holds"},
-	{[](const Row &module, const Row &native) {
-		 return contains(module.command, "REGISTER") && module.outcome.error == EINVAL &&
-			native.outcome.error == ENOMEM;
-	 },
+bool tells_of_commands_here(const Row &module, const Row &native)
+{
+	return module.command == "REGISTER" && both_succeed(module, native) &&
+	       module.outcome.state == native.outcome.state && last_field_differs(module, native) &&
+	       module.outcome.fields.back() ==
+		       (native.outcome.fields.back() & ~range_ioctls_to_come);
+}
+
+bool lacks_write_protection(const Row &module, const Row &native)
+{
+	return module.command == "REGISTER" && module.given.size() == 4 &&
+	       (module.given[2] & ~UFFDIO_REGISTER_MODE_MISSING) == UFFDIO_REGISTER_MODE_WP &&
+	       refused(module, native, 0);
+}
+
+/* Natively it may be that such memory can't be registered for another reason. */
+bool lacks_other_memory(const Row &module, const Row &native)
+{
+	return module.command == "REGISTER" && module.other_memory &&
+	       (refused(module, native, 0) || refused(module, native, EPERM) ||
+		(module.other_context && refused(module, native, EBUSY)));
+}
+
+bool keeps_what_is_of_others(const Row &module, const Row &native)
+{
+	return kernel() < 6017 && module.command == "UNREGISTER" && module.other_context &&
+	       refused(module, native, 0);
+}
+
+bool finds_nothing_mapped(const Row &module, const Row &native)
+{
+	return kernel() < 6012 &&
+	       (module.command == "REGISTER" || module.command == "UNREGISTER") &&
+	       refused(module, native, ENOMEM) &&
+	       module.outcome == Outcome{EINVAL, module.given, ""} &&
+	       !is_anything_mapped_from(module.given.at(0));
+}
+
+bool checks_source_first(const Row &module, const Row &native)
+{
+	return kernel() < 6012 && module.command == "COPY" && last_field_differs(module, native) &&
+	       (refused(module, native, ENOENT) || refused(module, native, EFAULT)) &&
+	       module.given.size() == 5 && is_beyond_user_memory(module.given[1], module.given[2]);
+}
+
+bool lacks_the_feature(const Row &module, const Row &native)
+{
+	if (module.command != "API" || !refused(module, native, 0) || module.given.size() != 3)
+		return false;
+	return (module.given[1] & native.outcome.fields.at(1)) == module.given[1] &&
+	       module.given[1] & ~features_here;
+}
+
+bool tells_of_features_here(const Row &module, const Row &native)
+{
+	auto fields = native.outcome.fields;
+
+	if (module.command != "API" || !both_succeed(module, native) || fields.size() != 3)
+		return false;
+	fields[1] &= features_here;
+	return module.outcome.fields == fields;
+}
+
+/* Why the module may answer something else than native userfaultfd of the running kernel. */
+const struct Reason {
+	bool (*covers)(const Row &module, const Row &native);
+	const char *text;
+} reasons[] = {
+	{tells_of_commands_here,
+	 "REGISTER tells of the commands that are there; MOVE and POISON are still to come"},
+	{lacks_write_protection, "write-protect mode is still to come"},
+	{lacks_other_memory, "only private anonymous memory can be registered so far"},
+	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
+	{finds_nothing_mapped,
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
-	{[](const Row &module, const Row &native) {
-		 return module.command == "COPY" && refused(module, native) &&
-			beyond_user_memory(module.outcome.fields[1], module.outcome.fields[2]);
-	 },
+	{checks_source_first,
 	 "newer kernels check first that the source lies where user memory can be"},
-	{[](const Row &module, const Row &native) {
-		 return module.command == "API" && refused(module, native);
-	 },
-	 "the feature is still to come"},
-	{[](const Row &module, const Row &native) {
-		 return module.command == "API" && both_succeed(module, native) &&
-			within(module.outcome.fields[1], native.outcome.fields[1]);
-	 },
-	 "API tells of the features that are there, and others are still to come"},
+	{lacks_the_feature, "the feature is still to come"},
+	{tells_of_features_here, "API tells of the features that are there; others are to come"},
 };
 
 const Reason *reason_for(const Row &module, const Row &native)
