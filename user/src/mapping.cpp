@@ -10,6 +10,10 @@ namespace userfault {
 Result<Mapping> Mapping::anonymous(std::size_t length, int flags)
 {
 	std::size_t size = whole_pages(length);
+
+	if (size < length)
+		return sys::fail(ENOMEM);
+
 	void *data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 

@@ -63,6 +63,10 @@ struct Opened;
  * Life: create() and then handshake(), or both by open(). Before the handshake everything else
  * fails with EINVAL. Closing the last descriptor unregisters all ranges and lets all waiters go on.
  *
+ * Signals: read() that waits and poll() end with EINTR when a signal handler has run (read() only
+ * where that was installed without SA_RESTART): nothing is lost, call again. No other member is
+ * interrupted, except by a signal that ends the process.
+ *
  * Thread-safety: every const member may be called by any number of threads at once; the kernel sees
  * to it. Moving, assigning and destroying need them to have finished.
  */
@@ -100,7 +104,11 @@ public:
 	 */
 	Result<Ioctls> register_range(Range range, Modes modes) const;
 
-	/* Stops watching @range and lets its waiters go on. Parts not registered don't matter. */
+	/*
+	 * Stops watching @range and lets its waiters go on. Parts not registered don't matter, so
+	 * that a second time succeeds. EINVAL: range not page-aligned, nothing mapped in it, or
+	 * memory in it of a kind that can't be watched.
+	 */
 	Result<void> unregister_range(Range range) const;
 
 	/* Lets the waiters of @range go on; they fault again if the page is still missing. */
@@ -128,7 +136,10 @@ public:
 			  CopyModes modes = CopyModes::None) const;
 	Progress zeropage_all(Range range, ZeropageModes modes = ZeropageModes::None) const;
 
-	/* The next message. Waits for it; a non-blocking context returns none instead. */
+	/*
+	 * The next message. Waits for it; a non-blocking context returns none instead. EINTR: see
+	 * above; EINVAL: no handshake yet.
+	 */
 	Result<std::optional<Message>> read() const;
 
 	/*

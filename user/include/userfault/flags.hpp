@@ -78,6 +78,10 @@ enum class FaultFlags : std::uint64_t {
 	Minor = UFFD_PAGEFAULT_FLAG_MINOR,
 };
 
+/*
+ * Which enumerations are bit sets, and so have the operators below: those of this file. True for
+ * another one only where its owner says so, as here.
+ */
 template <class T> inline constexpr bool is_flags = false;
 template <> inline constexpr bool is_flags<Features> = true;
 template <> inline constexpr bool is_flags<Modes> = true;
@@ -86,6 +90,7 @@ template <> inline constexpr bool is_flags<CopyModes> = true;
 template <> inline constexpr bool is_flags<ZeropageModes> = true;
 template <> inline constexpr bool is_flags<FaultFlags> = true;
 
+/* One of the bit sets, to constrain a template by. */
 template <class T>
 concept Flags = is_flags<T>;
 

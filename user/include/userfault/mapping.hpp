@@ -19,7 +19,8 @@ class Mapping {
 public:
 	/*
 	 * @length in bytes, at least 1, rounded up to whole pages. @flags are further ones of
-	 * mmap(2), such as MAP_NORESERVE. EINVAL: no length; ENOMEM: not that much.
+	 * mmap(2), such as MAP_NORESERVE. EINVAL: no length; ENOMEM: not that much, or more than
+	 * addresses can count.
 	 */
 	static Result<Mapping> anonymous(std::size_t length, int flags = 0);
 

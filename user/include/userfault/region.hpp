@@ -16,6 +16,10 @@ namespace userfault {
  * The context must outlive it (it may be moved meanwhile). Errors of the unregistration at the end
  * are not seen; where they matter, call unregister().
  *
+ * A child after fork() has a copy of this and of the context's descriptor, but the range is the
+ * parent's: the end of the copy, too, unregisters it there. A child that goes on to run destructors
+ * has to release() its copy first; exec and _exit(2) run none.
+ *
  * Thread-safety: const members at any time; the others by one thread.
  */
 class Region {
@@ -36,7 +40,11 @@ public:
 	/* The commands that work on all of the range. */
 	Ioctls ioctls() const noexcept { return ioctls_; }
 
-	/* Unregisters now. Whatever the result, it isn't tried again at the end. */
+	/*
+	 * Unregisters now. Whatever the result, it isn't tried again at the end. Errors as
+	 * Context::unregister_range(), and EBADF: there is nothing to unregister, because that was
+	 * called before, or release(), or this was moved from.
+	 */
 	Result<void> unregister();
 	/* Leaves the range registered for good. */
 	void release() noexcept { context_ = -1; }

@@ -25,9 +25,12 @@ Result<std::pair<Fd, Fd>> socket_pair();
 Result<void> send_fd(int socket, int fd, std::span<const std::byte> payload);
 
 /*
- * Waits for a descriptor and exactly as many bytes as @payload holds. The descriptor is the
- * caller's, and closed on exec. ECONNRESET: the other side has closed the socket; EPROTO: what came
- * was something else, and is dropped.
+ * Waits for a message, and takes it if it is one descriptor and exactly as many bytes as @payload
+ * holds, at least one. The descriptor is the caller's, and closed on exec. ECONNRESET: the other
+ * side has closed the socket; EPROTO: what came was something else, and is dropped, a descriptor
+ * that came with it closed; @payload may be written all the same. EINTR: a signal came first, and
+ * its handler was not installed with SA_RESTART: nothing was taken, call again. EAGAIN: nothing is
+ * there, and the socket is non-blocking.
  */
 Result<Fd> receive_fd(int socket, std::span<std::byte> payload);
 
