@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device, the flags of a new context, and the handshake. */
 #include "process.hpp"
+#include "processes.hpp"
 #include "world.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <cstdint>
 #include <fcntl.h>
 #include <filesystem>
 #include <linux/userfault.h>
@@ -11,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace selftests;
@@ -230,4 +235,53 @@ TEST_CASE("a context is made for the process that asks and not for the one that 
 	});
 
 	CHECK(child.wait() == 0);
+}
+
+TEST_CASE("lengths that no memory can have are refused", "[api]")
+{
+	CHECK(Mapping::anonymous(SIZE_MAX).error() == std::errc::not_enough_memory);
+	CHECK(Mapping::anonymous(SIZE_MAX - page_size()).error() == std::errc::not_enough_memory);
+	CHECK(Mapping::anonymous(0).error() == std::errc::invalid_argument);
+}
+
+TEST_CASE("a region can be unregistered once", "[api]")
+{
+	World world(1);
+
+	CHECK(world.region.unregister());
+	CHECK(world.region.unregister().error() == std::errc::bad_file_descriptor);
+	CHECK(world.context.unregister_range(world.memory.range()));
+}
+
+TEST_CASE("a region that ends in a forked child ends in the parent", "[api]")
+{
+	World world(1);
+	Process child([&] { return world.region.unregister() ? 0 : 1; });
+
+	CHECK(child.wait() == 0);
+	CHECK(world.memory.word(0) == 0);
+	CHECK_FALSE(take(world.context.read()));
+}
+
+TEST_CASE("a read that waits is interrupted by a signal, and so is a poll", "[api]")
+{
+	auto options = options_for();
+	options.nonblocking = false;
+	const auto blocking = open_context(options), polled = open_context();
+	struct sigaction action = {};
+
+	action.sa_handler = [](int) {};
+	checked(::sigaction(SIGUSR1, &action, nullptr));
+	const auto interrupted = [](const auto &wait, long number) {
+		std::atomic<pid_t> id = 0;
+		auto waiting = in_thread([&] {
+			id = ::gettid();
+			return wait();
+		});
+		wait_until("it waits", [&] { return id && sleeps_in(::getpid(), id, number); });
+		checked(::tgkill(::getpid(), id, SIGUSR1));
+		return waiting.get().error() == std::errc::interrupted;
+	};
+	CHECK(interrupted([&] { return blocking.read(); }, SYS_read));
+	CHECK(interrupted([&] { return polled.poll(); }, SYS_poll));
 }
