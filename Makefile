@@ -76,13 +76,13 @@ endif
 # The kernel's build system wants sources and objects in one folder: give it one
 # of links to the sources.
 #
-# $(call kbuild,KERNELDIR,FOLDER,SOURCES,VARIABLES); a warning is an error only
+# $(call kbuild,KERNELDIR,FOLDER,SOURCES,VARIABLES,MAKE); a warning is an error only
 # for the kernels of the list, whose compilers are known.
 define kbuild
 @mkdir -p $(2)
 @cp -rsf $(abspath $(3)) $(2)/
 @find $(2) -xtype l -delete
-+@$(MAKE) --no-print-directory -C $(1) M=$(abspath $(2)) $(4) modules
++@$(or $(5),$(MAKE)) --no-print-directory -C $(1) M=$(abspath $(2)) $(4) modules
 endef
 MODULE_SOURCES := Kbuild kernel uapi
 
@@ -94,12 +94,17 @@ build/running/userfault.ko: FORCE
 		exit 1; }
 	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES))
 
+# $(call kernel_make,KERNEL): the make that has the compiler for it, here or in a
+# build folder
+kernel_make = $(if $(filter-out host,$(call compiler,$(1))),scripts/in-folder $(call compiler,$(1)) make -j$(JOBS))
+compiler = $(shell awk '$$1 == "$(1)" { print $$5 }' scripts/kernels)
+
 $(KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
-	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),KCFLAGS=-Werror)
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),KCFLAGS=-Werror,$(call kernel_make,$*))
 
 # Modules that misbehave, to prove that the runner notices
 build/%/runner: FORCE
-	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard selftests/runner/*.c) selftests/runner/Kbuild,KCFLAGS=-Werror)
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard selftests/runner/*.c) selftests/runner/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
 
 # --- the library and the programs ---------------------------------------------
 

@@ -21,3 +21,45 @@ kernel_names() { awk '!/^#/ && NF { print $1 }' "$SCRIPTS/kernels"; }
 
 # kernel_row NAME: the kernel's line in the list
 kernel_row() { awk -v name="$1" '!/^#/ && $1 == name' "$SCRIPTS/kernels"; }
+
+# kernel_compiler NAME: where modules for it are compiled: "host", or the suite
+# of a build folder
+kernel_compiler() { kernel_row "$1" | awk '{ print $5 }'; }
+
+# build_folder SUITE: where scripts/build-folder puts it
+build_folder() { echo "$CACHE/folders/$1"; }
+
+# need_root WHAT-FOR: sets ROOT to the words before a command that root has to run
+need_root()
+{
+	ROOT=()
+	[ "$(id -u)" -ne 0 ] || return 0
+	command -v sudo >/dev/null ||
+		die "$1 takes root, and there is no sudo" "Do it as root, or install sudo."
+	# shellcheck disable=SC2034
+	ROOT=(sudo)
+}
+
+# The machine's sources as "SUITE URI COMPONENT"
+machine_sources()
+{
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(RELEASE) $(REPO_URI) $(COMPONENT)' \
+		'Identifier: Packages' | sort -u
+}
+
+# suite_mirror SUITE: the address that it comes from: that of the machine's own
+# sources, or guessed from the mirror that its main archive comes from
+suite_mirror()
+{
+	local uri
+	uri=$(machine_sources | awk -v suite="$1" '$1 == suite && $3 == "main" { print $2; exit }')
+	if [ -z "$uri" ]; then
+		uri=$(machine_sources | awk '$2 ~ /\/debian\/$/ { print $2; exit }')
+		[ -n "$uri" ] ||
+			die "apt has no source for $1, nor a Debian mirror to derive one from" \
+			    "Add a source for $1 to /etc/apt/sources.list."
+		[[ $1 != *-security ]] || uri=${uri%/}-security/
+	fi
+	echo "$uri"
+}
