@@ -36,8 +36,6 @@
 
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/swap.h>
-#include <linux/swapops.h>
 
 #include "ctx.h"
 #include "fault.h"
@@ -81,7 +79,7 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf)
 	pte = uf_compat_pte_map(vmf->pmd, vmf->address);
 	if (!pte)
 		return false;	/* the page table has just been replaced: look again by faulting */
-	missing = pte_none_mostly(ptep_get(pte));
+	missing = uf_pte_missing(ptep_get(pte));
 	pte_unmap(pte);
 	return missing;
 }

@@ -6,7 +6,6 @@
 #include <linux/mm.h>
 #include <linux/mempolicy.h>
 #include <linux/swap.h>
-#include <linux/swapops.h>
 #include <linux/uaccess.h>
 
 #include "compat/compat.h"
@@ -28,7 +27,7 @@ static unsigned int uf_anon_plan(struct uf_run *run)
 	if (!pte)
 		return 1;
 	for (n = 1; n < run->nr; n++)
-		if (!pte_none_mostly(ptep_get(pte + n)))
+		if (!uf_pte_missing(ptep_get(pte + n)))
 			break;
 	pte_unmap(pte);
 	return n;
@@ -57,12 +56,12 @@ static unsigned int uf_anon_alloc(struct uf_run *run)
 	if (nr - n > 1 && uf_anon_default_policy(run->vma)) {
 		for (i = n; i < nr; i++)
 			run->folios[i] = NULL;
-		n += uf_compat_alloc_bulk(GFP_HIGHUSER_MOVABLE, nr - n,
-					  (struct page **)run->folios + n);
+		n += alloc_pages_bulk(GFP_HIGHUSER_MOVABLE, nr - n,
+				      (struct page **)run->folios + n);
 	}
 	for (; n < nr; n++) {
-		run->folios[n] = vma_alloc_folio(GFP_HIGHUSER_MOVABLE, 0, run->vma,
-						 run->dst + n * PAGE_SIZE, false);
+		run->folios[n] = uf_compat_vma_alloc_folio(GFP_HIGHUSER_MOVABLE, 0, run->vma,
+							   run->dst + n * PAGE_SIZE);
 		if (!run->folios[n])
 			break;
 	}
@@ -141,7 +140,7 @@ static void uf_anon_prepare(struct uf_run *run)
 static void uf_anon_install(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
 			    struct folio *folio)
 {
-	pte_t entry = mk_pte(&folio->page, vma->vm_page_prot);
+	pte_t entry = folio_mk_pte(folio, vma->vm_page_prot);
 
 	/* Writable first: a read-only entry would be made dirty in the way of shadow stacks. */
 	if (vma->vm_flags & VM_WRITE)
@@ -165,7 +164,7 @@ static unsigned int uf_anon_install_run(struct uf_run *run)
 		uf_run_cut(run, 0, nr, -EAGAIN);
 		return 0;
 	}
-	for (n = 0; n < nr && pte_none_mostly(ptep_get(pte + n)); n++)
+	for (n = 0; n < nr && uf_pte_missing(ptep_get(pte + n)); n++)
 		uf_anon_install(vma, run->dst + n * PAGE_SIZE, pte + n, run->folios[n]);
 	if (n)
 		uf_compat_add_mm_counter(vma->vm_mm, MM_ANONPAGES, n);
@@ -207,7 +206,7 @@ static unsigned int uf_anon_zero(struct uf_run *run)
 	}
 	for (n = 0; n < run->nr && pte_none(ptep_get(pte + n)); n++, addr += PAGE_SIZE) {
 		set_pte_at(vma->vm_mm, addr, pte + n,
-			   pte_mkspecial(pfn_pte(my_zero_pfn(addr), vma->vm_page_prot)));
+			   pte_mkspecial(pfn_pte(zero_pfn(addr), vma->vm_page_prot)));
 		update_mmu_cache(vma, addr, pte + n);
 	}
 	pte_unmap_unlock(pte, ptl);

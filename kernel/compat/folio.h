@@ -10,10 +10,20 @@
 
 #include "../ksyms.h"
 
-/* Up to @nr pages of order 0 from the local node into the slots of @pages, NULL before; how many. */
-static inline unsigned int uf_compat_alloc_bulk(gfp_t gfp, unsigned int nr, struct page **pages)
+#ifndef alloc_pages_bulk	/* before 6.14, by another name */
+#define alloc_pages_bulk(gfp, nr, pages) alloc_pages_bulk_array(gfp, nr, pages)
+#endif
+
+/* A folio as @vma's memory policy wants it for @addr, or NULL; before 6.13 one says what THP wants. */
+static inline struct folio *uf_compat_vma_alloc_folio(gfp_t gfp, int order,
+						      struct vm_area_struct *vma,
+						      unsigned long addr)
 {
-	return alloc_pages_bulk_array(gfp, nr, pages);
+#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
+	return vma_alloc_folio(gfp, order, vma, addr, false);
+#else
+	return vma_alloc_folio(gfp, order, vma, addr);
+#endif
 }
 
 /* Charge a new folio to the cgroup of @mm's owner; may sleep. ENOMEM. */

@@ -31,15 +31,23 @@ typedef void uf_lru_cache_add_inactive_or_unevictable_fn(struct page *, struct v
 
 #else
 
+#ifdef UF_COMPAT_6_12
+typedef unsigned long uf_compat_vma_flags;
+#define UF_COMPAT_KSYMS_PTE_LOCK(X) X(__pte_offset_map_lock, uf_pte_offset_map_lock_fn, "filling")
+#else
+typedef const vma_flags_t *uf_compat_vma_flags;
+#define UF_COMPAT_KSYMS_PTE_LOCK(X) X(pte_offset_map_lock, uf_pte_offset_map_lock_fn, "filling")
+#endif
+
 typedef void uf_mm_trace_rss_stat_fn(struct mm_struct *, int);
 typedef struct vm_area_struct *uf_vma_modify_flags_uffd_fn(struct vma_iterator *,
 		struct vm_area_struct *, struct vm_area_struct *, unsigned long, unsigned long,
-		unsigned long, struct vm_userfaultfd_ctx, bool);
+		uf_compat_vma_flags, struct vm_userfaultfd_ctx, bool);
 typedef void uf_folio_add_new_anon_rmap_fn(struct folio *, struct vm_area_struct *,
 		unsigned long, rmap_t);
 typedef void uf_folio_add_lru_vma_fn(struct folio *, struct vm_area_struct *);
 typedef pte_t *uf___pte_offset_map_fn(pmd_t *, unsigned long, pmd_t *);
-typedef pte_t *uf___pte_offset_map_lock_fn(struct mm_struct *, pmd_t *, unsigned long,
+typedef pte_t *uf_pte_offset_map_lock_fn(struct mm_struct *, pmd_t *, unsigned long,
 		spinlock_t **);
 
 #ifdef CONFIG_PER_VMA_LOCK
@@ -55,8 +63,8 @@ typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsi
 	X(vma_modify_flags_uffd, uf_vma_modify_flags_uffd_fn, "registering") \
 	X(folio_add_new_anon_rmap, uf_folio_add_new_anon_rmap_fn, "filling") \
 	X(folio_add_lru_vma, uf_folio_add_lru_vma_fn, "filling")	\
-	X(__pte_offset_map, uf___pte_offset_map_fn, "capture and filling") \
-	X(__pte_offset_map_lock, uf___pte_offset_map_lock_fn, "filling")
+	UF_COMPAT_KSYMS_PTE_LOCK(X)					\
+	X(__pte_offset_map, uf___pte_offset_map_fn, "capture and filling")
 
 #endif
 

@@ -8,8 +8,28 @@
 
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/swap.h>
 
 #include "../ksyms.h"
+
+#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
+
+#include <linux/swapops.h>
+
+/* Of markers, there are only those of userfaultfd and of pages that are lost. */
+#define pte_is_uffd_marker(pte) is_pte_marker(pte)
+#define folio_mk_pte(folio, prot) mk_pte(&(folio)->page, prot)
+#define zero_pfn(addr) my_zero_pfn(addr)
+
+#else
+#include <linux/leafops.h>
+#endif
+
+/* Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that stay. */
+static inline bool uf_pte_missing(pte_t pte)
+{
+	return pte_none(pte) || pte_is_uffd_marker(pte);
+}
 
 #ifdef UF_COMPAT_6_1
 
@@ -40,7 +60,11 @@ static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
+#ifdef UF_COMPAT_6_12
 	return uf_ksym(__pte_offset_map_lock)(mm, pmd, addr, ptl);
+#else
+	return uf_ksym(pte_offset_map_lock)(mm, pmd, addr, ptl);
+#endif
 }
 
 #endif

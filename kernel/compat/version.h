@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which kernel this is built for: 6.1, or 6.12 and later.
+ * Which kernel this is built for: 6.1, 6.12, or 7.2 and later, which have the newest shape of everything
+ * and no name here.
  *
  * What lies between has no long-term branch in any distribution that the project supports, and mixes
- * the old interfaces with the new ones.
+ * the old interfaces with the new ones, some of them functions that nobody declares: a wrong guess
+ * would not even be noticed by the compiler.
  */
 #ifndef UF_COMPAT_VERSION_H
 #define UF_COMPAT_VERSION_H
@@ -14,8 +16,10 @@
 #error "userfault needs Linux 6.1 or later: before, VMAs were not kept in a maple tree."
 #elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define UF_COMPAT_6_1
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#error "userfault supports Linux 6.1, and 6.12 or later; not what is between."
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define UF_COMPAT_6_12
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
+#error "userfault supports Linux 6.1, 6.12, and 7.2 or later; not what is between."
 #endif
 
 #ifndef CONFIG_USERFAULTFD

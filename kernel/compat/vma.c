@@ -15,6 +15,14 @@ static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, 
 
 #ifdef CONFIG_PER_VMA_LOCK	/* since 6.4 */
 
+#ifdef UF_COMPAT_6_12		/* before vma_start_read_locked(), 6.14, which may fail since 6.15 */
+static bool vma_start_read_locked(struct vm_area_struct *vma)
+{
+	down_read(&vma->vm_lock->lock);	/* no writer: the caller holds the mmap lock */
+	return true;
+}
+#endif
+
 /* Prefer the lock of the one VMA, which leaves the rest of the process alone. */
 struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr)
 {
@@ -29,8 +37,8 @@ struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned lo
 
 	mmap_read_lock(mm);
 	vma = uf_compat_find_vma_prepared(mm, addr);
-	if (!IS_ERR(vma))
-		down_read(&vma->vm_lock->lock);	/* no writer: we hold the mmap lock */
+	if (!IS_ERR(vma) && !vma_start_read_locked(vma))
+		vma = ERR_PTR(-EAGAIN);		/* locked too often to be counted */
 	mmap_read_unlock(mm);
 	return vma;
 }
@@ -96,9 +104,15 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 {
 	/* Where the VMA needs no split, no memory to merge it with a neighbour is no error. */
 	bool whole = !ctx && start == vma->vm_start && end == vma->vm_end;
+	struct vm_userfaultfd_ctx new_ctx = { ctx };
+#ifdef UF_COMPAT_6_12
+	return uf_ksym(vma_modify_flags_uffd)(vmi, prev, vma, start, end, flags, new_ctx, whole);
+#else
+	vma_flags_t all_flags = vma->flags;
 
-	return uf_ksym(vma_modify_flags_uffd)(vmi, prev, vma, start, end, flags,
-					      (struct vm_userfaultfd_ctx){ ctx }, whole);
+	vma_flags_overwrite_word(&all_flags, flags);	/* vm_flags is the first word of them */
+	return uf_ksym(vma_modify_flags_uffd)(vmi, prev, vma, start, end, &all_flags, new_ctx, whole);
+#endif
 }
 
 #endif

@@ -19,7 +19,8 @@
 
 /*
  * The VMA at @addr, for mapping anonymous pages into it: it has its anon_vma, and is locked against
- * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM.
+ * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM;
+ * EAGAIN: not now.
  */
 struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr);
 
