@@ -67,7 +67,8 @@ static void uf_region_walk_begin(struct uf_region_walk *walk, struct mm_struct *
 	walk->start = start;
 	walk->end = end;
 	vma_iter_init(&walk->vmi, mm, start);
-	walk->prev = uf_compat_vma_before(&walk->vmi, start);
+	/* Nothing lies before 0, where the closing of each context starts. */
+	walk->prev = start ? uf_compat_vma_before(&walk->vmi, start) : NULL;
 }
 
 /* The next VMA of the range; after uf_region_change() or uf_region_skip() of the one before. */
