@@ -22,6 +22,7 @@ namespace {
 
 constexpr auto patience = std::chrono::seconds(10);
 constexpr auto turn_of_others = std::chrono::milliseconds(10);
+constexpr auto short_turn_of_others = std::chrono::milliseconds(1);
 
 /* Without a share of the processor set aside for others: it would fall into what is measured. */
 void forbid_throttling()
@@ -100,7 +101,7 @@ void become_undisturbed()
 		"sched_setscheduler");
 }
 
-void wait_until_quiet()
+void wait_until_others_sleep()
 {
 	const auto start = std::chrono::steady_clock::now();
 
@@ -109,9 +110,14 @@ void wait_until_quiet()
 			throw std::runtime_error("the machine doesn't become quiet: " +
 						 std::to_string(runnable() - 1) +
 						 " other threads run on it all the time");
-		let_others_run();
+		std::this_thread::sleep_for(short_turn_of_others);
 	} while (runnable() > 1);
+}
 
+void wait_until_quiet()
+{
+	let_others_run();
+	wait_until_others_sleep();
 	do {
 		run_past_interrupt();
 	} while (!nothing_falls_between());

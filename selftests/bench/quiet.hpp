@@ -11,6 +11,9 @@ namespace bench {
  */
 void become_undisturbed();
 
+/* Lets the others run, until nobody else wants the processor. Throws if they run for ever. */
+void wait_until_others_sleep();
+
 /*
  * Lets the others run, until nobody else wants the processor, so that no deferred work is left;
  * then waits for the timer interrupt to have been, so that what takes less than 3 million
