@@ -5,12 +5,13 @@
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/userfault
 KERNELS := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/kernels)
+STOCK_KERNELS := $(shell awk '!/^\#/ && NF && $$3 !~ /^linux-source-/ { print $$1 }' scripts/kernels)
 JOBS := $(shell nproc)
 # As many as there are processors, unless make was told: known only when recipes run
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # KERNEL names one of the list. Without it, the module is built for the kernel
-# that is running, one VM runs the last of the list, and all are tested.
+# that is running, one VM runs the last of Debian's, and all of Debian's are tested.
 KERNEL :=
 RELEASE := $(shell uname -r)
 ifneq ($(filter-out $(KERNELS),$(KERNEL)),)
@@ -20,7 +21,7 @@ ifneq ($(and $(KERNEL),$(filter install install-module dkms,$(MAKECMDGOALS))),)
 $(error KERNEL=$(KERNEL) is for what runs in a VM; "$(MAKECMDGOALS)" is for the kernel that is \
 	running. Leave KERNEL out, or name another kernel of this machine: RELEASE=$(RELEASE))
 endif
-VM_KERNEL := $(or $(KERNEL),$(lastword $(KERNELS)))
+VM_KERNEL := $(or $(KERNEL),$(lastword $(STOCK_KERNELS)))
 KERNELDIR := /lib/modules/$(RELEASE)/build
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
@@ -61,7 +62,7 @@ help:
 bootstrap:
 	@scripts/bootstrap $(NEEDED_KERNELS)
 
-NEEDED_KERNELS := $(or $(KERNEL),$(KERNELS))
+NEEDED_KERNELS := $(or $(KERNEL),$(STOCK_KERNELS))
 module demo bench: NEEDED_KERNELS := $(VM_KERNEL)
 
 # --- the module ---------------------------------------------------------------

@@ -19,6 +19,11 @@ die()
 
 kernel_names() { awk '!/^#/ && NF { print $1 }' "$SCRIPTS/kernels"; }
 
+# The list has two kinds: Debian's own, which are used when none is named, and
+# those built here from its source
+stock_kernels() { awk '!/^#/ && NF && $3 !~ /^linux-source-/ { print $1 }' "$SCRIPTS/kernels"; }
+built_kernels() { awk '!/^#/ && $3 ~ /^linux-source-/ { print $1 }' "$SCRIPTS/kernels"; }
+
 # kernel_row NAME: the kernel's line in the list
 kernel_row() { awk -v name="$1" '!/^#/ && $1 == name' "$SCRIPTS/kernels"; }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <userfault/range.hpp>
 
@@ -13,14 +14,15 @@ namespace {
 
 constexpr auto settling_time = std::chrono::seconds(3);
 
-std::size_t free_in_zones()
+/* In bytes; 0 where there is no /proc or no such line. */
+std::size_t memory_info(std::string_view wanted)
 {
 	std::ifstream file("/proc/meminfo");
 	std::string key, unit;
 	std::size_t kib;
 
 	while (file >> key >> kib && std::getline(file, unit))
-		if (key == "MemFree:")
+		if (key == wanted)
 			return kib << 10;
 	return 0;
 }
@@ -39,10 +41,13 @@ std::size_t free_at_hand()
 	return pages * userfault::page_size();
 }
 
-/* In bytes; 0 where there is no /proc. */
-std::size_t free_now()
+/*
+ * Where kmemleak watches over the slab's objects, their memory counts as free: KASAN, which comes with
+ * it, keeps freed objects for long, to notice who still uses them. Pages are left to us then.
+ */
+std::size_t free_now(bool kmemleak)
 {
-	return free_in_zones() + free_at_hand();
+	return memory_info("MemFree:") + free_at_hand() + (kmemleak ? memory_info("Slab:") : 0);
 }
 
 /* The page cache and the slab caches. */
@@ -53,19 +58,22 @@ void drop_caches()
 
 } // namespace
 
-FreeMemory::FreeMemory(std::size_t noise) : noise_(noise), before_(free_now()) {}
+FreeMemory::FreeMemory(bool kmemleak, std::size_t noise)
+	: kmemleak_(kmemleak), noise_(noise), before_(free_now(kmemleak))
+{
+}
 
 std::optional<std::size_t> FreeMemory::missing() const
 {
 	const auto deadline = std::chrono::steady_clock::now() + settling_time;
-	std::size_t now = free_now();
+	std::size_t now = free_now(kmemleak_);
 
 	while (now + noise_ < before_) {
 		if (std::chrono::steady_clock::now() > deadline)
 			return before_ - now;
 		drop_caches();
 		std::this_thread::sleep_for(std::chrono::milliseconds(10));
-		now = free_now();
+		now = free_now(kmemleak_);
 	}
 	return std::nullopt;
 }

@@ -16,13 +16,17 @@ public:
 	/* Whatever a test does, what else goes on in the kernel meanwhile is less than this. */
 	static constexpr std::size_t noise_of_tests = 24 << 20;
 
-	/* Remembers how much is free now. @noise: what may be missing of it later, in bytes. */
-	explicit FreeMemory(std::size_t noise = noise_of_tests);
+	/*
+	 * Remembers how much is free now. @kmemleak: whether the kernel's own detector is at work;
+	 * @noise: what may be missing of it later, in bytes.
+	 */
+	explicit FreeMemory(bool kmemleak, std::size_t noise = noise_of_tests);
 
 	/* Bytes that did not come back since then, if they are more than noise. */
 	std::optional<std::size_t> missing() const;
 
 private:
+	bool kmemleak_;
 	std::size_t noise_;
 	std::size_t before_;
 };

@@ -31,6 +31,9 @@ public:
 	/* The lines since the last call, or skip(), that tell of something wrong. */
 	std::vector<std::string> complaints();
 
+	/* The same, whatever backends were at work. */
+	std::vector<std::string> complaints_of_either_backend();
+
 	/* The same, for the last time: who reads the log after this process need not begin before.
 	 */
 	std::vector<std::string> last_complaints();

@@ -5,6 +5,7 @@
  */
 #include "address_spaces.hpp"
 #include "free_memory.hpp"
+#include "kmemleak.hpp"
 #include "memory.hpp"
 #include "process.hpp"
 #include "world.hpp"
@@ -29,7 +30,7 @@ void check_for_leaks(unsigned times, const std::function<void()> &work)
 
 	for (unsigned i = 0; i < warm_up; i++)
 		work();
-	const FreeMemory memory(noise);
+	const FreeMemory memory(Kmemleak().available(), noise);
 	const auto mms = count_mms();
 	for (unsigned i = 0; i < times; i++)
 		work();

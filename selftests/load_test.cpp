@@ -2,6 +2,7 @@
 /* Loading and unloading the module. */
 #include "address_spaces.hpp"
 #include "kernel_log.hpp"
+#include "kmemleak.hpp"
 #include "loaded_module.hpp"
 #include "process.hpp"
 #include "world.hpp"
@@ -150,15 +151,19 @@ int error_of_new(unsigned long flags)
 	return made ? 0 : errno;
 }
 
-/* So many kibibytes are in the slab caches and in vmalloc. */
+/*
+ * So many kibibytes are in vmalloc and in the slab caches; those are left out where kmemleak watches over
+ * them, because KASAN keeps what has been freed there.
+ */
 std::size_t kernel_memory()
 {
+	static const bool kmemleak = Kmemleak().available();
 	std::ifstream file("/proc/meminfo");
 	std::string key, unit;
 	std::size_t kib, sum = 0;
 
 	while (file >> key >> kib && std::getline(file, unit))
-		if (key == "SUnreclaim:" || key == "VmallocUsed:" || key == "Percpu:")
+		if ((key == "SUnreclaim:" && !kmemleak) || key == "VmallocUsed:" || key == "Percpu:")
 			sum += kib;
 	return sum;
 }

@@ -4,6 +4,7 @@
  * kernel's own userfaultfd, and reports in KTAP. Exits as kselftest wants it: 0 if all passed, 1 if
  * one failed, 4 if all were skipped.
  */
+#include "aftermath.hpp"
 #include "backend.hpp"
 #include "cases.hpp"
 #include "ktap.hpp"
@@ -24,16 +25,21 @@ namespace {
 
 constexpr auto usage =
 	"usage: selftests [--backend module|native] [--timeout SECONDS] [--list] [TEST]...\n"
+	"       selftests --aftermath\n"
 	"\n"
 	"  TEST       a test's name, a part of one with *, or a [tag], as Catch2 takes it\n"
 	"  --backend  what to test: /dev/userfault (module, the default) or /dev/userfaultfd\n"
 	"  --timeout  what a test may take, 30 seconds if not said; a [slow] one four times that\n"
-	"  --list     only print the names of the tests\n";
+	"  --list     only print the names of the tests\n"
+	"  --aftermath  run no test, judge what others have left in the kernel: what is in its log "
+	"that\n"
+	"             no run of tests has judged, and leaked memory\n";
 
 struct Options {
 	Backend backend = Backend::module;
 	std::chrono::seconds time_limit{30};
 	bool list = false;
+	bool aftermath = false;
 	bool help = false;
 	std::vector<std::string> specs;
 };
@@ -56,12 +62,13 @@ std::optional<Options> options_from(int argc, char **argv)
 		{"backend", required_argument, nullptr, 'b'},
 		{"timeout", required_argument, nullptr, 't'},
 		{"list", no_argument, nullptr, 'l'},
+		{"aftermath", no_argument, nullptr, 'a'},
 		{"help", no_argument, nullptr, 'h'},
 		{},
 	};
 	Options options;
 
-	for (int key; (key = ::getopt_long(argc, argv, "b:t:lh", known, nullptr)) != -1;) {
+	for (int key; (key = ::getopt_long(argc, argv, "b:t:lah", known, nullptr)) != -1;) {
 		const auto backend = key == 'b' ? backend_named(optarg) : options.backend;
 		const auto limit = key == 't' ? seconds_from(optarg) : options.time_limit;
 
@@ -70,6 +77,7 @@ std::optional<Options> options_from(int argc, char **argv)
 		options.backend = *backend;
 		options.time_limit = *limit;
 		options.list |= key == 'l';
+		options.aftermath |= key == 'a';
 		options.help |= key == 'h';
 	}
 	options.specs.assign(argv + optind, argv + argc);
@@ -78,11 +86,13 @@ std::optional<Options> options_from(int argc, char **argv)
 
 ExitCode run_all(const Options &options, const std::vector<Case> &cases)
 {
+	const Kmemleak kmemleak;
 	Ktap report(stdout);
 
-	report.plan(cases.size() + 1); /* and Supervisor::finish() */
+	/* and Supervisor::finish(), and judge_leaks() */
+	report.plan(cases.size() + 1 + (kmemleak.available() ? 1 : 0));
 	report.comment("backend: " + name_of(options.backend) + ", " + device_of(options.backend));
-	Supervisor supervisor(report, options.time_limit);
+	Supervisor supervisor(report, options.time_limit, kmemleak.available());
 	for (const auto &test : cases) {
 		if (options.backend == Backend::module && !module_is_loaded("userfault")) {
 			report.comment("the module is not loaded: loading it");
@@ -91,11 +101,17 @@ ExitCode run_all(const Options &options, const std::vector<Case> &cases)
 		supervisor.run(test);
 	}
 	supervisor.finish();
+	if (kmemleak.available())
+		judge_leaks(kmemleak, report);
 	return report.finish();
 }
 
 ExitCode run(const Options &options)
 {
+	if (options.aftermath) {
+		Ktap report(stdout);
+		return report_aftermath(report);
+	}
 	const auto cases = select_cases(options.backend, options.specs);
 
 	set_backend_under_test(options.backend);

@@ -40,6 +40,11 @@ TEST_CASE("runner: leaks", "[.runner]")
 	CHECK_FALSE(load_module("/lib/runner/leak.ko"));
 }
 
+TEST_CASE("runner: forgets objects", "[.runner]")
+{
+	CHECK_FALSE(load_module("/lib/runner/forget.ko"));
+}
+
 TEST_CASE("runner: crashes", "[.runner]")
 {
 	REQUIRE(::getpid() > 0);

@@ -119,8 +119,8 @@ bool follow(int pidfd, Output &output, Clock::time_point deadline)
 
 } // namespace
 
-Supervisor::Supervisor(Ktap &report, std::chrono::seconds time_limit)
-	: report_(report), time_limit_(time_limit)
+Supervisor::Supervisor(Ktap &report, std::chrono::seconds time_limit, bool kmemleak)
+	: report_(report), time_limit_(time_limit), kmemleak_(kmemleak)
 {
 	adopt_orphans();
 	if (!log_.available())
@@ -130,7 +130,7 @@ Supervisor::Supervisor(Ktap &report, std::chrono::seconds time_limit)
 void Supervisor::run(const Case &test)
 {
 	Notes notes;
-	const FreeMemory memory;
+	const FreeMemory memory(kmemleak_);
 	std::array<int, 2> pipe;
 
 	report_.comment("RUN " + test.name);

@@ -19,7 +19,8 @@ namespace selftests {
  */
 class Supervisor {
 public:
-	Supervisor(Ktap &report, std::chrono::seconds time_limit);
+	/* @kmemleak: whether the kernel's own detector of leaks is at work. */
+	Supervisor(Ktap &report, std::chrono::seconds time_limit, bool kmemleak);
 
 	void run(const Case &test);
 
@@ -44,6 +45,7 @@ private:
 
 	Ktap &report_;
 	std::chrono::seconds time_limit_;
+	bool kmemleak_;
 	KernelLog log_;
 };
 

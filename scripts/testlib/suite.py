@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import threading
 
+from vmlib import kernels
 from vmlib.machine import End
 
 from . import ktap
@@ -16,6 +17,7 @@ SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = SOURCES / "build"
 NO_TEST_SELECTED = f"echo {shlex.quote(ktap.HEADER)}; echo 1..0"
 BACKENDS = ("module", "native")
+TEST_SECONDS = 30
 
 DEATHS = {
     End.PANIC.value: "the guest's kernel crashed",
@@ -108,13 +110,15 @@ def _suite(titles, index, reader, end):
 def selftests_in_vm(kernel, backends=BACKENDS, specs=(), options=(), vm_options=()):
     """The command that runs the selftests on each backend in one boot."""
     runner = BUILD / kernel / "runner"
+    pace = ["--timeout", str(TEST_SECONDS * kernels.patience(kernel))]
     return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options,
             "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
             "--carry", f"{runner}/oops.ko:/lib/runner/oops.ko",
             "--carry", f"{runner}/leak.ko:/lib/runner/leak.ko",
+            "--carry", f"{runner}/forget.ko:/lib/runner/forget.ko",
             "--carry", f"{runner}/holder.ko:/lib/runner/holder.ko",
             "--carry", f"{runner}/warn.ko:/lib/runner/warn.ko",
-            "--", "sh", "-c", _guest_script(backends, shlex.join([*options, *specs]))]
+            "--", "sh", "-c", _guest_script(backends, shlex.join([*pace, *options, *specs]))]
 
 
 def _guest_script(backends, arguments):

@@ -7,6 +7,7 @@ import pathlib
 
 from . import Failure, image
 
+DEBUG_PATIENCE = 4
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -14,9 +15,32 @@ def cache_folder():
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "userfault"
 
 
-def names():
+def _rows():
     lines = (SCRIPTS / "kernels").read_text().splitlines()
-    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+    return [line.split() for line in lines if line and not line.startswith("#")]
+
+
+def _is_stock(row):
+    return not row[2].startswith("linux-source-")
+
+
+def names():
+    return [row[0] for row in _rows()]
+
+
+def stock_names():
+    """Those of Debian itself, which are meant when none is named."""
+    return [row[0] for row in _rows() if _is_stock(row)]
+
+
+def is_debug(name):
+    """Whether it is built here, with all the checks that there are: in need of memory and of time."""
+    return name not in stock_names()
+
+
+def patience(name):
+    """By how much to multiply time limits."""
+    return DEBUG_PATIENCE if is_debug(name) else 1
 
 
 class Kernel:

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Gets Debian packages of any suite without installing them. To be sourced after
+# lib.sh. They come through apt, and are checked by it, with this machine's
+# configuration but lists and sources of our own.
+
+# apt_open NAME SUITE: read the suite's list into the cache folder, under a name
+# of its own. From here on apt_options makes apt-cache and apt-get look there.
+apt_open()
+{
+	local apt=$CACHE/apt/$1 suite=$2 mirror
+	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+	apt_options=(
+		-q
+		-o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=-
+		-o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status"
+		-o Dir::Cache="$apt" -o Dir::Cache::archives="$apt/archives"
+		-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+		-o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)"
+	)
+	mirror=$(suite_mirror "$suite")
+	echo "deb $mirror $suite main" >"$apt/sources.list"
+	: >"$apt/status"
+	apt-get "${apt_options[@]}" update >&2 ||
+		die "apt could not read the list of $suite" "See apt's message above."
+}
+
+# apt_download FOLDER PACKAGE...: the packages' files
+apt_download()
+{
+	local folder=$1
+	shift
+	(cd "$folder" && apt-get "${apt_options[@]}" download "$@" >&2) ||
+		die "apt could not download $*" "See apt's message above, then try again."
+}
