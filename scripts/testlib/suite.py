@@ -18,6 +18,8 @@ BUILD = SOURCES / "build"
 NO_TEST_SELECTED = f"echo {shlex.quote(ktap.HEADER)}; echo 1..0"
 BACKENDS = ("module", "native")
 TEST_SECONDS = 30
+KUNIT_SUITES = sorted(path.name.removesuffix("_test.c")
+                      for path in (SOURCES / "kernel/tests").glob("*_test.c"))
 
 DEATHS = {
     End.PANIC.value: "the guest's kernel crashed",
@@ -133,3 +135,21 @@ def _guest_script(backends, arguments):
             fi
         done
         exit $worst"""
+
+
+def kunit_in_vm(kernel, vm_options=()):
+    """The command that runs the kernel's own unit tests, which are over when their module is loaded.
+
+    It prints a document for each of KUNIT_SUITES, then one on what they have left in the kernel.
+    """
+    return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options, "--no-module",
+            "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
+            "--carry", f"{BUILD}/{kernel}/userfault_kunit.ko:/lib/userfault_kunit.ko",
+            "--", "sh", "-c", f"""
+        echo 'userfault selftests: kunit' >/dev/kmsg
+        insmod /lib/userfault_kunit.ko
+        for suite in {' '.join(KUNIT_SUITES)}; do
+            sed -n 's/^    //p' /sys/kernel/debug/kunit/userfault_$suite/results
+        done
+        rmmod userfault_kunit
+        exec selftests --aftermath"""]

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of the wait table. It is built into this module a second time, so that they run without
+ * the other module, and can look inside.
+ */
+#include "../waiters.c"
+
+#include <kunit/test.h>
+#include <linux/kthread.h>
+#include <linux/random.h>
+#include <linux/sched/task.h>
+
+#define BASE		0x7f0000000000ul
+#define MANY		2048
+#define THREADS		8
+#define ROUNDS		200
+
+static unsigned long page_at(unsigned long n)
+{
+	return BASE + n * PAGE_SIZE;
+}
+
+static struct uf_wait_table *new_table(struct kunit *test)
+{
+	struct uf_wait_table *table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	uf_wait_table_init(table);
+	return table;
+}
+
+/* A waiter of the running thread, which doesn't wait: waking it does no harm. */
+static void add(struct uf_wait_table *table, struct uf_waiter *waiter, unsigned long page)
+{
+	waiter->page = page;
+	waiter->msg = (struct uffd_msg){ .event = UFFD_EVENT_PAGEFAULT };
+	waiter->msg.arg.pagefault.address = page;
+	uf_waiter_add(table, waiter);
+}
+
+static void expect_count(struct kunit *test, struct uf_wait_table *table, unsigned long pending,
+			 unsigned long total)
+{
+	unsigned long seen_pending, seen_total;
+
+	uf_waiters_count(table, &seen_pending, &seen_total);
+	KUNIT_EXPECT_EQ(test, seen_pending, pending);
+	KUNIT_EXPECT_EQ(test, seen_total, total);
+	KUNIT_EXPECT_EQ(test, uf_waiters_pending(table), pending != 0);
+}
+
+static void expect_told(struct kunit *test, struct uf_wait_table *table,
+			struct uf_waiter *waiter, struct uf_told *told)
+{
+	struct uffd_msg msg = {};
+
+	KUNIT_ASSERT_TRUE(test, uf_waiters_tell(table, &msg, told));
+	KUNIT_EXPECT_PTR_EQ(test, told->waiter, waiter);
+	KUNIT_EXPECT_EQ(test, told->page, waiter->page);
+	KUNIT_EXPECT_EQ(test, (unsigned long)msg.arg.pagefault.address, waiter->page);
+	KUNIT_EXPECT_EQ(test, waiter->state, UF_TOLD);
+}
+
+static void new_table_is_empty(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uffd_msg msg;
+	struct uf_told told;
+
+	expect_count(test, table, 0, 0);
+	KUNIT_EXPECT_FALSE(test, uf_waiters_tell(table, &msg, &told));
+	uf_waiters_wake(table, BASE, PAGE_SIZE);
+	uf_waiters_wake_all(table);
+	expect_count(test, table, 0, 0);
+}
+
+static void faults_are_told_in_their_order(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter waiters[3];
+	struct uffd_msg msg;
+	struct uf_told told;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		add(table, &waiters[i], page_at(2 - i));
+		KUNIT_EXPECT_EQ(test, waiters[i].state, UF_PENDING);
+		KUNIT_EXPECT_PTR_EQ(test, waiters[i].task, current);
+	}
+	expect_count(test, table, 3, 3);
+	for (i = 0; i < 3; i++) {
+		expect_told(test, table, &waiters[i], &told);
+		expect_count(test, table, 2 - i, 3);
+	}
+	KUNIT_EXPECT_FALSE(test, uf_waiters_tell(table, &msg, &told));
+	uf_waiters_wake_all(table);
+	expect_count(test, table, 0, 0);
+}
+
+static void untold_fault_is_told_next(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter first, second;
+	struct uf_told told;
+
+	add(table, &first, page_at(0));
+	add(table, &second, page_at(1));
+	expect_told(test, table, &first, &told);
+	uf_waiters_untell(table, &told);
+	KUNIT_EXPECT_EQ(test, first.state, UF_PENDING);
+	expect_count(test, table, 2, 2);
+	uf_waiters_untell(table, &told);
+	expect_count(test, table, 2, 2);
+	expect_told(test, table, &first, &told);
+	expect_told(test, table, &second, &told);
+	uf_waiters_wake_all(table);
+}
+
+static void gone_waiter_is_not_untold(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter waiter;
+	struct uf_told told;
+
+	add(table, &waiter, page_at(0));
+	expect_told(test, table, &waiter, &told);
+	uf_waiters_wake(table, page_at(0), PAGE_SIZE);
+	uf_waiters_untell(table, &told);
+	KUNIT_EXPECT_EQ(test, waiter.state, UF_WOKEN);
+	expect_count(test, table, 0, 0);
+
+	add(table, &waiter, page_at(0));
+	expect_told(test, table, &waiter, &told);
+	uf_waiter_remove(table, &waiter);
+	/* Another fault in the same place on the stack: of another page, it is not this one */
+	add(table, &waiter, page_at(1));
+	uf_waiters_untell(table, &told);
+	expect_count(test, table, 1, 1);
+	expect_told(test, table, &waiter, &told);
+	uf_waiter_remove(table, &waiter);
+	expect_count(test, table, 0, 0);
+}
+
+static void waiter_can_leave_in_any_state(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter pending, told_one, woken, stays;
+	struct uf_told told;
+
+	add(table, &told_one, page_at(0));
+	add(table, &pending, page_at(1));
+	add(table, &woken, page_at(2));
+	add(table, &stays, page_at(3));
+	expect_told(test, table, &told_one, &told);
+	uf_waiters_wake(table, page_at(2), PAGE_SIZE);
+
+	uf_waiter_remove(table, &told_one);
+	expect_count(test, table, 2, 2);
+	uf_waiter_remove(table, &pending);
+	expect_count(test, table, 1, 1);
+	uf_waiter_remove(table, &woken);
+	expect_count(test, table, 1, 1);
+	expect_told(test, table, &stays, &told);
+	uf_waiter_remove(table, &stays);
+	expect_count(test, table, 0, 0);
+}
+
+static void woken_fault_is_not_told(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter first, second;
+	struct uf_told told;
+
+	add(table, &first, page_at(0));
+	add(table, &second, page_at(1));
+	uf_waiters_wake(table, page_at(0), PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, first.state, UF_WOKEN);
+	expect_count(test, table, 1, 1);
+	expect_told(test, table, &second, &told);
+	uf_waiters_wake_all(table);
+}
+
+static void all_waiters_of_a_page_are_woken(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter waiters[3];
+	struct uf_told told;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		add(table, &waiters[i], page_at(0));
+	expect_told(test, table, &waiters[0], &told);
+	uf_waiters_wake(table, page_at(0), PAGE_SIZE);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, waiters[i].state, UF_WOKEN);
+	expect_count(test, table, 0, 0);
+}
+
+/* The next page behind @page whose waiters are in the same bucket */
+static unsigned long neighbour_in_bucket(struct uf_wait_table *table, unsigned long page)
+{
+	unsigned long other = page;
+
+	do {
+		other += PAGE_SIZE;
+	} while (uf_wait_bucket(table, other) != uf_wait_bucket(table, page));
+	return other;
+}
+
+static void page_is_woken_alone_in_its_bucket(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter waiter, neighbour;
+
+	add(table, &waiter, page_at(0));
+	add(table, &neighbour, neighbour_in_bucket(table, page_at(0)));
+	uf_waiters_wake(table, neighbour.page, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, waiter.state, UF_PENDING);
+	KUNIT_EXPECT_EQ(test, neighbour.state, UF_WOKEN);
+	expect_count(test, table, 1, 1);
+	uf_waiters_wake(table, waiter.page, PAGE_SIZE);
+	expect_count(test, table, 0, 0);
+}
+
+/* Lengths on both sides of where waking stops looking pages up and walks the buckets */
+static const unsigned long range_pages[] = {
+	1, 2, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
+};
+
+static void range_pages_name(const unsigned long *pages, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%lu pages", *pages);
+}
+KUNIT_ARRAY_PARAM(range_pages, range_pages, range_pages_name);
+
+static void range_is_woken_to_its_borders(struct kunit *test)
+{
+	const unsigned long pages = *(const unsigned long *)test->param_value;
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter before, first, last, behind;
+
+	add(table, &before, page_at(0));
+	add(table, &first, page_at(1));
+	add(table, &last, page_at(pages));
+	add(table, &behind, page_at(pages + 1));
+	uf_waiters_wake(table, page_at(1), pages * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, before.state, UF_PENDING);
+	KUNIT_EXPECT_EQ(test, first.state, UF_WOKEN);
+	KUNIT_EXPECT_EQ(test, last.state, UF_WOKEN);
+	KUNIT_EXPECT_EQ(test, behind.state, UF_PENDING);
+	expect_count(test, table, 2, 2);
+	uf_waiters_wake_all(table);
+	expect_count(test, table, 0, 0);
+}
+
+static void user_memory_is_woken_to_its_end(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter first, last;
+
+	add(table, &first, 0);
+	add(table, &last, TASK_SIZE_MAX - PAGE_SIZE);
+	uf_waiters_wake(table, last.page, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, last.state, UF_WOKEN);
+	KUNIT_EXPECT_EQ(test, first.state, UF_PENDING);
+	add(table, &last, TASK_SIZE_MAX - PAGE_SIZE);
+	uf_waiters_wake(table, 0, TASK_SIZE_MAX);
+	KUNIT_EXPECT_EQ(test, last.state, UF_WOKEN);
+	KUNIT_EXPECT_EQ(test, first.state, UF_WOKEN);
+}
+
+static void shuffle(unsigned long *numbers, unsigned long count)
+{
+	unsigned long i, other;
+
+	for (i = 0; i < count; i++)
+		numbers[i] = i;
+	for (i = count - 1; i > 0; i--) {
+		other = get_random_u32_below(i + 1);
+		swap(numbers[i], numbers[other]);
+	}
+}
+
+static void each_of_many_is_woken_by_itself(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter *waiters = kunit_kcalloc(test, MANY, sizeof(*waiters), GFP_KERNEL);
+	unsigned long *order = kunit_kcalloc(test, MANY, sizeof(*order), GFP_KERNEL);
+	struct uf_told told;
+	unsigned long i;
+
+	KUNIT_ASSERT_NOT_NULL(test, waiters);
+	KUNIT_ASSERT_NOT_NULL(test, order);
+	for (i = 0; i < MANY; i++)
+		add(table, &waiters[i], page_at(i));
+	for (i = 0; i < MANY / 2; i++)
+		expect_told(test, table, &waiters[i], &told);
+	expect_count(test, table, MANY / 2, MANY);
+	shuffle(order, MANY);
+	for (i = 0; i < MANY; i++) {
+		KUNIT_ASSERT_NE(test, waiters[order[i]].state, UF_WOKEN);
+		uf_waiters_wake(table, waiters[order[i]].page, PAGE_SIZE);
+		KUNIT_ASSERT_EQ(test, waiters[order[i]].state, UF_WOKEN);
+	}
+	expect_count(test, table, 0, 0);
+}
+
+/* Threads that wait on their stacks, as faults do */
+struct sleepers {
+	struct uf_wait_table *table;
+	atomic_t running;
+};
+
+static int sleep_often(void *data)
+{
+	struct sleepers *sleepers = data;
+	int round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		struct uf_waiter waiter;
+
+		add(sleepers->table, &waiter, page_at(get_random_u32_below(4)));
+		for (;;) {
+			set_current_state(TASK_UNINTERRUPTIBLE);
+			/* One in eight goes without being woken, as a killed thread does */
+			if (smp_load_acquire(&waiter.state) == UF_WOKEN || round % 8 == 0)
+				break;
+			schedule();
+		}
+		__set_current_state(TASK_RUNNING);
+		uf_waiter_remove(sleepers->table, &waiter);
+	}
+	atomic_dec(&sleepers->running);
+	return 0;
+}
+
+/* The thread, held, so that it can be waited for after its end; NULL when there is none */
+static struct task_struct *start_sleeper(struct sleepers *sleepers)
+{
+	struct task_struct *thread = kthread_create(sleep_often, sleepers, "uf_sleeper");
+
+	if (IS_ERR(thread))
+		return NULL;
+	atomic_inc(&sleepers->running);
+	get_task_struct(thread);
+	wake_up_process(thread);
+	return thread;
+}
+
+static void wake_until_all_are_done(struct sleepers *sleepers)
+{
+	struct uf_wait_table *table = sleepers->table;
+	unsigned long round;
+
+	for (round = 0; atomic_read(&sleepers->running); round++) {
+		struct uffd_msg msg;
+		struct uf_told told;
+
+		if (uf_waiters_tell(table, &msg, &told) && round % 3 == 0)
+			uf_waiters_untell(table, &told);
+		if (round % 2)
+			uf_waiters_wake(table, page_at(round / 2 % 4), PAGE_SIZE);
+		else if (round % 64 == 0)
+			uf_waiters_wake_all(table);
+		cond_resched();
+	}
+}
+
+static void threads_wait_and_are_woken(struct kunit *test)
+{
+	struct task_struct *threads[THREADS];
+	struct sleepers sleepers = { .table = new_table(test) };
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		threads[i] = start_sleeper(&sleepers);
+		KUNIT_EXPECT_NOT_NULL(test, threads[i]);
+	}
+	wake_until_all_are_done(&sleepers);
+	for (i = 0; i < THREADS; i++) {
+		if (!threads[i])
+			continue;
+		kthread_stop(threads[i]);
+		put_task_struct(threads[i]);
+	}
+	expect_count(test, sleepers.table, 0, 0);
+}
+
+static struct kunit_case waiters_tests[] = {
+	KUNIT_CASE(new_table_is_empty),
+	KUNIT_CASE(faults_are_told_in_their_order),
+	KUNIT_CASE(untold_fault_is_told_next),
+	KUNIT_CASE(gone_waiter_is_not_untold),
+	KUNIT_CASE(waiter_can_leave_in_any_state),
+	KUNIT_CASE(woken_fault_is_not_told),
+	KUNIT_CASE(all_waiters_of_a_page_are_woken),
+	KUNIT_CASE(page_is_woken_alone_in_its_bucket),
+	KUNIT_CASE_PARAM(range_is_woken_to_its_borders, range_pages_gen_params),
+	KUNIT_CASE(user_memory_is_woken_to_its_end),
+	KUNIT_CASE(each_of_many_is_woken_by_itself),
+	KUNIT_CASE(threads_wait_and_are_woken),
+	{}
+};
+
+static struct kunit_suite waiters_suite = {
+	.name		= "userfault_waiters",
+	.test_cases	= waiters_tests,
+};
+kunit_test_suite(waiters_suite);
