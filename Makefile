@@ -31,7 +31,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo selftests bench install install-module install-user dkms clean help \
+.PHONY: module user demo selftests kselftest bench install install-module install-user dkms clean help \
 	bootstrap FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -49,6 +49,9 @@ help:
 	@echo '                         build everything and run all tests, in VMs; T is a name, with * for'
 	@echo '                         what may follow, or a [tag]; TEST=runner runs those of the runner;'
 	@echo '                         V=1 shows the console of the VMs'
+	@echo 'make kselftest [KERNEL=K]'
+	@echo '                         build and run the tests, those in C too, as a target of the'
+	@echo "                         kernel's own framework, in a VM"
 	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions: a table, and'
 	@echo '                         build/bench/K.json; build/selftests/bench compare FILE FILE'
 	@echo '                         says by how much two of those differ'
@@ -63,7 +66,7 @@ bootstrap:
 	@scripts/bootstrap $(NEEDED_KERNELS)
 
 NEEDED_KERNELS := $(or $(KERNEL),$(STOCK_KERNELS))
-module demo bench: NEEDED_KERNELS := $(VM_KERNEL)
+module demo bench kselftest: NEEDED_KERNELS := $(VM_KERNEL)
 
 # --- the module ---------------------------------------------------------------
 
@@ -190,6 +193,22 @@ selftests: bootstrap
 	$(build) user $(TESTS) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
 	@scripts/selftests $(verbose) $(NEEDED_KERNELS:%=--kernel %) $(if $(TEST),-- $(call quoted,$(TEST)))
+
+# selftests/ as a folder of a kernel tree, with as much of that as it takes
+KSELFTEST := build/kselftest/tools/testing/selftests
+
+kselftest: bootstrap
+	@scripts/fetch-kselftest
+	$(build) $(TESTS) build/$(VM_KERNEL)/userfault.ko build/$(VM_KERNEL)/runner
+	@mkdir -p build/kselftest
+	@cp -rsf $(CACHE)/kselftest/. build/kselftest/
+	@mkdir -p $(KSELFTEST)/userfault
+	@cp -rsf $(abspath selftests)/. $(KSELFTEST)/userfault/
+	@find build/kselftest -xtype l -delete
+	+@$(MAKE) --no-print-directory -C $(KSELFTEST) TARGETS=userfault FORCE_TARGETS=1 \
+		USERFAULT=$(CURDIR) USERLDFLAGS=-static KSFT_INSTALL_PATH=$(abspath build/kselftest/installed) \
+		install
+	@scripts/kselftest --kernel $(VM_KERNEL) $(verbose)
 
 # The figures are kept as JSON, the table is made of them.
 BENCH_RESULTS := build/bench/$(VM_KERNEL)$(if $(TEST),-some).json

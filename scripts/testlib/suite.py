@@ -47,8 +47,8 @@ def bound(command):
     return ["setpriv", "--pdeathsig", "TERM", *command]
 
 
-def run(command, titles, show=None, **options):
-    """Runs a command that prints one KTAP document for each of the titles.
+def run(command, titles, show=None, translate=str, **options):
+    """Runs a command that prints one KTAP document for each of the titles, once translated.
 
     Yields a Suite for each when it is complete. Whatever should have come and has not is a
     failure in it. Each line that the command prints is passed to show at once.
@@ -58,7 +58,7 @@ def run(command, titles, show=None, **options):
     with subprocess.Popen(bound(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                           errors="replace", **options) as process:
         for line in map(str.rstrip, process.stdout):
-            reader.take(line)
+            reader.take(translate(line))
             if len(reader.documents) == len(suites) + 2:
                 suites.append(_suite(titles, len(suites), reader, "the program went on"))
                 yield suites[-1]
