@@ -3,6 +3,7 @@
 #include <linux/userfault.h>
 
 #include <linux/capability.h>
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
@@ -60,6 +61,7 @@ static void uf_ctx_init_once(void *object)
 	init_waitqueue_func_entry(&ctx->bridge, uf_ctx_bridge_wake);
 	__add_wait_queue(&view->fault_pending_wqh, &ctx->bridge);
 	uf_wait_table_init(&ctx->waiters);
+	uf_event_queue_init(&ctx->events);
 }
 
 /* The constructor also keeps the cache from being merged, so that destroying it finds what leaked. */
@@ -75,7 +77,7 @@ void uf_ctx_cache_destroy(void)
 	kmem_cache_destroy(uf_ctx_cache);
 }
 
-static struct uf_ctx *uf_ctx_alloc(unsigned int flags)
+struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned int features)
 {
 	struct uf_ctx *ctx;
 
@@ -84,12 +86,13 @@ static struct uf_ctx *uf_ctx_alloc(unsigned int flags)
 		return NULL;
 
 	ctx->view.flags = flags;
-	ctx->view.features = 0;
+	ctx->view.features = features;
 	ctx->view.released = false;
-	ctx->view.mm = current->mm;
+	ctx->view.mm = mm;
 	refcount_set(&ctx->view.refcount, 1);
-	mmgrab(ctx->view.mm);
-	__module_get(THIS_MODULE);	/* the caller is in a file of ours, which holds it already */
+	mmgrab(mm);
+	uf_compat_unmap_watch(mm);
+	__module_get(THIS_MODULE);	/* a file of ours, or a context, holds it already */
 	return ctx;
 }
 
@@ -98,6 +101,7 @@ void uf_ctx_put(struct uf_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->view.refcount))
 		return;
 
+	uf_compat_unmap_unwatch(ctx->view.mm);
 	mmdrop(ctx->view.mm);
 	kmem_cache_free(uf_ctx_cache, ctx);
 	module_put(THIS_MODULE);
@@ -135,6 +139,8 @@ void uf_ctx_wake_all(struct uf_ctx *ctx)
  * and one that comes later sees a VMA without a context. If the address space has no users left, nobody
  * can be faulting in it. That the context is dead needs no lock to be seen: it only saves a thread from
  * waiting to be woken at once.
+ *
+ * Nor can an event: see uf_event_wait().
  */
 static int uf_ctx_release(struct inode *inode, struct file *file)
 {
@@ -143,6 +149,7 @@ static int uf_ctx_release(struct inode *inode, struct file *file)
 	WRITE_ONCE(ctx->view.released, true);
 	uf_region_unregister_all(ctx);
 	uf_ctx_wake_all(ctx);
+	uf_events_wake_all(&ctx->events);
 	wake_up_poll(&ctx->view.fd_wqh, EPOLLHUP);
 	uf_ctx_put(ctx);
 	return 0;
@@ -159,6 +166,31 @@ static const struct file_operations uf_ctx_fops = {
 	.llseek		= noop_llseek,
 };
 
+/* By upstream's name: CRIU and others know a userfaultfd by it. */
+struct file *uf_ctx_file(struct uf_ctx *ctx, const struct inode *context)
+{
+	return uf_compat_anon_inode_getfile("[userfaultfd]", &uf_ctx_fops, ctx,
+					    O_RDONLY | uf_ctx_fd_flags(ctx), context);
+}
+
+/* The file may be in use by another thread before this returns. */
+static int uf_ctx_fd(struct uf_ctx *ctx)
+{
+	struct file *file;
+	int fd;
+
+	fd = get_unused_fd_flags(uf_ctx_fd_flags(ctx));
+	if (fd < 0)
+		return fd;
+	file = uf_ctx_file(ctx, NULL);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
 int uf_ctx_create(unsigned int flags)
 {
 	struct uf_ctx *ctx;
@@ -170,13 +202,10 @@ int uf_ctx_create(unsigned int flags)
 	    !capable(CAP_SYS_PTRACE))
 		return -EPERM;
 
-	ctx = uf_ctx_alloc(flags);
+	ctx = uf_ctx_alloc(current->mm, flags, 0);
 	if (!ctx)
 		return -ENOMEM;
-
-	/* By upstream's name: CRIU and others know a userfaultfd by it. */
-	fd = uf_compat_anon_inode_getfd("[userfaultfd]", &uf_ctx_fops, ctx,
-					O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK)));
+	fd = uf_ctx_fd(ctx);
 	if (fd < 0)
 		uf_ctx_put(ctx);
 	return fd;

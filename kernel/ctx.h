@@ -6,22 +6,26 @@
  *
  * Made by uf_ctx_create() for the current process's mm, whose struct it holds with mmgrab(); every
  * command takes the address space with mmget_not_zero() for as long as it works. VMAs point at it
- * through vma->vm_userfaultfd_ctx. Its file holds it, and each thread blocked in a fault; it holds the
- * module. Closing the file ends it for everybody, see uf_ctx_release().
+ * through vma->vm_userfaultfd_ctx. Its file holds it, and each thread blocked in a fault or an
+ * event; it holds the module. Closing the file ends it for everybody, see uf_ctx_release(). The
+ * context of a forked child is made by fork() for the child's mm, and is held by the event until a
+ * reader has made its file.
  *
  * The first member is what the kernel believes a context to be. mm and native userfaultfd follow
- * vma->vm_userfaultfd_ctx on paths that nobody takes over, and must find there a context in good order
- * and true flags, features and mm: so these live there, and only there. A process can even unregister
- * our ranges through a native userfaultfd (upstream refuses that only since 6.17), which then wakes the
- * waiters it believes are on fault_pending_wqh. One entry on that queue, the bridge, passes the wake-up
- * on to the wait table. (Native code wakes before it takes the context out of the VMA. A fault between
- * the two waits until it is woken by hand or by the closing of its context, as it does upstream.) That
- * same entry is how a context is known as ours, see uf_ctx_from_view().
+ * vma->vm_userfaultfd_ctx on paths that nobody takes over, and must find there a context in good
+ * order and true flags, features and mm: so these live there, and only there. A process can even
+ * unregister our ranges through a native userfaultfd (upstream refuses that only since 6.17), which
+ * then wakes the waiters it believes are on fault_pending_wqh. One entry on that queue, the bridge,
+ * passes the wake-up on to the wait table. (Native code wakes before it takes the context out of
+ * the VMA. A fault between the two waits until it is woken by hand or by the closing of its
+ * context, as it does upstream.) That same entry is how a context is known as ours, see
+ * uf_ctx_from_view().
  *
  * Locking
  *
- * The wait table has its own, see waiters.h. Registration is under the mm's mmap lock. The bridge is
- * called with view.fault_pending_wqh.lock held and interrupts off, and takes the table's locks inside.
+ * The wait table has its own, see waiters.h; so has the queue of events, event_queue.h.
+ * Registration is under the mm's mmap lock. The bridge is called with view.fault_pending_wqh.lock
+ * held and interrupts off, and takes the table's locks inside.
  *
  * Field protection
  *
@@ -31,17 +35,23 @@
  *	view.refcount			atomic
  *	view.fd_wqh			its own lock; readers (exclusive) and pollers
  *	view.fault_pending_wqh		holds the bridge and nothing else, always
+ *	view.mmap_changing		atomic; raised with view.map_changing_lock held for writing, where
+ *					there is one, by the first half of an event (event.c), and lowered
+ *					without a lock by the second
  *	the rest of view		initialised, and left alone
  *	waiters				waiters.h
+ *	events				event_queue.h
  */
 #ifndef UF_CTX_H
 #define UF_CTX_H
 
 #include <linux/userfault.h>
 
+#include <linux/fcntl.h>
 #include <linux/mm_types.h>
 
 #include "compat/compat.h"
+#include "event_queue.h"
 #include "waiters.h"
 
 /* Set in view.features when the handshake is made; fdinfo shows it, as upstream's does. */
@@ -54,6 +64,7 @@ struct uf_ctx {
 	struct userfaultfd_ctx view;
 	struct wait_queue_entry bridge;
 	struct uf_wait_table waiters;
+	struct uf_event_queue events;
 };
 
 /*
@@ -91,6 +102,30 @@ static inline bool uf_ctx_dead(const struct uf_ctx *ctx)
 static inline void uf_ctx_get(struct uf_ctx *ctx)
 {
 	refcount_inc(&ctx->view.refcount);
+}
+
+/* Whether mappings are changing, and the monitor doesn't know of it yet. */
+static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
+{
+	return atomic_read(&ctx->view.mmap_changing);
+}
+
+/*
+ * A new context for @mm, referenced once; @flags as of USERFAULTFD_IOC_NEW, @features what the
+ * handshake left. The caller holds the module. NULL: no memory. May sleep.
+ */
+struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned int features);
+
+/*
+ * The one file of @ctx, which takes the caller's reference over; or an error, and the caller keeps
+ * it. @context: the inode of the file that it comes from, or NULL. May sleep.
+ */
+struct file *uf_ctx_file(struct uf_ctx *ctx, const struct inode *context);
+
+/* The flags of a file descriptor that is made for it. */
+static inline unsigned int uf_ctx_fd_flags(const struct uf_ctx *ctx)
+{
+	return ctx->view.flags & (O_CLOEXEC | O_NONBLOCK);
 }
 
 /* Any context that can't sleep will do; the last one frees it, and lets go of the module. */

@@ -13,6 +13,7 @@
 /* A fill under way. */
 struct uf_filling {
 	const struct uf_fill *fill;
+	struct uf_ctx *ctx;
 	struct mm_struct *mm;
 	const struct uf_fill_ops *ops;
 	unsigned long done;		/* bytes */
@@ -20,6 +21,12 @@ struct uf_filling {
 	unsigned int limit;		/* pages of any run at most */
 	struct uf_run run;
 };
+
+static void uf_fill_unlock(struct uf_filling *filling, struct vm_area_struct *vma)
+{
+	uf_compat_changing_unlock(&filling->ctx->view);
+	uf_compat_vma_unlock_fill(vma);
+}
 
 /* Lock the one VMA that has all of the range and is registered: with whom doesn't matter, as upstream. */
 static int uf_fill_lock(struct uf_filling *filling)
@@ -31,7 +38,11 @@ static int uf_fill_lock(struct uf_filling *filling)
 	vma = uf_compat_vma_lock_fill(filling->mm, fill->dst);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
+	uf_compat_changing_lock(&filling->ctx->view);
 
+	err = -EAGAIN;
+	if (uf_ctx_changing(filling->ctx))
+		goto unlock;
 	err = -ENOENT;
 	if (fill->dst + fill->len > vma->vm_end || !vma->vm_userfaultfd_ctx.ctx)
 		goto unlock;
@@ -46,7 +57,7 @@ static int uf_fill_lock(struct uf_filling *filling)
 	return 0;
 
 unlock:
-	uf_compat_vma_unlock_fill(vma);
+	uf_fill_unlock(filling, vma);
 	return err;
 }
 
@@ -173,7 +184,7 @@ static int uf_fill_all(struct uf_filling *filling)
 		if (err)
 			break;
 		err = uf_fill_locked(filling);
-		uf_compat_vma_unlock_fill(run->vma);
+		uf_fill_unlock(filling, run->vma);
 		if (!run->first || run->first_copied)
 			break;
 		err = uf_fill_copy_faulting(filling);
@@ -190,6 +201,7 @@ long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
 	int err;
 
 	filling.fill = fill;
+	filling.ctx = ctx;
 	filling.mm = ctx->view.mm;
 	filling.done = 0;
 	filling.limit = fill->source == UF_FILL_COPY ? UF_RUN_COPY_MAX : PTRS_PER_PTE;

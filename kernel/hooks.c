@@ -5,28 +5,33 @@
  * Overview
  *
  * Each row of the table is a function of <linux/userfaultfd_k.h>. mm calls the first for faults in VMAs
- * armed with VM_UFFD_*, the others for every VMA that is copied, moved or thinned out. ftrace calls
- * uf_hook_divert() at its entry, which looks at the VMA. One of ours: the function in the table runs in
- * place of the kernel's. Any other: nothing happens, and the kernel's function runs as if nobody had
- * been there. So a native fault that sleeps for hours has no frame of ours on its stack, the module calls
- * no original, and none can call itself.
+ * armed with VM_UFFD_*, the others for every VMA that is copied, moved, thinned out or unmapped. ftrace
+ * calls uf_hook_divert() at its entry, which looks at the argument that says whom the call is for. If
+ * that is, or leads to, a context of ours, the function in the table runs in place of the kernel's. Else
+ * nothing happens, and the kernel's function runs as if nobody had been there: a native fault that sleeps
+ * for hours has no frame of ours on its stack.
  *
- * What isn't here: what mm does only after an event that we don't offer yet (userfaultfd_unmap_prep()
- * and the *_complete() and *_fail() functions) or for write-protected memory. For a context of ours
- * the kernel's functions read the features, which don't ask for it, and do nothing.
+ * Only a call that is for several contexts, a list of events, may be for native ones as well. Our
+ * function calls the kernel's for those, with nothing of ours left in the argument, so that it
+ * isn't diverted again.
+ *
+ * What isn't here: what mm does only for write-protected memory. For a context of ours the kernel's
+ * functions read the features, which don't ask for it, and do nothing.
  *
  * Locking and lifetime
  *
  * The callback runs in the context of the caller, who keeps the VMA from changing, and with it the
- * context (see uf_ctx_release()). Being in the ftrace path it must call nothing that can be traced.
+ * context (see uf_ctx_release()); a list, or what mremap() keeps, holds its contexts itself. Being
+ * in the ftrace path the callback must call nothing that can be traced.
  *
- * A task in module text on mm's account is in uf_fault_handle(), and then has a context that pins the
- * module, except for a few instructions before it takes its reference and after it has dropped it, where
- * it doesn't sleep: detaching waits for those, see uf_hooks_detach(). Or it is in another function of the
- * table, which may sleep, with the mmap lock held for writing and a VMA of ours there (a copy of one,
- * perhaps): no context can be released meanwhile.
+ * A task in module text on mm's account that may sleep has a context there, which pins the module:
+ * one that it holds a reference to; or one of a VMA (a copy of one, perhaps) with the mmap lock
+ * held for writing, so that it can't be released. Except for a few instructions before it takes its
+ * reference and after it has dropped it, where it doesn't sleep: detaching waits for those, see
+ * uf_hooks_detach(). What one kernel needs beyond that is in compat/unmap.h.
  *
- * FTRACE_OPS_FL_PERMANENT: kernel.ftrace_enabled=0 must not pull the functions from under live contexts.
+ * FTRACE_OPS_FL_PERMANENT: kernel.ftrace_enabled=0 must not pull the functions from under live
+ * contexts.
  */
 #include <linux/userfault.h>
 
@@ -35,62 +40,89 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 
+#include "compat/event_lists.h"
+#include "compat/hooks.h"
 #include "ctx.h"
+#include "event.h"
 #include "fault.h"
 #include "hooks.h"
 #include "ksyms.h"
-#include "region.h"
 
-/* The child's VMA is a copy; without UFFD_FEATURE_EVENT_FORK it is an ordinary one. */
-static int uf_hook_fork(struct vm_area_struct *vma, struct list_head *forks)
-{
-	uf_region_forget(vma);
-	return 0;
-}
-
-/* So is where mremap() moved it, without UFFD_FEATURE_EVENT_REMAP. */
-static void uf_hook_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *moved)
-{
-	uf_region_forget(vma);
-}
-
-/* Go ahead and remove the pages; nobody asked for UFFD_FEATURE_EVENT_REMOVE. */
-static bool uf_hook_remove(struct vm_area_struct *vma, unsigned long start, unsigned long end)
-{
-	return true;
-}
-
+/* The argument that says whom the call is for. */
 enum uf_hook_argument {
-	UF_HOOK_VMA,
-	UF_HOOK_FAULT,
+	UF_HOOK_VMA,		/* the first, a VMA */
+	UF_HOOK_FAULT,		/* the first, a struct vm_fault */
+	UF_HOOK_MOVED,		/* the first, a struct vm_userfaultfd_ctx that mremap() keeps */
+	UF_HOOK_FORKS,		/* the first, a list of struct uf_fork_entry */
+	UF_HOOK_UNMAPS,		/* the second, a list of struct uf_unmap_entry */
+	UF_HOOK_MM,		/* the first, an mm that may have VMAs of ours */
 };
+
+#define UF_HOOK_ROW(hooked, whom, ours) \
+	{ .name = #hooked, .argument = (whom), .function = (ours) },
 
 /* The one that runs most comes first. */
 static struct uf_hook {
 	const char *name;
-	enum uf_hook_argument argument;	/* what the function's first argument is */
+	enum uf_hook_argument argument;
 	void *function;
 	unsigned long location;		/* where ftrace is called */
 } uf_hooks[] __ro_after_init = {
-	{ .name = "handle_userfault", .argument = UF_HOOK_FAULT, .function = uf_fault_handle },
-	{ .name = "dup_userfaultfd", .argument = UF_HOOK_VMA, .function = uf_hook_fork },
-	{ .name = "mremap_userfaultfd_prep", .argument = UF_HOOK_VMA, .function = uf_hook_mremap },
-	{ .name = "userfaultfd_remove", .argument = UF_HOOK_VMA, .function = uf_hook_remove },
+	UF_HOOK_ROW(handle_userfault, UF_HOOK_FAULT, uf_fault_handle)
+	UF_HOOK_ROW(dup_userfaultfd, UF_HOOK_VMA, uf_event_fork)
+	UF_HOOK_ROW(dup_userfaultfd_complete, UF_HOOK_FORKS, uf_event_fork_complete)
+	UF_HOOK_ROW(mremap_userfaultfd_prep, UF_HOOK_VMA, uf_event_mremap)
+	UF_HOOK_ROW(mremap_userfaultfd_complete, UF_HOOK_MOVED, uf_event_mremap_complete)
+	UF_HOOK_ROW(userfaultfd_remove, UF_HOOK_VMA, uf_event_remove)
+	UF_HOOK_ROW(userfaultfd_unmap_complete, UF_HOOK_UNMAPS, uf_event_unmap_complete)
+	UF_COMPAT_HOOKS(UF_HOOK_ROW)
 };
 
-static __always_inline bool uf_hook_is_ours(const struct uf_hook *hook, void *argument)
+static __always_inline bool uf_hook_forks_ours(struct list_head *forks)
 {
-	struct vm_area_struct *vma = argument;
+	struct uf_fork_entry *entry;
 
-	if (hook->argument == UF_HOOK_FAULT)
-		vma = ((struct vm_fault *)argument)->vma;
-	return uf_ctx_of(vma);
+	list_for_each_entry(entry, forks, list)
+		if (uf_ctx_from_view(entry->orig))
+			return true;
+	return false;
+}
+
+static __always_inline bool uf_hook_unmaps_ours(struct list_head *unmaps)
+{
+	struct uf_unmap_entry *entry;
+
+	list_for_each_entry(entry, unmaps, list)
+		if (uf_ctx_from_view(entry->ctx))
+			return true;
+	return false;
+}
+
+static __always_inline bool uf_hook_is_ours(const struct uf_hook *hook, struct ftrace_regs *fregs,
+					    unsigned long caller)
+{
+	void *first = (void *)ftrace_regs_get_argument(fregs, 0);
+
+	switch (hook->argument) {
+	case UF_HOOK_VMA:
+		return uf_ctx_of(first);
+	case UF_HOOK_FAULT:
+		return uf_ctx_of(((struct vm_fault *)first)->vma);
+	case UF_HOOK_MOVED:
+		return uf_ctx_from_view(((struct vm_userfaultfd_ctx *)first)->ctx);
+	case UF_HOOK_FORKS:
+		return uf_hook_forks_ours(first);
+	case UF_HOOK_UNMAPS:
+		return uf_hook_unmaps_ours((void *)ftrace_regs_get_argument(fregs, 1));
+	case UF_HOOK_MM:
+		return uf_compat_unmap_watched(first, caller);
+	}
+	return false;
 }
 
 static void notrace uf_hook_divert(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	void *argument = (void *)ftrace_regs_get_argument(fregs, 0);
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(uf_hooks); i++) {
@@ -98,7 +130,7 @@ static void notrace uf_hook_divert(unsigned long ip, unsigned long parent_ip,
 
 		if (hook->location != ip)
 			continue;
-		if (uf_hook_is_ours(hook, argument))
+		if (uf_hook_is_ours(hook, fregs, parent_ip))
 			ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook->function);
 		return;
 	}
@@ -192,4 +224,5 @@ void uf_hooks_detach(void)
 {
 	uf_hooks_unregister();
 	ftrace_free_filter(&uf_hook_ops);
+	uf_compat_unmap_drain();
 }

@@ -32,6 +32,7 @@ struct uf_ioctl {
 	unsigned int cmd;
 	size_t in;		/* bytes read from the caller; fields behind are only written */
 	bool before_api;	/* may come before the handshake */
+	bool pages;		/* waits for changes of mappings to be told */
 	long (*handle)(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user);
 };
 
@@ -217,11 +218,13 @@ static const struct uf_ioctl uf_ioctls[] = {
 	[_UFFDIO_COPY] = {
 		.cmd = UFFDIO_COPY,
 		.in = offsetof(struct uffdio_copy, copy),
+		.pages = true,
 		.handle = uf_ioctl_copy,
 	},
 	[_UFFDIO_ZEROPAGE] = {
 		.cmd = UFFDIO_ZEROPAGE,
 		.in = offsetof(struct uffdio_zeropage, zeropage),
+		.pages = true,
 		.handle = uf_ioctl_zeropage,
 	},
 	[_UFFDIO_API] = {
@@ -249,6 +252,16 @@ static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user 
 	return copy_from_user(in, user, size);
 }
 
+/* Before the argument is looked at, as upstream; the result, if there is one, is behind what goes in. */
+static long uf_ioctl_changing(const struct uf_ioctl *row, void __user *user)
+{
+	__s64 __user *result = user + row->in;
+
+	if (row->in < _IOC_SIZE(row->cmd) && put_user(-EAGAIN, result))
+		return -EFAULT;
+	return -EAGAIN;
+}
+
 long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct uf_ctx *ctx = file->private_data;
@@ -263,6 +276,8 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EINVAL;
 	if (!row->before_api && !uf_ctx_initialized(ctx))
 		return -EINVAL;
+	if (row->pages && uf_ctx_changing(ctx))
+		return uf_ioctl_changing(row, user);
 	if (uf_ioctl_copy_in(&in, user, row->in))
 		return -EFAULT;
 	return row->handle(ctx, &in, user);

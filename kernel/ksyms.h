@@ -23,6 +23,8 @@ typedef int uf___anon_vma_prepare_fn(struct vm_area_struct *);
 typedef int uf___mem_cgroup_charge_fn(struct folio *, struct mm_struct *, gfp_t);
 typedef bool uf_vma_is_shmem_fn(struct vm_area_struct *);
 typedef unsigned long uf_ftrace_location_fn(unsigned long);
+typedef void uf_dup_userfaultfd_complete_fn(struct list_head *);
+typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_head *);
 
 /* Without CONFIG_X86_5LEVEL the level is folded into the one above, and needs no allocation. */
 #ifdef __PAGETABLE_P4D_FOLDED
@@ -46,6 +48,8 @@ typedef unsigned long uf_ftrace_location_fn(unsigned long);
 	X(__anon_vma_prepare, uf___anon_vma_prepare_fn, "filling")		\
 	UF_KSYMS_MEMCG(X)							\
 	X(vma_is_shmem, uf_vma_is_shmem_fn, "unregistering")			\
+	X(dup_userfaultfd_complete, uf_dup_userfaultfd_complete_fn, "events")	\
+	X(userfaultfd_unmap_complete, uf_userfaultfd_unmap_complete_fn, "events") \
 	UF_COMPAT_KSYMS(X)
 
 #define UF_KSYM_DECLARE(name, type, purpose) DECLARE_STATIC_CALL(uf_ksym_##name, type);

@@ -51,6 +51,21 @@ void uf_region_forget(struct vm_area_struct *vma)
 	uf_region_set(vma, NULL, 0);
 }
 
+void uf_region_forget_all(struct uf_ctx *ctx)
+{
+	struct mm_struct *mm = ctx->view.mm;
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		cond_resched();
+		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
+			uf_region_forget(vma);
+	}
+	mmap_write_unlock(mm);
+}
+
 /* A walk over the VMAs of a range that changes them as it goes. */
 struct uf_region_walk {
 	struct vma_iterator vmi;

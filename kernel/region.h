@@ -22,9 +22,15 @@ int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long 
 void uf_region_unregister_all(struct uf_ctx *ctx);
 
 /*
- * Take a VMA out of its context, whatever lies in it. For a VMA that has just been made (fork, mremap)
- * and holds the context only by copy. Caller holds the mmap lock of its mm for writing.
+ * Take a VMA out of its context, whatever lies in it. For a VMA that has just been made (fork,
+ * mremap) and holds the context only by copy. Caller holds the mmap lock of its mm for writing.
  */
 void uf_region_forget(struct vm_area_struct *vma);
+
+/*
+ * The same for every VMA of a context that nobody will serve, of a child that has not run yet. Its
+ * mm is held by the caller, who is about to make it that of a process. May sleep.
+ */
+void uf_region_forget_all(struct uf_ctx *ctx);
 
 #endif /* UF_REGION_H */

@@ -13,6 +13,7 @@
 #include "folio.h"
 #include "ftrace.h"
 #include "pgtable.h"
+#include "unmap.h"
 #include "vma.h"
 
 #endif /* UF_COMPAT_H */

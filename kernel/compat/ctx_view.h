@@ -31,11 +31,50 @@ struct userfaultfd_ctx {
 static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
 {
 }
+
+/* Page operations go by mmap_changing alone, which they read under the mmap lock. */
+static inline void uf_compat_changing_begin(struct userfaultfd_ctx *view)
+{
+	atomic_inc(&view->mmap_changing);
+}
+
+static inline void uf_compat_changing_lock(struct userfaultfd_ctx *view)
+{
+}
+
+static inline void uf_compat_changing_unlock(struct userfaultfd_ctx *view)
+{
+}
 #else
 static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
 {
 	init_rwsem(&view->map_changing_lock);
 }
+
+/* One more change of mappings; waits for the page operations that are under way. May sleep. */
+static inline void uf_compat_changing_begin(struct userfaultfd_ctx *view)
+{
+	down_write(&view->map_changing_lock);
+	atomic_inc(&view->mmap_changing);
+	up_write(&view->map_changing_lock);
+}
+
+/* While this is held no change begins. Taken inside of the VMA's lock. */
+static inline void uf_compat_changing_lock(struct userfaultfd_ctx *view)
+{
+	down_read(&view->map_changing_lock);
+}
+
+static inline void uf_compat_changing_unlock(struct userfaultfd_ctx *view)
+{
+	up_read(&view->map_changing_lock);
+}
 #endif
+
+/* A change is over, and its event told. */
+static inline void uf_compat_changing_end(struct userfaultfd_ctx *view)
+{
+	atomic_dec(&view->mmap_changing);
+}
 
 #endif /* UF_COMPAT_CTX_VIEW_H */

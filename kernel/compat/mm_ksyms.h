@@ -20,8 +20,14 @@ typedef struct vm_area_struct *uf_vma_merge_fn(struct mm_struct *, struct vm_are
 typedef int uf_split_vma_fn(struct mm_struct *, struct vm_area_struct *, unsigned long, int);
 typedef void uf_page_add_new_anon_rmap_fn(struct page *, struct vm_area_struct *, unsigned long);
 typedef void uf_lru_cache_add_inactive_or_unevictable_fn(struct page *, struct vm_area_struct *);
+typedef struct file *uf_anon_inode_getfile_secure_fn(const char *, const struct file_operations *,
+		void *, int, const struct inode *);
+typedef int uf_userfaultfd_unmap_prep_fn(struct mm_struct *, unsigned long, unsigned long,
+		struct list_head *);
 
 #define UF_COMPAT_KSYMS(X)						\
+	X(anon_inode_getfile_secure, uf_anon_inode_getfile_secure_fn, "making contexts") \
+	X(userfaultfd_unmap_prep, uf_userfaultfd_unmap_prep_fn, "events")	\
 	X(mm_trace_rss_stat, uf_mm_trace_rss_stat_fn, "filling")	\
 	X(vma_merge, uf_vma_merge_fn, "registering")			\
 	X(split_vma, uf_split_vma_fn, "registering")			\
@@ -46,6 +52,7 @@ typedef struct vm_area_struct *uf_vma_modify_flags_uffd_fn(struct vma_iterator *
 typedef void uf_folio_add_new_anon_rmap_fn(struct folio *, struct vm_area_struct *,
 		unsigned long, rmap_t);
 typedef void uf_folio_add_lru_vma_fn(struct folio *, struct vm_area_struct *);
+typedef void uf_dup_userfaultfd_fail_fn(struct list_head *);
 typedef pte_t *uf___pte_offset_map_fn(pmd_t *, unsigned long, pmd_t *);
 typedef pte_t *uf_pte_offset_map_lock_fn(struct mm_struct *, pmd_t *, unsigned long,
 		spinlock_t **);
@@ -59,6 +66,7 @@ typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsi
 
 #define UF_COMPAT_KSYMS(X)						\
 	UF_COMPAT_KSYMS_VMA_LOCK(X)					\
+	X(dup_userfaultfd_fail, uf_dup_userfaultfd_fail_fn, "events")	\
 	X(mm_trace_rss_stat, uf_mm_trace_rss_stat_fn, "filling")	\
 	X(vma_modify_flags_uffd, uf_vma_modify_flags_uffd_fn, "registering") \
 	X(folio_add_new_anon_rmap, uf_folio_add_new_anon_rmap_fn, "filling") \

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See unmap.h. */
+#include <linux/userfault.h>
+
+#include "unmap.h"
+
+#ifdef UF_COMPAT_6_1
+
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/wait_bit.h>
+
+#include "../ctx.h"
+#include "../event.h"
+#include "../ksyms.h"
+
+atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];
+
+/* Calls under way. */
+static atomic_t uf_unmap_calls;
+
+static int uf_compat_unmap_ours(struct mm_struct *mm, unsigned long start, unsigned long end,
+				struct list_head *unmaps)
+{
+	VMA_ITERATOR(vmi, mm, start);
+	struct vm_area_struct *vma;
+	int err;
+
+	for_each_vma_range(vmi, vma, end) {
+		if (!uf_ctx_of(vma))
+			continue;
+		err = uf_event_unmap(vma, start, end, unmaps);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
+		    struct list_head *unmaps)
+{
+	int err;
+
+	atomic_inc(&uf_unmap_calls);
+	err = uf_compat_unmap_ours(mm, start, end, unmaps) ?:
+	      uf_ksym(userfaultfd_unmap_prep)(mm, start, end, unmaps);
+	if (atomic_dec_and_test(&uf_unmap_calls))
+		wake_up_var(&uf_unmap_calls);
+	return err;
+}
+
+/* The last instructions of a call, after the count, don't sleep. */
+void uf_compat_unmap_drain(void)
+{
+	wait_var_event(&uf_unmap_calls, !atomic_read(&uf_unmap_calls));
+	synchronize_rcu_tasks();
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * userfaultfd_unmap_prep() of 6.1: it takes the mm, and walks the VMAs itself.
+ *
+ * One call may so concern our VMAs and native ones, and the ftrace callback, which can't walk,
+ * doesn't know whether any is ours. It diverts the call if the mm may have a context of ours; that
+ * is counted in a small table, because every munmap() in the system comes by. uf_compat_unmap()
+ * then lists our contexts, and lets the kernel's function do the rest, which passes over a context
+ * that is on the list already.
+ */
+#ifndef UF_COMPAT_UNMAP_H
+#define UF_COMPAT_UNMAP_H
+
+#include <linux/atomic.h>
+#include <linux/hash.h>
+#include <linux/mm_types.h>
+#include <linux/module.h>
+
+#include "version.h"
+
+#ifdef UF_COMPAT_6_1
+
+#define UF_UNMAP_WATCH_BITS	8
+extern atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];
+
+/* Count a context of @mm, from before any VMA is its own until after the last was. */
+static inline void uf_compat_unmap_watch(struct mm_struct *mm)
+{
+	atomic_inc(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]);
+}
+
+static inline void uf_compat_unmap_unwatch(struct mm_struct *mm)
+{
+	atomic_dec(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]);
+}
+
+/* Whether a call with @mm is to be diverted; not one that comes from uf_compat_unmap() itself. */
+static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm, unsigned long caller)
+{
+	return atomic_read(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]) &&
+	       !within_module(caller, THIS_MODULE);
+}
+
+/* In place of the kernel's function. The mmap lock is held for writing. ENOMEM. */
+int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
+		    struct list_head *unmaps);
+
+/*
+ * Wait until nobody is in there: a call may find no context of ours, which would pin the module,
+ * and the kernel's function sleep below it. Nothing is diverted any more. May sleep.
+ */
+void uf_compat_unmap_drain(void);
+
+#else
+
+static inline void uf_compat_unmap_watch(struct mm_struct *mm)
+{
+}
+
+static inline void uf_compat_unmap_unwatch(struct mm_struct *mm)
+{
+}
+
+static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm, unsigned long caller)
+{
+	return false;
+}
+
+static inline void uf_compat_unmap_drain(void)
+{
+}
+
+#endif
+
+#endif /* UF_COMPAT_UNMAP_H */

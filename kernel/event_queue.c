@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The queue of events; see event_queue.h. */
+#include <linux/userfault.h>
+
+#include <linux/sched/signal.h>
+
+#include "ctx.h"
+#include "event_queue.h"
+#include "msg.h"
+
+void uf_event_queue_init(struct uf_event_queue *queue)
+{
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->pending);
+	INIT_LIST_HEAD(&queue->telling);
+	queue->last_id = 0;
+}
+
+static void uf_event_add(struct uf_event_queue *queue, struct uf_event *event)
+{
+	event->task = current;
+	event->state = UF_EVENT_PENDING;
+
+	spin_lock(&queue->lock);
+	event->id = ++queue->last_id;
+	list_add_tail(&event->entry, &queue->pending);
+	spin_unlock(&queue->lock);
+}
+
+/* Whether there is nothing more to wait for. Under the lock, so that whoever changes it wakes us. */
+static bool uf_event_over(const struct uf_ctx *ctx, const struct uf_event *event)
+{
+	lockdep_assert_held(&ctx->events.lock);
+
+	return event->state == UF_EVENT_TOLD || uf_ctx_dead(ctx) || fatal_signal_pending(current);
+}
+
+/*
+ * The state of the task is set before uf_event_over() looks, and every change that it looks for is
+ * made before a wake-up: so either it sees the change, or schedule() returns.
+ */
+bool uf_event_wait(struct uf_ctx *ctx, struct uf_event *event)
+{
+	struct uf_event_queue *queue = &ctx->events;
+	bool told;
+
+	if (WARN_ON_ONCE(current->flags & PF_EXITING))
+		return false;	/* can't be woken by a signal any more */
+
+	uf_event_add(queue, event);
+	uf_msg_announce(ctx);
+
+	spin_lock(&queue->lock);
+	for (;;) {
+		set_current_state(TASK_KILLABLE);
+		if (uf_event_over(ctx, event))
+			break;
+		spin_unlock(&queue->lock);
+		schedule();
+		spin_lock(&queue->lock);
+	}
+	__set_current_state(TASK_RUNNING);
+	told = event->state == UF_EVENT_TOLD;
+	if (!told)
+		list_del(&event->entry);
+	spin_unlock(&queue->lock);
+	return told;
+}
+
+bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
+		   struct uf_event_telling *telling)
+{
+	struct uf_event *event;
+
+	if (!uf_events_pending(queue))
+		return false;
+
+	spin_lock(&queue->lock);
+	event = list_first_entry_or_null(&queue->pending, struct uf_event, entry);
+	if (event) {
+		list_move_tail(&event->entry, &queue->telling);
+		event->state = UF_EVENT_TELLING;
+		*msg = event->msg;
+		telling->id = event->id;
+		telling->child = event->child;
+		if (event->child)
+			uf_ctx_get(event->child);
+	}
+	spin_unlock(&queue->lock);
+	return event;
+}
+
+/* The event that is being told, or NULL if its thread has given up. Caller holds the lock. */
+static struct uf_event *uf_event_find(struct uf_event_queue *queue,
+				      const struct uf_event_telling *telling)
+{
+	struct uf_event *event;
+
+	lockdep_assert_held(&queue->lock);
+
+	list_for_each_entry(event, &queue->telling, entry)
+		if (event->id == telling->id)
+			return event;
+	return NULL;
+}
+
+void uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *telling)
+{
+	struct uf_event *event;
+
+	spin_lock(&queue->lock);
+	event = uf_event_find(queue, telling);
+	if (event) {
+		list_del(&event->entry);
+		event->state = UF_EVENT_TOLD;
+		wake_up_process(event->task);
+	}
+	spin_unlock(&queue->lock);
+}
+
+void uf_event_untell(struct uf_event_queue *queue, const struct uf_event_telling *telling)
+{
+	struct uf_event *event;
+
+	spin_lock(&queue->lock);
+	event = uf_event_find(queue, telling);
+	if (event) {
+		list_move(&event->entry, &queue->pending);
+		event->state = UF_EVENT_PENDING;
+	}
+	spin_unlock(&queue->lock);
+}
+
+void uf_events_wake_all(struct uf_event_queue *queue)
+{
+	struct uf_event *event;
+
+	spin_lock(&queue->lock);
+	list_for_each_entry(event, &queue->pending, entry)
+		wake_up_process(event->task);
+	list_for_each_entry(event, &queue->telling, entry)
+		wake_up_process(event->task);
+	spin_unlock(&queue->lock);
+}
