@@ -58,7 +58,10 @@
 #define UF_FEATURE_INITIALIZED	(1U << 31)
 
 /* What UFFDIO_API offers. A feature is added here when all of it works, on every kernel. */
-#define UF_FEATURES	(UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS)
+#define UF_FEATURES						\
+	(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |	\
+	 UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |	\
+	 UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS)
 
 struct uf_ctx {
 	struct userfaultfd_ctx view;

@@ -338,6 +338,47 @@ std::vector<Row> rows_of_the_dead(Backend backend)
 	return rows;
 }
 
+/* While a process waits for an event to be read: the calls of a monitor, good and wrong ones. */
+std::vector<Row> rows_of_the_changing(Backend backend)
+{
+	std::vector<Row> rows;
+	auto options = options_of(backend);
+	options.required = Features::EventRemove;
+	Consumer changing(2, options, [](const Memory &memory) {
+		return ::madvise(memory.page(0), page_size(), MADV_DONTNEED);
+	});
+	const Memory read_only(1);
+	const auto to = changing.memory.address(0);
+	const std::vector<Value> starts = {
+		{"registered", to}, {"registered + 1", to + 1}, {"0", 0}, {"2^63", 1ull << 63}};
+	const auto note = [&](const Command &command, const std::string &call, Words words,
+			      void *where) {
+		const auto given = words;
+		if (!where)
+			where = words.data();
+		const auto result = changing.context.ioctl(command.number, where);
+		/* The addresses are not the same each time. */
+		for (std::size_t i = 0; i < words.size(); i++)
+			words[i] = words[i] == given[i] ? 0 : words[i];
+		rows.push_back({command.name,
+				"while mappings change " + call,
+				{result ? 0 : result.error().value(), words, ""}});
+	};
+
+	checked(::mprotect(read_only.page(0), page_size(), PROT_READ));
+	wait_until("it is told", [&] { return is_readable(changing.context); });
+	for (const auto &command : {wake, copy, zeropage}) {
+		for (const auto &start : starts)
+			for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull})
+				note(command,
+				     "start=" + start.name + " len=" + std::to_string(length),
+				     words_for(command, start.number, length), nullptr);
+		note(command, "struct is read-only", {}, read_only.page(0));
+		note(command, "struct=1", {}, reinterpret_cast<void *>(1));
+	}
+	return rows;
+}
+
 std::vector<Row> rows_of_the_device(Backend backend)
 {
 	const Fd device(

@@ -38,6 +38,7 @@ std::vector<Row> rows_of_structs(Backend backend);
 std::vector<Row> rows_of_commands(Backend backend);
 std::vector<Row> rows_of_handshakes(Backend backend);
 std::vector<Row> rows_of_the_dead(Backend backend);
+std::vector<Row> rows_of_the_changing(Backend backend);
 std::vector<Row> rows_of_the_device(Backend backend);
 
 } // namespace selftests

@@ -28,8 +28,10 @@ bool contains(const std::string &text, const std::string &part)
 	return text.find(part) != text.npos;
 }
 
-constexpr std::uint64_t features_here =
-	UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS;
+constexpr std::uint64_t features_here = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
+					UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |
+					UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
+					UFFD_FEATURE_EXACT_ADDRESS;
 constexpr std::uint64_t range_ioctls_to_come = 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
 
 /* The kernel that is running: 6012 for 6.12. */
@@ -134,6 +136,13 @@ bool checks_source_first(const Row &module, const Row &native)
 	       module.given.size() == 5 && is_beyond_user_memory(module.given[1], module.given[2]);
 }
 
+bool leaves_the_result_alone(const Row &module, const Row &native)
+{
+	return kernel() < 7002 && contains(module.call, "while mappings change") &&
+	       native.outcome.error == EAGAIN &&
+	       (module.outcome.error == EAGAIN || module.outcome.error == EFAULT);
+}
+
 bool lacks_the_feature(const Row &module, const Row &native)
 {
 	if (module.command != "API" || !refused(module, native, 0) || module.given.size() != 3)
@@ -166,6 +175,8 @@ const struct Reason {
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
 	{checks_source_first,
 	 "newer kernels check first that the source lies where user memory can be"},
+	{leaves_the_result_alone,
+	 "older kernels do not write the result of a call that comes while mappings change"},
 	{lacks_the_feature, "the feature is still to come"},
 	{tells_of_features_here, "API tells of the features that are there; others are to come"},
 };
@@ -281,6 +292,11 @@ TEST_CASE("calls after the process is gone are answered as native userfaultfd do
 	  "[errno][module]")
 {
 	CHECK(compare(rows_of_the_dead) == 0);
+}
+
+TEST_CASE("calls while mappings change are answered as native userfaultfd does", "[errno][module]")
+{
+	CHECK(compare(rows_of_the_changing) == 0);
 }
 
 TEST_CASE("wrong calls of the device are answered as native userfaultfd does", "[errno][module]")

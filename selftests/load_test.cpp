@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loading and unloading the module. */
 #include "address_spaces.hpp"
+#include "consumer.hpp"
 #include "kernel_log.hpp"
 #include "kmemleak.hpp"
 #include "loaded_module.hpp"
@@ -10,6 +11,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -244,6 +246,70 @@ TEST_CASE("the module can't be unloaded while a thread waits and nobody has the 
 	unload();
 	CHECK_FALSE(module_is_loaded(name));
 	load();
+}
+
+TEST_CASE("the module can't be unloaded while a fork is unread or its child's context is open",
+	  "[load][module]")
+{
+	need_the_module_file();
+	Consumer forker(1, options_for(Features::EventFork), [](const Memory &) {
+		Process child([] { return 0; });
+		return child.wait();
+	});
+
+	wait_until("the fork is told", [&] { return is_readable(forker.context); });
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	auto child = next_of<Fork>(forker.context);
+	static_cast<void>(Fd(forker.context.release()));
+	CHECK(forker.process.wait() == 0);
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	child.context.reset();
+	unload();
+	CHECK_FALSE(in_slab_caches("userfault"));
+	load();
+	work();
+}
+
+TEST_CASE("the module can be unloaded after events that nobody has read", "[load][module]")
+{
+	const auto every = Features::EventFork | Features::EventRemap | Features::EventRemove |
+			   Features::EventUnmap;
+
+	need_the_module_file();
+	for (const bool kill : {true, false}) {
+		Consumer victim(2, options_for(every), [](const Memory &memory) {
+			Process child([] { return 0; });
+			child.wait();
+			return ::munmap(memory.page(0), page_size());
+		});
+
+		wait_until("the fork is told", [&] { return is_readable(victim.context); });
+		if (kill)
+			victim.process.signal(SIGKILL);
+		static_cast<void>(Fd(victim.context.release()));
+		CHECK(victim.process.wait() == (kill ? Process::killed + SIGKILL : 0));
+	}
+	unload();
+	CHECK_FALSE(in_slab_caches("userfault"));
+	load();
+	work();
+}
+
+TEST_CASE("events need the right to trace only where they are of forks", "[load][module]")
+{
+	Process process([] {
+		drop_capability(CAP_SYS_PTRACE);
+		const auto fresh = [] { return take(Context::create(options_for())); };
+		const auto refused = fresh().handshake(Features::EventFork);
+		return !refused && refused.error().value() == EPERM &&
+				       fresh().handshake(Features::EventRemap |
+							 Features::EventRemove |
+							 Features::EventUnmap)
+			       ? 0
+			       : 1;
+	});
+
+	CHECK(process.wait() == 0);
 }
 
 TEST_CASE("the module can't be loaded twice", "[load][module]")

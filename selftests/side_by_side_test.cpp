@@ -5,9 +5,13 @@
 #include "process.hpp"
 #include "world.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
+#include <functional>
 #include <sys/mman.h>
+#include <userfault/socket.hpp>
 #include <utility>
 #include <variant>
 
@@ -28,6 +32,14 @@ Options options_of(Backend backend)
 Context context_of(Backend backend)
 {
 	return open_context(options_of(backend));
+}
+
+Options options_of(Backend backend, Features required)
+{
+	auto options = options_of(backend);
+
+	options.required = required;
+	return options;
 }
 
 /* A world of each kind. */
@@ -220,10 +232,9 @@ TEST_CASE("the module fills its memory from memory that native userfaultfd fills
 
 TEST_CASE("events of native userfaultfd come while the module is there", "[side_by_side][module]")
 {
-	auto options = options_of(Backend::native);
-	options.required = Features::EventFork | Features::EventRemap | Features::EventRemove |
-			   Features::EventUnmap;
-	World native(4, options);
+	World native(4, options_of(Backend::native, Features::EventFork | Features::EventRemap |
+							    Features::EventRemove |
+							    Features::EventUnmap));
 	const World ours(4, options_of(Backend::module));
 	const auto next = [&](const Context &context) {
 		take(context.poll());
@@ -249,4 +260,154 @@ TEST_CASE("events of native userfaultfd come while the module is there", "[side_
 	CHECK(std::holds_alternative<Unmap>(next(native.context)));
 	unmapping.get();
 	CHECK_FALSE(take(ours.context.read()));
+}
+
+namespace {
+
+/* A process with memory of both kinds, page by page in turn, that does @work. */
+struct Mixed {
+	static constexpr std::size_t pages = 6;
+
+	Mixed(Features features, const std::function<int(const Memory &)> &work)
+		: memory(pages), sockets(take(socket_pair())), process([&] {
+			  register_and_pass(features);
+			  return work(memory);
+		  }),
+		  ours(receive()), native(receive())
+	{
+	}
+
+	void register_and_pass(Features features)
+	{
+		const auto first = open_context(options_of(Backend::module, features));
+		const auto second = open_context(options_of(Backend::native, features));
+
+		for (std::size_t i = 0; i < pages; i++)
+			take((i % 2 ? first : second)
+				     .register_range(memory.range(i, 1), Modes::Missing));
+		take(send_fd(sockets.second.get(), first.fd(), payload));
+		take(send_fd(sockets.second.get(), second.fd(), payload));
+	}
+
+	Context receive() { return Context::adopt(take(receive_fd(sockets.first.get(), payload))); }
+
+	std::array<std::byte, 1> payload{};
+	Memory memory;
+	std::pair<Fd, Fd> sockets;
+	Process process;
+	Context ours, native;
+};
+
+/* Fills what is missing of either kind until all pages are there. */
+void serve_both(const Context &ours, const Context &native, const Memory &memory)
+{
+	for (std::size_t i = 0; i < memory.pages(); i++) {
+		const auto &context = i % 2 ? ours : native;
+		CHECK(next_fault(context).address == memory.address(i));
+		fill(context, memory, i);
+	}
+}
+
+int reads_patterns(const Memory &memory)
+{
+	return count_patterned(memory) == memory.pages() ? 0 : 1;
+}
+
+int forks(const Memory &memory)
+{
+	Process child([&] { return reads_patterns(memory); });
+
+	return child.wait();
+}
+
+} // namespace
+
+TEST_CASE("a fork with memory of both is told to both", "[side_by_side][module]")
+{
+	Mixed mixed(Features::EventFork, forks);
+	auto of_native = next_of<Fork>(mixed.native); /* whose memory comes first */
+	auto of_ours = next_of<Fork>(mixed.ours);
+
+	serve_both(Context::adopt(std::move(of_ours.context)),
+		   Context::adopt(std::move(of_native.context)), mixed.memory);
+	CHECK(mixed.process.wait() == 0);
+	CHECK_FALSE(is_readable(mixed.ours));
+	CHECK_FALSE(is_readable(mixed.native));
+}
+
+TEST_CASE("a fork with memory of both survives the death of either monitor",
+	  "[side_by_side][module]")
+{
+	for (const bool ours_dies : {true, false}) {
+		Mixed mixed(Features::EventFork, [](const Memory &memory) {
+			Process child([&] {
+				for (std::size_t i = 0; i < memory.pages(); i++)
+					static_cast<void>(memory.word(i) + 0);
+				return 0;
+			});
+			return child.wait();
+		});
+		auto &dies = ours_dies ? mixed.ours : mixed.native;
+		auto &stays = ours_dies ? mixed.native : mixed.ours;
+
+		static_cast<void>(Fd(dies.release()));
+		const auto child = Context::adopt(next_of<Fork>(stays).context);
+		for (std::size_t i = 0; i < Mixed::pages / 2; i++)
+			fill(child, mixed.memory, mixed.memory.index_of(next_fault(child).address));
+		CHECK(mixed.process.wait() == 0);
+	}
+}
+
+TEST_CASE("an unmapping of memory of both is told to both", "[side_by_side][module]")
+{
+	Mixed mixed(Features::EventUnmap, [](const Memory &memory) {
+		return ::munmap(memory.page(0), memory.range().length);
+	});
+	auto of_ours = in_thread([&] { return next_of<Unmap>(mixed.ours).range; });
+	const auto of_native = next_of<Unmap>(mixed.native).range;
+
+	for (const auto &range : {of_ours.get(), of_native}) {
+		CHECK(range.start == mixed.memory.address(0));
+		CHECK(range.length == mixed.memory.range().length);
+	}
+	CHECK(mixed.process.wait() == 0);
+	CHECK_FALSE(is_readable(mixed.ours)); /* each once */
+	CHECK_FALSE(is_readable(mixed.native));
+}
+
+TEST_CASE("a process that unmaps or forks memory of both can be killed", "[side_by_side][module]")
+{
+	for (const bool unmap : {true, false})
+		for (const bool told_ours : {true, false}) {
+			Mixed mixed(Features::EventFork | Features::EventUnmap,
+				    [unmap](const Memory &memory) {
+					    return unmap ? ::munmap(memory.page(0),
+								    memory.range().length)
+							 : forks(memory);
+				    });
+			const auto &told = told_ours ? mixed.ours : mixed.native;
+			const auto &other = told_ours ? mixed.native : mixed.ours;
+
+			wait_until("one is told",
+				   [&] { return is_readable(told) || is_readable(other); });
+			if (is_readable(told))
+				static_cast<void>(take(told.read()));
+			mixed.process.signal(SIGKILL);
+			CHECK(mixed.process.wait() == Process::killed + SIGKILL);
+			CHECK_FALSE(is_readable(other));
+		}
+}
+
+TEST_CASE("changes of memory of the one leave page operations of the other alone",
+	  "[side_by_side][module]")
+{
+	Mixed mixed(Features::EventRemove, [](const Memory &memory) {
+		return ::madvise(memory.page(1), page_size(), MADV_DONTNEED);
+	});
+
+	wait_until("it is told", [&] { return is_readable(mixed.ours); });
+	CHECK(mixed.native.zeropage(mixed.memory.range(0, 1)));
+	CHECK(mixed.ours.zeropage(mixed.memory.range(1, 1)).error.value() == EAGAIN);
+	CHECK(next_of<Remove>(mixed.ours).range.start == mixed.memory.address(1));
+	CHECK(mixed.process.wait() == 0);
 }

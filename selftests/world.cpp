@@ -37,7 +37,7 @@ void fill(const Context &context, const Memory &memory, std::size_t index)
 		give_up("copy: " + progress.error.message());
 }
 
-Fault next_fault(const Context &context)
+Message next_message(const Context &context)
 {
 	for (;;) {
 		/* A blocking context waits in read() itself. */
@@ -45,12 +45,19 @@ Fault next_fault(const Context &context)
 		if (!polled && polled.error() != std::errc::invalid_argument)
 			give_up("poll: " + polled.error().message());
 		auto message = take(context.read());
-		if (!message)
-			continue;
-		if (const auto *fault = std::get_if<Fault>(&*message))
-			return *fault;
-		give_up("told of something else than a fault");
+		if (message)
+			return std::move(*message);
 	}
+}
+
+Fault next_fault(const Context &context)
+{
+	return next_of<Fault>(context);
+}
+
+bool is_readable(const Context &context)
+{
+	return take(context.poll(std::chrono::milliseconds(0)));
 }
 
 void wait_for_waiters(const Context &context, std::size_t count)

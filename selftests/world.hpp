@@ -8,7 +8,12 @@
 #include "memory.hpp"
 
 #include <userfault/context.hpp>
+#include <userfault/message.hpp>
 #include <userfault/region.hpp>
+
+#include <source_location>
+#include <utility>
+#include <variant>
 
 namespace selftests {
 
@@ -22,8 +27,26 @@ userfault::Context open_context(const userfault::Options &options);
 /* Fills a page with the pattern of its index, and wakes its waiters. */
 void fill(const userfault::Context &context, const Memory &memory, std::size_t index);
 
-/* The next fault; waits for it. Gives the test up if something else is told. */
+/* The next message, whatever it is of; waits for it. */
+userfault::Message next_message(const userfault::Context &context);
+
+/* The next message; waits for it. Gives the test up if it is not of that kind. */
+template <class Kind>
+Kind next_of(const userfault::Context &context,
+	     std::source_location where = std::source_location::current())
+{
+	auto message = next_message(context);
+
+	if (auto *wanted = std::get_if<Kind>(&message))
+		return std::move(*wanted);
+	give_up("told of something else", where);
+}
+
+/* The next message, which has to be a fault. */
 userfault::Fault next_fault(const userfault::Context &context);
+
+/* Whether there is a message to read right now. */
+bool is_readable(const userfault::Context &context);
 
 /* Wait until so many faults wait on @context, told or not; so many that aren't told yet. */
 void wait_for_waiters(const userfault::Context &context, std::size_t count);
