@@ -4,6 +4,7 @@
 #include "harness.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <string_view>
@@ -46,6 +47,8 @@ MemoryGroup::MemoryGroup()
 
 MemoryGroup::~MemoryGroup()
 {
+	/* The caller may be a member, and a group with members can't be removed. */
+	write_file(root_, "cgroup.procs", "0");
 	::unlinkat(root_.get(), name_.c_str(), AT_REMOVEDIR);
 }
 
@@ -53,6 +56,13 @@ void MemoryGroup::add(pid_t pid) const
 {
 	if (!write_file(root_, name_ + "/cgroup.procs", std::to_string(pid)))
 		give_up("the process can't be put into the group");
+}
+
+void MemoryGroup::reclaim(std::size_t bytes) const
+{
+	/* EAGAIN: so much could not be found. */
+	if (!write_file(root_, name_ + "/memory.reclaim", std::to_string(bytes)) && errno != EAGAIN)
+		give_up("the group's memory can't be reclaimed");
 }
 
 std::size_t MemoryGroup::bytes() const

@@ -23,6 +23,9 @@ public:
 	/* Makes process @pid a member: what it takes from now on is charged to the group. */
 	void add(pid_t pid) const;
 
+	/* Has the kernel look for @bytes of the group to reclaim, as if memory were short. */
+	void reclaim(std::size_t bytes) const;
+
 	/* What is charged to the group now. */
 	std::size_t bytes() const;
 

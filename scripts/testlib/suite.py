@@ -115,6 +115,7 @@ def selftests_in_vm(kernel, backends=BACKENDS, specs=(), options=(), vm_options=
     pace = ["--timeout", str(TEST_SECONDS * kernels.patience(kernel))]
     return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options,
             "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
+            "--driver", "drivers/block/brd.ko",
             "--carry", f"{runner}/oops.ko:/lib/runner/oops.ko",
             "--carry", f"{runner}/leak.ko:/lib/runner/leak.ko",
             "--carry", f"{runner}/forget.ko:/lib/runner/forget.ko",

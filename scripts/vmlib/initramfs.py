@@ -29,18 +29,19 @@ def memory_for(archive_bytes):
     return max(LEAST_MEMORY, LEAST_MEMORY // 2 + 4 * archive_bytes // MIB)
 
 
-def write(file, kernel, carried, flags, command):
+def write(file, kernel, carried, drivers, flags, command):
     """Writes the archive to the open file.
 
-    carried are pairs of a host's and a guest's path, flags the names of empty
-    files in /etc that tell the first process what is wanted of it: "insmod", to load the
-    module, "shell", to run no command.
+    carried are pairs of a host's and a guest's path, drivers paths of modules of the kernel that
+    are taken along for whoever needs them, flags the names of empty files in /etc that tell the
+    first process what is wanted of it: "insmod", to load the module, "shell", to run no command.
     """
     archive = cpio.Archive(file)
     for folder in ("/bin", "/dev", "/etc", "/lib", "/proc", "/root", "/sys", "/tmp"):
         archive.add_folder(folder)
     _add_busybox(archive)
     _add_virtio(archive, kernel)
+    _add_drivers(archive, kernel, drivers)
     archive.add_file("/init", (kernels.SCRIPTS / "guest-init").read_bytes(), executable=True)
     archive.add_file("/etc/command", f"exec {shlex.join(command)}\n".encode() if command else b"")
     for flag in flags:
@@ -72,11 +73,17 @@ def _add_busybox(archive):
     archive.add_link("/bin/sh", "busybox")
 
 
-def _add_virtio(archive, kernel):
-    order = []
-    for path in VIRTIO_MODULES:
+def _add_drivers(archive, kernel, paths, folder="drivers"):
+    """Returns the names of those that aren't built into the kernel."""
+    added = []
+    for path in paths:
         content = kernel.module(path)
         if content is not None:
-            order.append(os.path.basename(path))
-            archive.add_file(f"/lib/virtio/{order[-1]}", content)
+            added.append(os.path.basename(path))
+            archive.add_file(f"/lib/{folder}/{added[-1]}", content)
+    return added
+
+
+def _add_virtio(archive, kernel):
+    order = _add_drivers(archive, kernel, VIRTIO_MODULES, "virtio")
     archive.add_file("/lib/virtio/order", "".join(f"{name}\n" for name in order).encode())
