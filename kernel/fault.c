@@ -4,8 +4,8 @@
  *
  * Why no wake-up is lost
  *
- * mm found the page missing, and dropped the page-table lock before it called us. Somebody may resolve
- * the fault between that and our sleep. Two orders hold:
+ * mm found the page missing or protected, and dropped the page-table lock before it called us. Somebody
+ * may resolve the fault between that and our sleep. Two orders hold:
  *
  *	faulting thread				resolving thread
  *	---------------				----------------
@@ -14,7 +14,7 @@
  *	add waiter to its bucket (locked)
  *	[A] smp_mb()				write the page-table entry
  *	read the page-table entry		[B] smp_mb(), in uf_ctx_wake()
- *	if it is still missing, sleep		read the reference count, then the bucket
+ *	if it is as it was, sleep		read the reference count, then the bucket
  *
  * [A] and [B] pair. Either the faulting thread's read sees the new entry, and it doesn't sleep; or the
  * resolving thread's reads see the reference and the waiter, and it wakes it. Both may happen, never
@@ -62,26 +62,43 @@ static struct uffd_msg uf_fault_msg(const struct uf_ctx *ctx, const struct vm_fa
 }
 
 /*
- * Whether the page is still missing. Read without the page-table lock: a change that is missed here was
- * made by somebody who then wakes us. The fault lock keeps the upper levels, and so vmf->pmd.
+ * A page that isn't there any more, or whose entry is on its way through swap or migration, is for mm to
+ * find out about: the access is tried again, and may fault again.
  */
-static bool uf_fault_unresolved(const struct vm_fault *vmf)
+static bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
+{
+	if (reason & VM_UFFD_WP)
+		return pte_present(pte) && pte_uffd_wp(pte);
+	return uf_pte_missing(pte);
+}
+
+static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
+{
+	if (reason & VM_UFFD_WP)
+		return pmd_present(pmd) && pmd_uffd_wp(pmd);
+	return pmd_none(pmd);
+}
+
+/*
+ * Whether the page is still missing, or protected. Read without the page-table lock: a change that is
+ * missed here was made by somebody who then wakes us. The fault lock keeps the upper levels, and so
+ * vmf->pmd.
+ */
+static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason)
 {
 	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
 	pte_t *pte;
-	bool missing;
+	bool unresolved;
 
-	if (pmd_none(pmd))
-		return true;
 	if (!pmd_present(pmd) || pmd_trans_huge(pmd))
-		return false;
+		return uf_fault_pmd_unresolved(pmd, reason);
 
 	pte = uf_compat_pte_map(vmf->pmd, vmf->address);
 	if (!pte)
 		return false;	/* the page table has just been replaced: look again by faulting */
-	missing = uf_pte_missing(ptep_get(pte));
+	unresolved = uf_fault_pte_unresolved(ptep_get(pte), reason);
 	pte_unmap(pte);
-	return missing;
+	return unresolved;
 }
 
 static unsigned int uf_fault_task_state(const struct vm_fault *vmf)
@@ -106,7 +123,7 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	__set_current_state(uf_fault_task_state(vmf));
 	uf_waiter_add(&ctx->waiters, &waiter);
 	smp_mb();	/* [A] */
-	wait = uf_fault_unresolved(vmf) && !uf_ctx_dead(ctx);
+	wait = uf_fault_unresolved(vmf, reason) && !uf_ctx_dead(ctx);
 	release_fault_lock(vmf);
 
 	if (wait) {
@@ -122,6 +139,9 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vmf->vma);
+
+	if (reason & VM_UFFD_WP && uf_compat_wp_async_fault(vmf))
+		return 0;
 
 	/* An exiting thread can't wait for anybody, and a core dump leaves out what isn't there. */
 	if (current->flags & (PF_EXITING | PF_DUMPCORE))

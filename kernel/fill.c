@@ -9,6 +9,7 @@
 
 #include "ctx.h"
 #include "fill.h"
+#include "page_table.h"
 
 /* A fill under way. */
 struct uf_filling {
@@ -47,13 +48,14 @@ static int uf_fill_lock(struct uf_filling *filling)
 	if (fill->dst + fill->len > vma->vm_end || !vma->vm_userfaultfd_ctx.ctx)
 		goto unlock;
 	err = -EINVAL;
-	if (fill->wp)			/* there is no write-protection yet */
+	if (fill->wp && !userfaultfd_wp(vma))
 		goto unlock;
 	if (!vma_is_anonymous(vma) || (vma->vm_flags & VM_SHARED))
 		goto unlock;
 
 	filling->ops = &uf_fill_anon_ops;
 	filling->run.vma = vma;
+	filling->run.wp = fill->wp;
 	return 0;
 
 unlock:
@@ -61,37 +63,12 @@ unlock:
 	return err;
 }
 
-static p4d_t *uf_fill_p4d(struct mm_struct *mm, unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset(mm, addr);
-
-#ifndef __PAGETABLE_P4D_FOLDED
-	if (pgd_none(*pgd) && uf_ksym(__p4d_alloc)(mm, pgd, addr))
-		return NULL;
-#endif
-	return p4d_offset(pgd, addr);
-}
-
-/* The pmd entry for @addr, with the levels above it; NULL: no memory. Caller has the VMA locked. */
-static pmd_t *uf_fill_pmd(struct mm_struct *mm, unsigned long addr)
-{
-	p4d_t *p4d = uf_fill_p4d(mm, addr);
-	pud_t *pud;
-
-	if (!p4d || (p4d_none(*p4d) && uf_ksym(__pud_alloc)(mm, p4d, addr)))
-		return NULL;
-	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud) && uf_ksym(__pmd_alloc)(mm, pud, addr))
-		return NULL;
-	return pmd_offset(pud, addr);
-}
-
 /* A page table for the run, which a huge page never gives way to. */
 static int uf_run_page_table(struct uf_filling *filling)
 {
 	pmd_t *pmd, val;
 
-	pmd = uf_fill_pmd(filling->mm, filling->run.dst);
+	pmd = uf_pmd_alloc(filling->mm, filling->run.dst);
 	if (!pmd)
 		return -ENOMEM;
 	val = pmdp_get_lockless(pmd);

@@ -56,6 +56,7 @@ long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill);
 struct uf_run {
 	struct vm_area_struct *vma;
 	pmd_t *pmd;			/* its page table has the whole run */
+	bool wp;			/* install write-protected */
 	unsigned long dst;		/* first page */
 	unsigned long src;
 	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */

@@ -138,12 +138,14 @@ static void uf_anon_prepare(struct uf_run *run)
 
 /* Caller holds the page-table lock; the entry is none. */
 static void uf_anon_install(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
-			    struct folio *folio)
+			    struct folio *folio, bool wp)
 {
 	pte_t entry = folio_mk_pte(folio, vma->vm_page_prot);
 
 	/* Writable first: a read-only entry would be made dirty in the way of shadow stacks. */
-	if (vma->vm_flags & VM_WRITE)
+	if (wp)
+		entry = pte_mkuffd_wp(entry);
+	else if (vma->vm_flags & VM_WRITE)
 		entry = pte_mkwrite_novma(entry);
 	entry = pte_mkdirty(entry);
 
@@ -165,7 +167,7 @@ static unsigned int uf_anon_install_run(struct uf_run *run)
 		return 0;
 	}
 	for (n = 0; n < nr && uf_pte_missing(ptep_get(pte + n)); n++)
-		uf_anon_install(vma, run->dst + n * PAGE_SIZE, pte + n, run->folios[n]);
+		uf_anon_install(vma, run->dst + n * PAGE_SIZE, pte + n, run->folios[n], run->wp);
 	if (n)
 		uf_compat_add_mm_counter(vma->vm_mm, MM_ANONPAGES, n);
 	pte_unmap_unlock(pte, ptl);

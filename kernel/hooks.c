@@ -15,8 +15,9 @@
  * function calls the kernel's for those, with nothing of ours left in the argument, so that it
  * isn't diverted again.
  *
- * What isn't here: what mm does only for write-protected memory. For a context of ours the kernel's
- * functions read the features, which don't ask for it, and do nothing.
+ * What isn't here: what only asks a context for its features (userfaultfd_wp_async(),
+ * userfaultfd_wp_unpopulated()). For a context of ours the kernel's functions read them in the view,
+ * where they are true.
  *
  * Locking and lifetime
  *

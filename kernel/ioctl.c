@@ -17,6 +17,7 @@
 #include "ctx.h"
 #include "fill.h"
 #include "ioctl.h"
+#include "protect.h"
 #include "range.h"
 #include "region.h"
 
@@ -26,6 +27,7 @@ union uf_ioctl_arg {
 	struct uffdio_range range;
 	struct uffdio_copy copy;
 	struct uffdio_zeropage zeropage;
+	struct uffdio_writeprotect writeprotect;
 };
 
 struct uf_ioctl {
@@ -66,6 +68,8 @@ static long uf_ioctl_api(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __use
 	err = uf_api_check(&arg->api);
 	if (err)
 		goto refuse;
+	if (features & UFFD_FEATURE_WP_ASYNC)	/* as upstream: who asks for this means that too */
+		features |= UFFD_FEATURE_WP_UNPOPULATED;
 	if (copy_to_user(user, &answer, sizeof(answer)))
 		return -EFAULT;
 	err = -EINVAL;
@@ -77,14 +81,40 @@ refuse:
 	return clear_user(user, sizeof(answer)) ? -EFAULT : err;
 }
 
+/* The VM_UFFD_* flags for the modes of a registration. EINVAL: none, or one that isn't there. */
+static int uf_register_flags(u64 mode, unsigned long *vm_flags)
+{
+	if (!mode || mode & ~(u64)(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP))
+		return -EINVAL;
+
+	*vm_flags = 0;
+	if (mode & UFFDIO_REGISTER_MODE_MISSING)
+		*vm_flags |= VM_UFFD_MISSING;
+	if (mode & UFFDIO_REGISTER_MODE_WP)
+		*vm_flags |= VM_UFFD_WP;
+	return 0;
+}
+
+/* The commands that work on memory with these flags. */
+static u64 uf_register_ioctls(unsigned long vm_flags)
+{
+	u64 ioctls = UF_RANGE_IOCTLS;
+
+	if (!(vm_flags & VM_UFFD_WP))
+		ioctls &= ~BIT_ULL(_UFFDIO_WRITEPROTECT);
+	return ioctls;
+}
+
 static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
 {
 	struct uffdio_register *reg = &arg->reg;
 	struct uffdio_register __user *user_reg = user;
+	unsigned long vm_flags;
 	int err;
 
-	if (reg->mode != UFFDIO_REGISTER_MODE_MISSING)
-		return -EINVAL;
+	err = uf_register_flags(reg->mode, &vm_flags);
+	if (err)
+		return err;
 	err = uf_ctx_range_check(ctx, reg->range.start, reg->range.len);
 	if (err)
 		return err;
@@ -92,11 +122,11 @@ static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	if (!mmget_not_zero(ctx->view.mm))
 		return -ENOMEM;
 	err = uf_region_register(ctx, reg->range.start, reg->range.start + reg->range.len,
-				 VM_UFFD_MISSING);
+				 vm_flags);
 	mmput(ctx->view.mm);
 	if (err)
 		return err;
-	return put_user(UF_RANGE_IOCTLS, &user_reg->ioctls);
+	return put_user(uf_register_ioctls(vm_flags), &user_reg->ioctls);
 }
 
 static long uf_ioctl_unregister(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -198,6 +228,31 @@ static long uf_ioctl_zeropage(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 			     &user_zero->zeropage);
 }
 
+static long uf_ioctl_writeprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_writeprotect *wp = &arg->writeprotect;
+	bool protect, wake;
+	int err;
+
+	err = uf_ctx_range_check(ctx, wp->range.start, wp->range.len);
+	if (err)
+		return err;
+	if (wp->mode & ~(UFFDIO_WRITEPROTECT_MODE_WP | UFFDIO_WRITEPROTECT_MODE_DONTWAKE))
+		return -EINVAL;
+	protect = wp->mode & UFFDIO_WRITEPROTECT_MODE_WP;
+	wake = !(wp->mode & UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
+	if (protect && !wake)
+		return -EINVAL;
+
+	if (!mmget_not_zero(ctx->view.mm))
+		return -ESRCH;
+	err = uf_protect(ctx, wp->range.start, wp->range.len, protect);
+	mmput(ctx->view.mm);
+	if (!err && !protect && wake)
+		uf_ctx_wake(ctx, wp->range.start, wp->range.len);
+	return err;
+}
+
 /* By number: the low byte of a command. */
 static const struct uf_ioctl uf_ioctls[] = {
 	[_UFFDIO_REGISTER] = {
@@ -226,6 +281,12 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.in = offsetof(struct uffdio_zeropage, zeropage),
 		.pages = true,
 		.handle = uf_ioctl_zeropage,
+	},
+	[_UFFDIO_WRITEPROTECT] = {
+		.cmd = UFFDIO_WRITEPROTECT,
+		.in = sizeof(struct uffdio_writeprotect),
+		.pages = true,
+		.handle = uf_ioctl_writeprotect,
 	},
 	[_UFFDIO_API] = {
 		.cmd = UFFDIO_API,

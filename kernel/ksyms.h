@@ -22,6 +22,11 @@ typedef int uf___p4d_alloc_fn(struct mm_struct *, pgd_t *, unsigned long);
 typedef int uf___anon_vma_prepare_fn(struct vm_area_struct *);
 typedef int uf___mem_cgroup_charge_fn(struct folio *, struct mm_struct *, gfp_t);
 typedef bool uf_vma_is_shmem_fn(struct vm_area_struct *);
+typedef void uf_vma_set_page_prot_fn(struct vm_area_struct *);
+typedef void uf_flush_tlb_batched_pending_fn(struct mm_struct *);
+typedef int uf___mmu_notifier_invalidate_range_start_fn(struct mmu_notifier_range *);
+typedef void uf_tlb_gather_mmu_fn(struct mmu_gather *, struct mm_struct *);
+typedef void uf_tlb_finish_mmu_fn(struct mmu_gather *);
 typedef unsigned long uf_ftrace_location_fn(unsigned long);
 typedef void uf_dup_userfaultfd_complete_fn(struct list_head *);
 typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_head *);
@@ -39,6 +44,10 @@ typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_he
 #define UF_KSYMS_MEMCG(X)
 #endif
 
+#define UF_KSYMS_NOTIFIER(X)							\
+	X(__mmu_notifier_invalidate_range_start,				\
+	  uf___mmu_notifier_invalidate_range_start_fn, "write protection")
+
 #define UF_KSYMS(X)								\
 	X(ftrace_location, uf_ftrace_location_fn, "taking functions over")	\
 	X(__pte_alloc, uf___pte_alloc_fn, "filling")				\
@@ -50,6 +59,11 @@ typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_he
 	X(vma_is_shmem, uf_vma_is_shmem_fn, "unregistering")			\
 	X(dup_userfaultfd_complete, uf_dup_userfaultfd_complete_fn, "events")	\
 	X(userfaultfd_unmap_complete, uf_userfaultfd_unmap_complete_fn, "events") \
+	X(vma_set_page_prot, uf_vma_set_page_prot_fn, "registering")		\
+	X(flush_tlb_batched_pending, uf_flush_tlb_batched_pending_fn, "write protection") \
+	UF_KSYMS_NOTIFIER(X)							\
+	X(tlb_gather_mmu, uf_tlb_gather_mmu_fn, "write protection")		\
+	X(tlb_finish_mmu, uf_tlb_finish_mmu_fn, "write protection")		\
 	UF_COMPAT_KSYMS(X)
 
 #define UF_KSYM_DECLARE(name, type, purpose) DECLARE_STATIC_CALL(uf_ksym_##name, type);

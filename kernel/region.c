@@ -13,6 +13,7 @@
 #include <linux/sched/mm.h>
 
 #include "ctx.h"
+#include "protect.h"
 #include "region.h"
 
 /*
@@ -21,29 +22,46 @@
  */
 #define UF_REGION_REFUSED (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK)
 
-/* Private anonymous memory, of the ordinary kind. (Anonymous memory that is shared is shmem.) */
-static bool uf_region_can_register(struct vm_area_struct *vma)
+/* Write protection that resolves itself, and nothing else, is possible on whatever has page tables. */
+static bool uf_region_only_wp_async(const struct uf_ctx *ctx, unsigned long vm_flags)
 {
-	return vma_is_anonymous(vma) && !(vma->vm_flags & UF_REGION_REFUSED);
+	return ctx->view.features & UFFD_FEATURE_WP_ASYNC &&
+	       (vm_flags & __VM_UFFD_FLAGS) == VM_UFFD_WP;
+}
+
+/* Private anonymous memory, of the ordinary kind. (Anonymous memory that is shared is shmem.) */
+static bool uf_region_can_register(const struct uf_ctx *ctx, struct vm_area_struct *vma,
+				   unsigned long vm_flags)
+{
+	if (is_vm_hugetlb_page(vma) || vma->vm_flags & UF_REGION_REFUSED)
+		return false;
+	return vma_is_anonymous(vma) || uf_region_only_wp_async(ctx, vm_flags);
 }
 
 /* Memory that upstream can register, so that it may lie in a range that is unregistered. */
-static bool uf_region_can_unregister(struct vm_area_struct *vma)
+static bool uf_region_can_unregister(const struct uf_ctx *ctx, struct vm_area_struct *vma)
 {
 	if (is_vm_hugetlb_page(vma))
 		return true;
 	return !(vma->vm_flags & UF_REGION_REFUSED) &&
-	       (vma_is_anonymous(vma) || uf_ksym(vma_is_shmem)(vma));
+	       (vma_is_anonymous(vma) || uf_ksym(vma_is_shmem)(vma) ||
+		uf_region_only_wp_async(ctx, vma->vm_flags));
 }
 
 static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx,
 			  unsigned long vm_flags)
 {
+	bool protection_changes = (vma->vm_flags ^ vm_flags) & VM_UFFD_WP;
+
 	mmap_assert_write_locked(vma->vm_mm);
 
 	vma_start_write(vma);
 	vma->vm_userfaultfd_ctx.ctx = ctx;
 	vm_flags_reset(vma, (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags);
+
+	/* In shared memory entries are writable by default, unless it is registered for protection. */
+	if (vma->vm_flags & VM_SHARED && protection_changes)
+		uf_ksym(vma_set_page_prot)(vma);
 }
 
 void uf_region_forget(struct vm_area_struct *vma)
@@ -113,8 +131,14 @@ static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *v
 static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *vma,
 			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)
 {
-	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start,
-				   min(walk->end, vma->vm_end),
+	unsigned long end = min(walk->end, vma->vm_end);
+
+	/* No page stays protected where nobody could unprotect it. */
+	if (userfaultfd_wp(vma) && !(vm_flags & VM_UFFD_WP)) {
+		vma_start_write(vma);
+		uf_protect_clear(vma, walk->start, end);
+	}
+	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
 				   (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags, ctx);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
@@ -124,7 +148,8 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 	return 0;
 }
 
-static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, unsigned long end)
+static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
+				    unsigned long vm_flags)
 {
 	VMA_ITERATOR(vmi, ctx->view.mm, start);
 	struct vm_area_struct *vma;
@@ -132,7 +157,7 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 
 	for_each_vma_range(vmi, vma, end) {
 		cond_resched();
-		if (!uf_region_can_register(vma))
+		if (!uf_region_can_register(ctx, vma, vm_flags))
 			return -EINVAL;
 		/* Filling ignores PROT_WRITE: only memory that could be made writable may be filled. */
 		if (!(vma->vm_flags & VM_MAYWRITE))
@@ -155,7 +180,7 @@ int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long en
 	int err;
 
 	mmap_write_lock(mm);
-	err = uf_region_check_register(ctx, start, end);
+	err = uf_region_check_register(ctx, start, end, vm_flags);
 	if (err)
 		goto unlock;
 
@@ -185,7 +210,7 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 		if (!found && is_vm_hugetlb_page(vma) &&
 		    !IS_ALIGNED(start, vma_kernel_pagesize(vma)))
 			return -EINVAL;
-		if (!uf_region_can_unregister(vma))
+		if (!uf_region_can_unregister(ctx, vma))
 			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			return -EINVAL;

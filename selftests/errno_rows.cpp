@@ -41,8 +41,10 @@ constexpr Command wake{"WAKE", UFFDIO_WAKE, false, false};
 constexpr Command copy{"COPY", UFFDIO_COPY, true, true};
 constexpr Command zeropage{"ZEROPAGE", UFFDIO_ZEROPAGE, true, true};
 
-constexpr Command on_ranges[] = {registering, unregistering, wake, zeropage};
-constexpr Command all[] = {api, registering, unregistering, wake, copy, zeropage};
+constexpr Command writeprotect{"WRITEPROTECT", UFFDIO_WRITEPROTECT, false, true};
+
+constexpr Command on_ranges[] = {registering, unregistering, wake, zeropage, writeprotect};
+constexpr Command all[] = {api, registering, unregistering, wake, copy, zeropage, writeprotect};
 
 /* The words of @command for a range; of COPY, for that destination. */
 Words words_for(const Command &command, std::uint64_t start, std::uint64_t length)
@@ -56,6 +58,8 @@ Words words_for(const Command &command, std::uint64_t start, std::uint64_t lengt
 		return {start, Stage::at("source"), length, 0, untouched};
 	case UFFDIO_ZEROPAGE:
 		return {start, length, 0, untouched};
+	case UFFDIO_WRITEPROTECT:
+		return {start, length, UFFDIO_WRITEPROTECT_MODE_WP};
 	default:
 		return {start, length};
 	}
@@ -63,7 +67,15 @@ Words words_for(const Command &command, std::uint64_t start, std::uint64_t lengt
 
 Words good_words_for(const Command &command)
 {
-	return words_for(command, Stage::at("registered"), page_size());
+	const auto *where = command.number == UFFDIO_WRITEPROTECT ? "protectable" : "registered";
+
+	return words_for(command, Stage::at(where), page_size());
+}
+
+/* The mode of a command that has one: the last of what is asked. */
+std::uint64_t &mode_of(const Command &command, Words &words)
+{
+	return words[words.size() - (command.answers ? 2 : 1)];
 }
 
 /* Gives calls to a stage and notes what comes of them; builds it anew after each change. */
@@ -154,6 +166,11 @@ std::vector<Row> rows_of_copies(Backend backend)
 			table.call(copy, "src=" + start.name + " len=" + length.name,
 				   {target, start.number, length.number, 0, untouched});
 		}
+	for (const auto &to : {"registered", "protectable", "filled", "unregistered"})
+		for (const std::uint64_t mode : {2, 3})
+			table.call(copy, std::string("dst=") + to + " mode=" + std::to_string(mode),
+				   {Stage::at(to), Stage::at("source"), page_size(), mode,
+				    untouched});
 	/* Which is noticed first, a wrong destination or a wrong source? */
 	for (const auto &to :
 	     {"registered", "registered + 1", "filled", "unregistered", "hole", "2^63"})
@@ -167,11 +184,11 @@ std::vector<Row> rows_of_modes(Backend backend)
 {
 	Table table(backend);
 
-	for (const auto &command : {registering, copy, zeropage})
+	for (const auto &command : {registering, copy, zeropage, writeprotect})
 		for (unsigned bit = 0; bit <= 64; bit++) {
 			const std::uint64_t mode = bit < 64 ? 1ull << bit : 0;
 			auto words = good_words_for(command);
-			auto &field = words[words.size() - 2];
+			auto &field = mode_of(command, words);
 
 			field = mode;
 			table.call(command, "mode=" + std::to_string(mode), words);
@@ -179,11 +196,11 @@ std::vector<Row> rows_of_modes(Backend backend)
 			table.call(command, "mode=" + std::to_string(mode | 1), words);
 		}
 	/* Which is noticed first, a wrong mode or a wrong range? */
-	for (const auto &command : {registering, copy, zeropage})
+	for (const auto &command : {registering, copy, zeropage, writeprotect})
 		for (const auto &name :
 		     {"hole", "registered + 1", "unregistered", "2^63", "filled"}) {
 			auto words = words_for(command, Stage::at(name), page_size());
-			words[words.size() - 2] = 1ull << 40;
+			mode_of(command, words) = 1ull << 40;
 			table.call(command, std::string("mode=unknown range=") + name, words);
 		}
 	return table.take_rows();

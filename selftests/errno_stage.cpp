@@ -44,6 +44,7 @@ struct Area {
 	Kind kind;
 	int protection;
 	Holder holder;
+	Modes modes = Modes::Missing;
 };
 
 constexpr int read_write = PROT_READ | PROT_WRITE;
@@ -63,6 +64,9 @@ constexpr Area areas[] = {
 	{"private shmem", 52, 2, Kind::private_shmem, read_write, Holder::nobody},
 	{"read-only shmem", 56, 2, Kind::read_only_shmem, PROT_READ, Holder::nobody},
 	{"shared anonymous", 60, 2, Kind::shared_anonymous, read_write, Holder::nobody},
+	{"protectable", 66, 4, Kind::anonymous, read_write, Holder::context,
+	 Modes::Missing | Modes::WriteProtect},
+	{"behind protectable", 70, 2, Kind::anonymous, read_write, Holder::context},
 	{"struct", 64, 1, Kind::anonymous, read_write, Holder::nobody},
 	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::nobody},
 };
@@ -223,7 +227,7 @@ Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of
 	for (const auto &area : areas) {
 		const Range range{page_at(area.first), area.pages * page_size()};
 		if (area.holder == Holder::context)
-			take(context_.register_range(range, Modes::Missing));
+			take(context_.register_range(range, area.modes));
 		if (area.holder == Holder::other)
 			take(other_.register_range(range, Modes::Missing));
 	}

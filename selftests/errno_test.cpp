@@ -32,6 +32,8 @@ constexpr std::uint64_t features_here = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_E
 					UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |
 					UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
 					UFFD_FEATURE_EXACT_ADDRESS;
+/* Of these, what native userfaultfd of older kernels has not. */
+constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC;
 constexpr std::uint64_t range_ioctls_to_come = 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
 
 /* The kernel that is running: 6012 for 6.12. */
@@ -99,13 +101,6 @@ bool tells_of_commands_here(const Row &module, const Row &native)
 		       (native.outcome.fields.back() & ~range_ioctls_to_come);
 }
 
-bool lacks_write_protection(const Row &module, const Row &native)
-{
-	return module.command == "REGISTER" && module.given.size() == 4 &&
-	       (module.given[2] & ~UFFDIO_REGISTER_MODE_MISSING) == UFFDIO_REGISTER_MODE_WP &&
-	       refused(module, native, 0);
-}
-
 /* Natively it may be that such memory can't be registered for another reason. */
 bool lacks_other_memory(const Row &module, const Row &native)
 {
@@ -136,6 +131,12 @@ bool checks_source_first(const Row &module, const Row &native)
 	       module.given.size() == 5 && is_beyond_user_memory(module.given[1], module.given[2]);
 }
 
+bool protects_one_mapping(const Row &module, const Row &native)
+{
+	return kernel() < 6012 && module.command == "WRITEPROTECT" && !module.outcome.error &&
+	       native.outcome.error == ENOENT;
+}
+
 bool leaves_the_result_alone(const Row &module, const Row &native)
 {
 	return kernel() < 7002 && contains(module.call, "while mappings change") &&
@@ -151,6 +152,13 @@ bool lacks_the_feature(const Row &module, const Row &native)
 	       module.given[1] & ~features_here;
 }
 
+bool has_newer_features(const Row &module, const Row &native)
+{
+	return kernel() < 6012 && module.command == "API" && !module.outcome.error &&
+	       native.outcome.error == EINVAL && module.given.size() == 3 &&
+	       module.given[1] & newer_features;
+}
+
 bool tells_of_features_here(const Row &module, const Row &native)
 {
 	auto fields = native.outcome.fields;
@@ -158,6 +166,8 @@ bool tells_of_features_here(const Row &module, const Row &native)
 	if (module.command != "API" || !both_succeed(module, native) || fields.size() != 3)
 		return false;
 	fields[1] &= features_here;
+	if (kernel() < 6012)
+		fields[1] |= newer_features;
 	return module.outcome.fields == fields;
 }
 
@@ -168,16 +178,18 @@ const struct Reason {
 } reasons[] = {
 	{tells_of_commands_here,
 	 "REGISTER tells of the commands that are there; MOVE and POISON are still to come"},
-	{lacks_write_protection, "write-protect mode is still to come"},
 	{lacks_other_memory, "only private anonymous memory can be registered so far"},
 	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
 	{finds_nothing_mapped,
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
 	{checks_source_first,
 	 "newer kernels check first that the source lies where user memory can be"},
+	{protects_one_mapping,
+	 "older kernels do not protect what several mappings and holes lie in"},
 	{leaves_the_result_alone,
 	 "older kernels do not write the result of a call that comes while mappings change"},
 	{lacks_the_feature, "the feature is still to come"},
+	{has_newer_features, "the module has features of newer kernels"},
 	{tells_of_features_here, "API tells of the features that are there; others are to come"},
 };
 

@@ -77,10 +77,13 @@ TEST_CASE("fdinfo tells the commands that there are", "[fdinfo]")
 
 TEST_CASE("fdinfo of the module tells of no command that it does not have", "[fdinfo][module]")
 {
-	const World world(1);
+	const Memory memory(1);
+	const auto context = open_context();
 	const auto offered = take(Context::probe(options_for()));
+	const auto on_range =
+		take(context.register_range(memory.range(), Modes::Missing | Modes::WriteProtect));
 
-	CHECK(Ioctls{ioctls_told(world.context)} == (offered.ioctls | world.region.ioctls()));
+	CHECK(Ioctls{ioctls_told(context)} == (offered.ioctls | on_range));
 }
 
 TEST_CASE("fdinfo counts the faults that wait and those that nobody was told of", "[fdinfo]")

@@ -39,6 +39,7 @@ std::uint64_t page_flags(userfault::Address address);
 inline constexpr std::uint64_t pagemap_present = 1ull << 63;
 inline constexpr std::uint64_t pagemap_swapped = 1ull << 62;
 inline constexpr std::uint64_t pagemap_file_or_shared = 1ull << 61;
+inline constexpr std::uint64_t pagemap_write_protected = 1ull << 57;
 inline constexpr std::uint64_t pagemap_exclusive = 1ull << 56;
 inline constexpr std::uint64_t pagemap_soft_dirty = 1ull << 55;
 inline constexpr std::uint64_t pagemap_frame = (1ull << 55) - 1;

@@ -15,5 +15,6 @@
 #include "pgtable.h"
 #include "unmap.h"
 #include "vma.h"
+#include "wp.h"
 
 #endif /* UF_COMPAT_H */

@@ -24,6 +24,11 @@ typedef struct file *uf_anon_inode_getfile_secure_fn(const char *, const struct 
 		void *, int, const struct inode *);
 typedef int uf_userfaultfd_unmap_prep_fn(struct mm_struct *, unsigned long, unsigned long,
 		struct list_head *);
+typedef long uf_change_protection_fn(struct mmu_gather *, struct vm_area_struct *, unsigned long,
+		unsigned long, pgprot_t, unsigned long);
+typedef void uf___mmu_notifier_invalidate_range_end_fn(struct mmu_notifier_range *, bool);
+typedef void uf___split_huge_pmd_fn(struct vm_area_struct *, pmd_t *, unsigned long, bool,
+		struct folio *);
 
 #define UF_COMPAT_KSYMS(X)						\
 	X(anon_inode_getfile_secure, uf_anon_inode_getfile_secure_fn, "making contexts") \
@@ -32,6 +37,10 @@ typedef int uf_userfaultfd_unmap_prep_fn(struct mm_struct *, unsigned long, unsi
 	X(vma_merge, uf_vma_merge_fn, "registering")			\
 	X(split_vma, uf_split_vma_fn, "registering")			\
 	X(page_add_new_anon_rmap, uf_page_add_new_anon_rmap_fn, "filling") \
+	X(change_protection, uf_change_protection_fn, "write protection") \
+	X(__mmu_notifier_invalidate_range_end,				\
+	  uf___mmu_notifier_invalidate_range_end_fn, "write protection") \
+	X(__split_huge_pmd, uf___split_huge_pmd_fn, "write protection") \
 	X(lru_cache_add_inactive_or_unevictable,			\
 	  uf_lru_cache_add_inactive_or_unevictable_fn, "filling")
 
@@ -53,6 +62,9 @@ typedef void uf_folio_add_new_anon_rmap_fn(struct folio *, struct vm_area_struct
 		unsigned long, rmap_t);
 typedef void uf_folio_add_lru_vma_fn(struct folio *, struct vm_area_struct *);
 typedef void uf_dup_userfaultfd_fail_fn(struct list_head *);
+typedef long uf_change_protection_fn(struct mmu_gather *, struct vm_area_struct *, unsigned long,
+		unsigned long, unsigned long);
+typedef void uf___mmu_notifier_invalidate_range_end_fn(struct mmu_notifier_range *);
 typedef pte_t *uf___pte_offset_map_fn(pmd_t *, unsigned long, pmd_t *);
 typedef pte_t *uf_pte_offset_map_lock_fn(struct mm_struct *, pmd_t *, unsigned long,
 		spinlock_t **);
@@ -71,6 +83,9 @@ typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsi
 	X(vma_modify_flags_uffd, uf_vma_modify_flags_uffd_fn, "registering") \
 	X(folio_add_new_anon_rmap, uf_folio_add_new_anon_rmap_fn, "filling") \
 	X(folio_add_lru_vma, uf_folio_add_lru_vma_fn, "filling")	\
+	X(__mmu_notifier_invalidate_range_end,				\
+	  uf___mmu_notifier_invalidate_range_end_fn, "write protection") \
+	X(change_protection, uf_change_protection_fn, "write protection") \
 	UF_COMPAT_KSYMS_PTE_LOCK(X)					\
 	X(__pte_offset_map, uf___pte_offset_map_fn, "capture and filling")
 

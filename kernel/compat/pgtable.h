@@ -18,11 +18,25 @@
 
 /* Of markers, there are only those of userfaultfd and of pages that are lost. */
 #define pte_is_uffd_marker(pte) is_pte_marker(pte)
+#define pte_is_uffd_wp_marker(pte) pte_marker_uffd_wp(pte)
 #define folio_mk_pte(folio, prot) mk_pte(&(folio)->page, prot)
 #define zero_pfn(addr) my_zero_pfn(addr)
 
+/* Whether an entry is of a page that was swapped out; it is not none, nor present. */
+static inline bool uf_pte_swapped(pte_t pte)
+{
+	return !non_swap_entry(pte_to_swp_entry(pte));
+}
+
 #else
+
 #include <linux/leafops.h>
+
+static inline bool uf_pte_swapped(pte_t pte)
+{
+	return softleaf_is_swap(softleaf_from_pte(pte));
+}
+
 #endif
 
 /* Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that stay. */

@@ -48,7 +48,7 @@ def _try(kernel):
 
 def _guest_comes_up(kernel):
     with tempfile.NamedTemporaryFile(prefix="userfault-kvm-probe.") as archive:
-        initramfs.write(archive, kernel, carried=[], flags=[], command=["true"])
+        initramfs.write(archive, kernel, carried=[], drivers=[], flags=[], command=["true"])
         archive.flush()
         options = [*machine.qemu_options(kernel.quick_image(), archive.name), *KVM, "-m", "512M"]
         guest = machine.Machine(options, PROBE_SECONDS, PROBE_SECONDS, complaints=subprocess.DEVNULL)

@@ -221,7 +221,16 @@ struct uffdio_move {
 	__s64 move;		/* out */
 };
 
-/* UFFDIO_WRITEPROTECT: protect (MODE_WP) or unprotect a range; unprotecting wakes. */
+/*
+ * UFFDIO_WRITEPROTECT: protect (MODE_WP) or unprotect a range, over as many mappings and holes as there
+ * are in it; unprotecting wakes, unless DONTWAKE says not to. Pages that aren't there are protected
+ * in memory of files, and with WP_UNPOPULATED in anonymous memory.
+ *
+ * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_WP. EINVAL: an
+ * unknown mode, MODE_WP with DONTWAKE, a bad range, or a part of a hugetlb page. EAGAIN: mappings are
+ * changing, read the events first. After these nothing has changed. ENOMEM: no memory for page
+ * tables; some of the range may be protected.
+ */
 struct uffdio_writeprotect {
 	struct uffdio_range range;
 #define UFFDIO_WRITEPROTECT_MODE_WP		((__u64)1 << 0)

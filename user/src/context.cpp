@@ -60,6 +60,15 @@ template <class Step> Progress repeat(Step step)
 	}
 }
 
+Result<void> change_protection(const Context &context, Range range, std::uint64_t mode) noexcept
+{
+	uffdio_writeprotect arguments{{range.start, range.length}, mode};
+
+	if (auto done = context.ioctl(UFFDIO_WRITEPROTECT, &arguments); !done)
+		return std::unexpected(done.error());
+	return {};
+}
+
 /* Returns how many messages came, none where there is nothing to wait for. */
 Result<std::size_t> read_raw(int fd, std::span<uffd_msg> raw)
 {
@@ -172,6 +181,16 @@ Progress Context::zeropage(Range range, ZeropageModes modes) const
 	auto done = ioctl(UFFDIO_ZEROPAGE, &arguments);
 
 	return progress(done, arguments.zeropage);
+}
+
+Result<void> Context::write_protect(Range range) const
+{
+	return change_protection(*this, range, UFFDIO_WRITEPROTECT_MODE_WP);
+}
+
+Result<void> Context::write_unprotect(Range range, UnprotectModes modes) const
+{
+	return change_protection(*this, range, bits(modes));
 }
 
 Progress Context::copy_all(Address destination, std::span<const std::byte> source,

@@ -116,7 +116,8 @@ public:
 
 	/*
 	 * Fills missing pages from @destination on with the bytes of @source, both whole pages, and
-	 * wakes their waiters. One system call: EAGAIN with bytes done means that the rest is still
+	 * wakes their waiters. CopyModes::WriteProtect installs them write-protected, where
+	 * Modes::WriteProtect is registered (else EINVAL). One system call: EAGAIN with bytes done means that the rest is still
 	 * to be done, EAGAIN without means that the process's mappings are changing right now and
 	 * messages about it may have to be read first.
 	 * EEXIST: there is a page already; EFAULT: @source can't be read; ENOENT: the destination
@@ -127,6 +128,22 @@ public:
 
 	/* The same, with zeroes. */
 	Progress zeropage(Range range, ZeropageModes modes = ZeropageModes::None) const;
+
+	/*
+	 * Write-protects the pages of @range, whole pages, all of it registered with
+	 * Modes::WriteProtect; holes between mappings don't matter. When it returns no thread can
+	 * write to them any more: one that tries waits, and is told of as a fault with
+	 * FaultFlags::WriteProtect. Pages that aren't there are not protected, unless
+	 * Features::WpUnpopulated is in force. With Features::WpAsync nobody waits and nothing is
+	 * told: the kernel unprotects the page that is written to, which /proc/PID/pagemap shows.
+	 * ENOENT: nothing is mapped there, or something that isn't registered so; EAGAIN: the
+	 * process's mappings are changing right now; ESRCH: the process is gone; ENOMEM: a part of
+	 * the range may be protected.
+	 */
+	Result<void> write_protect(Range range) const;
+
+	/* Undoes that, and lets waiters of @range go on. The same errors. */
+	Result<void> write_unprotect(Range range, UnprotectModes modes = UnprotectModes::None) const;
 
 	/*
 	 * copy() and zeropage(), called again after each partial progress, so that the error is the

@@ -70,6 +70,11 @@ enum class ZeropageModes : std::uint64_t {
 	DontWake = UFFDIO_ZEROPAGE_MODE_DONTWAKE,
 };
 
+enum class UnprotectModes : std::uint64_t {
+	None = 0,
+	DontWake = UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
+};
+
 /* What a fault says about itself; neither WriteProtect nor Minor: the page is missing. */
 enum class FaultFlags : std::uint64_t {
 	None = 0,
@@ -88,6 +93,7 @@ template <> inline constexpr bool is_flags<Modes> = true;
 template <> inline constexpr bool is_flags<Ioctls> = true;
 template <> inline constexpr bool is_flags<CopyModes> = true;
 template <> inline constexpr bool is_flags<ZeropageModes> = true;
+template <> inline constexpr bool is_flags<UnprotectModes> = true;
 template <> inline constexpr bool is_flags<FaultFlags> = true;
 
 /* One of the bit sets, to constrain a template by. */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef UF_PAGE_TABLE_H
+#define UF_PAGE_TABLE_H
+
+#include <linux/mm_types.h>
+
+/*
+ * The pmd entry for @addr, with the levels above it; NULL: no memory. Caller keeps the VMA there from
+ * going away.
+ */
+pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long addr);
+
+/* The same, as far as it exists; NULL: nothing is mapped in all that one pud entry could map. */
+pmd_t *uf_pmd_find(struct mm_struct *mm, unsigned long addr);
+
+#endif /* UF_PAGE_TABLE_H */

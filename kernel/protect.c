@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Write protection; see protect.h. */
+#include <linux/userfault.h>
+
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+
+#include "compat/tlb.h"
+#include "ctx.h"
+#include "page_table.h"
+#include "protect.h"
+
+/* The protection of a part of one VMA, under way. */
+struct uf_protecting {
+	struct mmu_gather tlb;
+	struct vm_area_struct *vma;
+	unsigned long flags;		/* for change_protection() */
+	bool protect;
+	bool populate;			/* protect what isn't there too */
+};
+
+/* The walk of mm, for what ours doesn't know. */
+static int uf_protect_by_mm(struct uf_protecting *work, unsigned long start, unsigned long end)
+{
+	long changed;
+
+	changed = uf_compat_change_protection(&work->tlb, work->vma, start, end, work->flags);
+	return changed < 0 ? changed : 0;
+}
+
+/*
+ * Whether a write to this private page would find nothing to do but to allow it. Soft-dirty tracking may
+ * want to see it.
+ */
+static bool uf_protect_may_write(struct vm_area_struct *vma, pte_t pte)
+{
+	struct page *page;
+
+	if (!(vma->vm_flags & VM_WRITE) || pte_protnone(pte) || pte_special(pte))
+		return false;
+	if (IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) && !(vma->vm_flags & VM_SOFTDIRTY) &&
+	    !pte_soft_dirty(pte))
+		return false;
+	page = pte_page(pte);
+	return PageAnon(page) && PageAnonExclusive(page);
+}
+
+/* A page that is there. */
+static void uf_protect_present(struct uf_protecting *work, unsigned long addr, pte_t *pte, pte_t old)
+{
+	pte_t entry;
+
+	if (!!pte_uffd_wp(old) == work->protect && !(work->protect && pte_write(old)))
+		return;
+
+	old = ptep_modify_prot_start(work->vma, addr, pte);
+	if (work->protect) {
+		entry = pte_mkuffd_wp(pte_wrprotect(old));
+	} else {
+		entry = pte_clear_uffd_wp(old);
+		if (uf_protect_may_write(work->vma, entry))
+			entry = pte_mkwrite_novma(entry);
+	}
+	ptep_modify_prot_commit(work->vma, addr, pte, old, entry);
+	if (pte_write(old))
+		tlb_flush_pte_range(&work->tlb, addr, PAGE_SIZE);
+}
+
+/* A page that was swapped out, or a marker where none is. Returns whether it is one of these. */
+static bool uf_protect_absent(struct uf_protecting *work, unsigned long addr, pte_t *pte, pte_t old)
+{
+	struct mm_struct *mm = work->vma->vm_mm;
+
+	if (uf_pte_swapped(old)) {
+		if (!!pte_swp_uffd_wp(old) != work->protect)
+			set_pte_at(mm, addr, pte, work->protect ? pte_swp_mkuffd_wp(old)
+								: pte_swp_clear_uffd_wp(old));
+		return true;
+	}
+	if (!pte_is_uffd_wp_marker(old))
+		return false;
+	if (!work->protect)
+		pte_clear(mm, addr, pte);
+	return true;
+}
+
+/* Entries of one page table, as far as they are of a kind we know; returns where that ends. */
+static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, unsigned long addr,
+				     unsigned long end)
+{
+	struct mm_struct *mm = work->vma->vm_mm;
+	pte_t *first, *pte, old;
+	spinlock_t *ptl;
+
+	first = pte = uf_compat_pte_map_lock(mm, pmd, addr, &ptl);
+	if (!pte)
+		return addr;
+	/* What reclaim has just unmapped may still be written to through a TLB. */
+	uf_ksym(flush_tlb_batched_pending)(mm);
+	for (; addr < end; addr += PAGE_SIZE, pte++) {
+		old = ptep_get(pte);
+		if (pte_present(old))
+			uf_protect_present(work, addr, pte, old);
+		else if (!pte_none(old) && !uf_protect_absent(work, addr, pte, old))
+			break;
+		else if (pte_none(old) && work->populate)
+			set_pte_at(mm, addr, pte, uf_compat_wp_absent_pte(work->vma, addr));
+	}
+	pte_unmap_unlock(first, ptl);
+	return addr;
+}
+
+/* What one pmd entry maps. */
+static int uf_protect_pmd(struct uf_protecting *work, pmd_t *pmd, unsigned long addr,
+			  unsigned long end)
+{
+	pmd_t val = pmdp_get_lockless(pmd);
+	int err = 0;
+
+	if (pmd_none(val)) {
+		if (!work->populate)
+			return 0;
+		if (uf_ksym(__pte_alloc)(work->vma->vm_mm, pmd))
+			return -ENOMEM;
+		val = pmdp_get_lockless(pmd);
+	}
+	if (!pmd_present(val) || pmd_trans_huge(val))
+		return uf_protect_by_mm(work, addr, end);
+
+	while (!err) {
+		addr = uf_protect_ptes(work, pmd, addr, end);
+		if (addr == end)
+			break;
+		err = uf_protect_by_mm(work, addr, addr + PAGE_SIZE);
+		addr += PAGE_SIZE;
+		if (addr == end)
+			break;
+	}
+	return err;
+}
+
+/* Private anonymous memory: pages, or nothing, almost everywhere. */
+static int uf_protect_tables(struct uf_protecting *work, unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = work->vma->vm_mm;
+	unsigned long next;
+	pmd_t *pmd;
+	int err = 0;
+
+	for (; start < end && !err; start = next) {
+		pmd = work->populate ? uf_pmd_alloc(mm, start) : uf_pmd_find(mm, start);
+		if (pmd) {
+			next = pmd_addr_end(start, end);
+			err = uf_protect_pmd(work, pmd, start, next);
+		} else {
+			next = pud_addr_end(start, end);
+			err = work->populate ? -ENOMEM : 0;
+		}
+		cond_resched();
+	}
+	return err;
+}
+
+static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = work->vma->vm_mm;
+	struct mmu_notifier_range range;
+	bool notify = mm_has_notifiers(mm);	/* registered with the mmap lock held for writing */
+	int err;
+
+	if (notify) {
+		uf_compat_notifier_range_init(&range, work->vma, start, end);
+		uf_ksym(__mmu_notifier_invalidate_range_start)(&range);
+	}
+	err = uf_protect_tables(work, start, end);
+	if (notify)
+		uf_compat_notifier_range_end(&range);
+	return err;
+}
+
+/*
+ * File memory: absent pages get markers, and those need page tables. That there is no memory for them is
+ * an error here; in change_protection() of some kernels it is a warning.
+ */
+static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = work->vma->vm_mm;
+	unsigned long addr = start;
+	pmd_t *pmd;
+
+	while (work->protect && addr < end) {
+		pmd = uf_pmd_alloc(mm, addr);
+		if (!pmd || (pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd)))
+			return -ENOMEM;
+		addr = pmd_addr_end(addr, end);
+		cond_resched();
+	}
+	return uf_protect_by_mm(work, start, end);
+}
+
+static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  bool protect)
+{
+	struct uf_protecting work __uninitialized;
+	int err;
+
+	work.vma = vma;
+	work.protect = protect;
+	work.populate = protect && uf_compat_wp_absent(vma);	/* if it is anonymous memory */
+	work.flags = protect ? MM_CP_UFFD_WP : MM_CP_UFFD_WP_RESOLVE;
+	if (!protect && vma->vm_flags & VM_WRITE)
+		work.flags |= MM_CP_TRY_CHANGE_WRITABLE;
+
+	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
+	if (vma_is_anonymous(vma))
+		err = uf_protect_anon(&work, start, end);
+	else if (!is_vm_hugetlb_page(vma))
+		err = uf_protect_file(&work, start, end);
+	else
+		err = uf_protect_by_mm(&work, start, end);
+	uf_ksym(tlb_finish_mmu)(&work.tlb);
+	return err;
+}
+
+void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	uf_protect_vma(vma, start, end, false);	/* allocates nothing, and can't fail */
+}
+
+/* Whether every VMA of the range can be protected; returns the first. With whom it is doesn't matter. */
+static struct vm_area_struct *uf_protect_check(struct mm_struct *mm, unsigned long start,
+					       unsigned long end)
+{
+	VMA_ITERATOR(vmi, mm, start);
+	struct vm_area_struct *vma, *first = NULL;
+
+	for_each_vma_range(vmi, vma, end) {
+		if (!userfaultfd_wp(vma))
+			return ERR_PTR(-ENOENT);
+		if (is_vm_hugetlb_page(vma) &&
+		    !IS_ALIGNED(start | end, vma_kernel_pagesize(vma)))
+			return ERR_PTR(-EINVAL);
+		if (!first)
+			first = vma;
+		if (vma->vm_end >= end)
+			break;
+	}
+	return first ?: ERR_PTR(-ENOENT);
+}
+
+static int uf_protect_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
+			     bool protect)
+{
+	struct vm_area_struct *vma;
+	unsigned long vma_start, vma_end;
+	int err = 0;
+
+	vma = uf_protect_check(mm, start, end);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
+
+	while (vma && !err) {
+		vma_start = max(start, vma->vm_start);
+		vma_end = min(end, vma->vm_end);
+		err = uf_protect_vma(vma, vma_start, vma_end, protect);
+		if (vma_end == end)
+			break;
+		vma = find_vma_intersection(mm, vma_end, end);
+	}
+	return err;
+}
+
+int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, bool protect)
+{
+	struct mm_struct *mm = ctx->view.mm;
+	int err;
+
+	mmap_read_lock(mm);
+	uf_compat_changing_lock(&ctx->view);
+	err = -EAGAIN;
+	if (!uf_ctx_changing(ctx))
+		err = uf_protect_locked(mm, start, start + len, protect);
+	uf_compat_changing_unlock(&ctx->view);
+	mmap_read_unlock(mm);
+	return err;
+}

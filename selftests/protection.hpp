@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_PROTECTION_HPP
+#define SELFTESTS_PROTECTION_HPP
+
+#include "maps.hpp"
+#include "world.hpp"
+
+#include <functional>
+#include <future>
+
+namespace selftests {
+
+/* The world of write protection: memory that can be written to, registered for it. */
+struct Guarded {
+	using Fill = std::function<void(const Memory &)>;
+
+	/* Every page has the pattern of its index. */
+	explicit Guarded(std::size_t pages,
+			 userfault::Features features = userfault::Features::None);
+	/* Memory as @fill leaves it. */
+	Guarded(Memory memory, const Fill &fill,
+		userfault::Features features = userfault::Features::None,
+		userfault::Modes modes = userfault::Modes::WriteProtect);
+
+	void protect(std::size_t first, std::size_t count) const;
+	void protect() const { protect(0, memory.pages()); }
+	void unprotect(std::size_t first, std::size_t count) const;
+	void unprotect() const { unprotect(0, memory.pages()); }
+
+	/* As /proc/self/pagemap shows it. */
+	bool is_protected(std::size_t index) const;
+	/* Whether exactly the pages [@first, @first + @count) are. */
+	bool only_protected(std::size_t first, std::size_t count) const;
+
+	/*
+	 * Writes to a page in another thread. If that is told as a write to a protected page, sees
+	 * to it that the page is as it was before, unprotects it, and returns true once it is
+	 * written.
+	 */
+	bool write_is_told(std::size_t index) const;
+
+	Memory memory;
+	userfault::Context context;
+};
+
+/* Skips the test where the backend doesn't offer @features. */
+void need(userfault::Features features);
+
+/* Whether the oracle is one that knows less: WRITEPROTECT of several mappings came with 6.4. */
+bool is_old_native();
+
+/* Writes patterns to @memory, whole huge pages, and skips the test if it doesn't consist of them
+ * then. */
+void make_huge(const Memory &memory);
+
+inline constexpr std::size_t huge_page = 2 << 20;
+inline constexpr std::size_t pages_of_huge = 512;
+
+} // namespace selftests
+
+#endif
