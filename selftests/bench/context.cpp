@@ -15,10 +15,9 @@ Context open_context(Backend backend, bool nonblocking)
 	return checked(Context::open(options), options.device).context;
 }
 
-void register_ground(const Context &context, const Ground &ground)
+void register_ground(const Context &context, const Ground &ground, userfault::Modes modes)
 {
-	checked(context.register_range(ground.range(), userfault::Modes::Missing),
-		"UFFDIO_REGISTER");
+	checked(context.register_range(ground.range(), modes), "UFFDIO_REGISTER");
 }
 
 void command(int fd, unsigned long request, void *argument)
@@ -26,11 +25,20 @@ void command(int fd, unsigned long request, void *argument)
 	checked(::ioctl(fd, request, argument), "ioctl");
 }
 
-void copy(int fd, userfault::Address destination, std::span<const std::byte> source)
+void copy(int fd, userfault::Address destination, std::span<const std::byte> source,
+	  std::uint64_t mode)
 {
-	uffdio_copy arguments{destination, userfault::Range::of(source).start, source.size(), 0, 0};
+	uffdio_copy arguments{destination, userfault::Range::of(source).start, source.size(), mode,
+			      0};
 
 	command(fd, UFFDIO_COPY, &arguments);
+}
+
+void writeprotect(int fd, userfault::Range range, std::uint64_t mode)
+{
+	uffdio_writeprotect arguments{{range.start, range.length}, mode};
+
+	command(fd, UFFDIO_WRITEPROTECT, &arguments);
 }
 
 void zeropage(int fd, userfault::Range range)

@@ -18,15 +18,18 @@ using userfault::Context;
 
 Context open_context(Backend backend, bool nonblocking = false);
 
-/* Registers all of @ground for missing pages. */
-void register_ground(const Context &context, const Ground &ground);
+/* Registers all of @ground, for missing pages if not told otherwise. */
+void register_ground(const Context &context, const Ground &ground,
+		     userfault::Modes modes = userfault::Modes::Missing);
 
 /*
  * The commands as bare system calls, since nothing else shall be measured. They throw where the
  * command doesn't do all that it was asked for.
  */
 void command(int fd, unsigned long request, void *argument);
-void copy(int fd, userfault::Address destination, std::span<const std::byte> source);
+void copy(int fd, userfault::Address destination, std::span<const std::byte> source,
+	  std::uint64_t mode = 0);
+void writeprotect(int fd, userfault::Range range, std::uint64_t mode);
 void zeropage(int fd, userfault::Range range);
 /* Waits for a message on a blocking descriptor, or takes one that is there; where the fault was. */
 userfault::Address read_fault(int fd);

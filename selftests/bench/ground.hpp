@@ -38,6 +38,13 @@ public:
 		*static_cast<const volatile std::byte *>(bytes_.data() + page * page_size());
 	}
 
+	/* Writes a byte of a page. */
+	void write(std::size_t page) const
+	{
+		*static_cast<volatile std::byte *>(bytes_.data() + page * page_size()) =
+			std::byte{1};
+	}
+
 	/* Fills all pages with something. */
 	void fill() const;
 	/* Makes all pages missing again. The page tables stay. */

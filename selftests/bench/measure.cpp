@@ -109,7 +109,8 @@ std::vector<Subject> all_subjects()
 	std::vector<Subject> all;
 
 	for (const auto &theme : {context_subjects, registration_subjects, fill_subjects,
-				  fault_subjects, wake_subjects})
+				  fault_subjects, wake_subjects,
+				  protection_subjects})
 		append(all, theme());
 	return all;
 }

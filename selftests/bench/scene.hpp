@@ -42,6 +42,7 @@ std::vector<Subject> registration_subjects();
 std::vector<Subject> fill_subjects();
 std::vector<Subject> fault_subjects();
 std::vector<Subject> wake_subjects();
+std::vector<Subject> protection_subjects();
 
 } // namespace bench
 
