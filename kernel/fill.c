@@ -29,6 +29,18 @@ static void uf_fill_unlock(struct uf_filling *filling, struct vm_area_struct *vm
 	uf_compat_vma_unlock_fill(vma);
 }
 
+/* What knows how to fill @vma; NULL: nothing does. */
+static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
+{
+	bool shared = vma->vm_flags & VM_SHARED;
+
+	if (vma_is_anonymous(vma))
+		return shared ? NULL : &uf_fill_anon_ops;
+	if (uf_ksym(vma_is_shmem)(vma))
+		return shared ? &uf_fill_shmem_shared_ops : &uf_fill_shmem_private_ops;
+	return NULL;
+}
+
 /* Lock the one VMA that has all of the range and is registered: with whom doesn't matter, as upstream. */
 static int uf_fill_lock(struct uf_filling *filling)
 {
@@ -50,10 +62,10 @@ static int uf_fill_lock(struct uf_filling *filling)
 	err = -EINVAL;
 	if (fill->wp && !userfaultfd_wp(vma))
 		goto unlock;
-	if (!vma_is_anonymous(vma) || (vma->vm_flags & VM_SHARED))
+	filling->ops = uf_fill_ops_for(vma);
+	if (!filling->ops || (fill->source == UF_FILL_CONTINUE && !filling->ops->map_cached))
 		goto unlock;
 
-	filling->ops = &uf_fill_anon_ops;
 	filling->run.vma = vma;
 	filling->run.wp = fill->wp;
 	return 0;
@@ -102,13 +114,21 @@ static int uf_run_plan(struct uf_filling *filling)
 
 static int uf_run_do(struct uf_filling *filling)
 {
+	const struct uf_fill_ops *ops = filling->ops;
 	struct uf_run *run = &filling->run;
-	unsigned int installed;
+	unsigned int installed = 0;
 
-	if (filling->fill->source == UF_FILL_COPY)
-		installed = filling->ops->copy(run);
-	else
-		installed = filling->ops->zero(run);
+	switch (filling->fill->source) {
+	case UF_FILL_COPY:
+		installed = ops->copy(run);
+		break;
+	case UF_FILL_ZERO:
+		installed = ops->zero(run);
+		break;
+	case UF_FILL_CONTINUE:
+		installed = ops->map_cached(run);
+		break;
+	}
 	filling->done += (unsigned long)installed << PAGE_SHIFT;
 	return run->err;
 }
@@ -181,7 +201,7 @@ long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
 	filling.ctx = ctx;
 	filling.mm = ctx->view.mm;
 	filling.done = 0;
-	filling.limit = fill->source == UF_FILL_COPY ? UF_RUN_COPY_MAX : PTRS_PER_PTE;
+	filling.limit = fill->source == UF_FILL_ZERO ? PTRS_PER_PTE : UF_RUN_FOLIOS_MAX;
 	filling.max = filling.limit;
 	filling.run.first = NULL;
 	filling.run.first_copied = false;

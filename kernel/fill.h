@@ -5,8 +5,8 @@
  * Overview
  *
  * A fill goes in runs: the pages of one page table that are filled together. For a run the engine
- * (fill.c) finds the VMA and the page table; the memory type's ops (fill_anon.c) prepare the pages
- * without page-table lock, then install them all under it, and count them once.
+ * (fill.c) finds the VMA and the page table; the memory type's ops (fill_anon.c, fill_shmem.c) prepare the
+ * pages without page-table lock, then install them all under it, and count them once.
  *
  * Locking
  *
@@ -29,6 +29,7 @@ struct uf_ctx;
 enum uf_fill_source {
 	UF_FILL_COPY,		/* a copy of the caller's memory */
 	UF_FILL_ZERO,		/* zeroes */
+	UF_FILL_CONTINUE,	/* what the page cache has */
 };
 
 struct uf_fill {
@@ -42,16 +43,15 @@ struct uf_fill {
 /*
  * Do it. The ranges are checked (uf_range_check()), and the caller holds the address space (mmget). May
  * sleep and fault; takes and leaves no lock. Returns the bytes done, or if there are none: -ENOENT,
- * -EINVAL, -EEXIST, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
+ * -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
 long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill);
 
 /*
- * Pages that a run copies at most: enough that locking and counting cost next to nothing a page, few
- * enough to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole page
- * table.
+ * Folios that a run has at most: enough that locking and counting cost next to nothing a page, few enough
+ * to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole page table.
  */
-#define UF_RUN_COPY_MAX	64
+#define UF_RUN_FOLIOS_MAX	64
 
 struct uf_run {
 	struct vm_area_struct *vma;
@@ -63,20 +63,28 @@ struct uf_run {
 	int err;			/* what is wrong with the page behind those, if anything is */
 	struct folio *first;		/* of the first page, if it is left from the run before */
 	bool first_copied;		/* else its source has to be faulted in, without locks */
-	struct folio *folios[UF_RUN_COPY_MAX];
+	struct folio *folios[UF_RUN_FOLIOS_MAX];
 };
 
 /*
- * What a memory type does. Both are called with the VMA locked and no page-table lock, and return the
- * number of pages that are installed now, at the beginning of the run; run->err says why there was no
- * getting further. copy() takes run->first over; it leaves another there, not copied, and -EFAULT, if
- * the source of the page behind has to be faulted in.
+ * What a memory type does. All are called with the VMA locked and no page-table lock, and return the
+ * number of pages that are installed now, at the beginning of the run; if that is less than run->nr was,
+ * run->err says why there was no getting further, or 0: the rest is for the next run. copy() takes
+ * run->first over; it leaves another there, not copied, and -EFAULT, if the source of the page behind has
+ * to be faulted in.
  */
 struct uf_fill_ops {
 	unsigned int (*copy)(struct uf_run *run);
 	unsigned int (*zero)(struct uf_run *run);
+	unsigned int (*map_cached)(struct uf_run *run);	/* NULL: there is no page cache */
 };
 
 extern const struct uf_fill_ops uf_fill_anon_ops;
+extern const struct uf_fill_ops uf_fill_shmem_shared_ops;
+extern const struct uf_fill_ops uf_fill_shmem_private_ops;
+
+/* Anonymous pages, for every memory type whose private mappings take them; as in struct uf_fill_ops. */
+unsigned int uf_anon_copy(struct uf_run *run);
+unsigned int uf_anon_zero(struct uf_run *run);
 
 #endif /* UF_FILL_H */

@@ -28,6 +28,7 @@ union uf_ioctl_arg {
 	struct uffdio_copy copy;
 	struct uffdio_zeropage zeropage;
 	struct uffdio_writeprotect writeprotect;
+	struct uffdio_continue cont;
 };
 
 struct uf_ioctl {
@@ -84,7 +85,8 @@ refuse:
 /* The VM_UFFD_* flags for the modes of a registration. EINVAL: none, or one that isn't there. */
 static int uf_register_flags(u64 mode, unsigned long *vm_flags)
 {
-	if (!mode || mode & ~(u64)(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP))
+	if (!mode || mode & ~(u64)(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP |
+				   UFFDIO_REGISTER_MODE_MINOR))
 		return -EINVAL;
 
 	*vm_flags = 0;
@@ -92,6 +94,8 @@ static int uf_register_flags(u64 mode, unsigned long *vm_flags)
 		*vm_flags |= VM_UFFD_MISSING;
 	if (mode & UFFDIO_REGISTER_MODE_WP)
 		*vm_flags |= VM_UFFD_WP;
+	if (mode & UFFDIO_REGISTER_MODE_MINOR)
+		*vm_flags |= VM_UFFD_MINOR;
 	return 0;
 }
 
@@ -102,6 +106,8 @@ static u64 uf_register_ioctls(unsigned long vm_flags)
 
 	if (!(vm_flags & VM_UFFD_WP))
 		ioctls &= ~BIT_ULL(_UFFDIO_WRITEPROTECT);
+	if (!(vm_flags & VM_UFFD_MINOR))
+		ioctls &= ~BIT_ULL(_UFFDIO_CONTINUE);
 	return ioctls;
 }
 
@@ -253,6 +259,28 @@ static long uf_ioctl_writeprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, v
 	return err;
 }
 
+static long uf_ioctl_continue(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_continue *cont = &arg->cont;
+	struct uffdio_continue __user *user_cont = user;
+	struct uf_fill fill = {
+		.source = UF_FILL_CONTINUE,
+		.dst = cont->range.start,
+		.len = cont->range.len,
+	};
+	int err;
+
+	err = uf_ctx_range_check(ctx, cont->range.start, cont->range.len);
+	if (err)
+		return err;
+	if (cont->mode & ~(UFFDIO_CONTINUE_MODE_DONTWAKE | UFFDIO_CONTINUE_MODE_WP))
+		return -EINVAL;
+	fill.wp = cont->mode & UFFDIO_CONTINUE_MODE_WP;
+
+	return uf_ioctl_fill(ctx, &fill, !(cont->mode & UFFDIO_CONTINUE_MODE_DONTWAKE),
+			     &user_cont->mapped);
+}
+
 /* By number: the low byte of a command. */
 static const struct uf_ioctl uf_ioctls[] = {
 	[_UFFDIO_REGISTER] = {
@@ -287,6 +315,12 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.in = sizeof(struct uffdio_writeprotect),
 		.pages = true,
 		.handle = uf_ioctl_writeprotect,
+	},
+	[_UFFDIO_CONTINUE] = {
+		.cmd = UFFDIO_CONTINUE,
+		.in = offsetof(struct uffdio_continue, mapped),
+		.pages = true,
+		.handle = uf_ioctl_continue,
 	},
 	[_UFFDIO_API] = {
 		.cmd = UFFDIO_API,

@@ -23,6 +23,9 @@ typedef int uf___anon_vma_prepare_fn(struct vm_area_struct *);
 typedef int uf___mem_cgroup_charge_fn(struct folio *, struct mm_struct *, gfp_t);
 typedef bool uf_vma_is_shmem_fn(struct vm_area_struct *);
 typedef void uf_vma_set_page_prot_fn(struct vm_area_struct *);
+typedef bool uf_shmem_charge_fn(struct inode *, long);
+typedef void uf_shmem_uncharge_fn(struct inode *, long);
+typedef void uf_filemap_remove_folio_fn(struct folio *);
 typedef void uf_flush_tlb_batched_pending_fn(struct mm_struct *);
 typedef int uf___mmu_notifier_invalidate_range_start_fn(struct mmu_notifier_range *);
 typedef void uf_tlb_gather_mmu_fn(struct mmu_gather *, struct mm_struct *);
@@ -56,7 +59,10 @@ typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_he
 	UF_KSYMS_P4D(X)								\
 	X(__anon_vma_prepare, uf___anon_vma_prepare_fn, "filling")		\
 	UF_KSYMS_MEMCG(X)							\
-	X(vma_is_shmem, uf_vma_is_shmem_fn, "unregistering")			\
+	X(vma_is_shmem, uf_vma_is_shmem_fn, "registering and filling")		\
+	X(shmem_charge, uf_shmem_charge_fn, "filling")				\
+	X(shmem_uncharge, uf_shmem_uncharge_fn, "filling")			\
+	X(filemap_remove_folio, uf_filemap_remove_folio_fn, "filling")		\
 	X(dup_userfaultfd_complete, uf_dup_userfaultfd_complete_fn, "events")	\
 	X(userfaultfd_unmap_complete, uf_userfaultfd_unmap_complete_fn, "events") \
 	X(vma_set_page_prot, uf_vma_set_page_prot_fn, "registering")		\

@@ -29,13 +29,17 @@ static bool uf_region_only_wp_async(const struct uf_ctx *ctx, unsigned long vm_f
 	       (vm_flags & __VM_UFFD_FLAGS) == VM_UFFD_WP;
 }
 
-/* Private anonymous memory, of the ordinary kind. (Anonymous memory that is shared is shmem.) */
+/* Anonymous memory and shmem, of the ordinary kind. Only a file can have pages that aren't mapped. */
 static bool uf_region_can_register(const struct uf_ctx *ctx, struct vm_area_struct *vma,
 				   unsigned long vm_flags)
 {
 	if (is_vm_hugetlb_page(vma) || vma->vm_flags & UF_REGION_REFUSED)
 		return false;
-	return vma_is_anonymous(vma) || uf_region_only_wp_async(ctx, vm_flags);
+	if (uf_region_only_wp_async(ctx, vm_flags))
+		return true;
+	if (vma_is_anonymous(vma))
+		return !(vm_flags & VM_UFFD_MINOR);
+	return uf_ksym(vma_is_shmem)(vma);
 }
 
 /* Memory that upstream can register, so that it may lie in a range that is unregistered. */

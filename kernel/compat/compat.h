@@ -13,6 +13,7 @@
 #include "folio.h"
 #include "ftrace.h"
 #include "pgtable.h"
+#include "shmem.h"
 #include "unmap.h"
 #include "vma.h"
 #include "wp.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Folios: allocating them in bulk, charging, mapping and counting new ones. */
+/* Folios: allocating them in bulk, charging, mapping and counting them. */
 #ifndef UF_COMPAT_FOLIO_H
 #define UF_COMPAT_FOLIO_H
 
@@ -7,11 +7,21 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/percpu_counter.h>
+#include <linux/swap.h>
+#include <linux/vmstat.h>
 
 #include "../ksyms.h"
 
 #ifndef alloc_pages_bulk	/* before 6.14, by another name */
 #define alloc_pages_bulk(gfp, nr, pages) alloc_pages_bulk_array(gfp, nr, pages)
+#endif
+
+#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
+#include <linux/pagevec.h>
+/* Its callers have switched interrupts off. */
+#define lruvec_stat_mod_folio(folio, item, nr) __lruvec_stat_mod_folio(folio, item, nr)
+#else
+#include <linux/folio_batch.h>
 #endif
 
 /* A folio as @vma's memory policy wants it for @addr, or NULL; before 6.13 one says what THP wants. */
@@ -46,6 +56,38 @@ static inline void uf_compat_folio_add_new_anon(struct folio *folio, struct vm_a
 #else
 	uf_ksym(folio_add_new_anon_rmap)(folio, vma, addr, RMAP_EXCLUSIVE);
 	uf_ksym(folio_add_lru_vma)(folio, vma);
+#endif
+}
+
+/* rmap of @page of a folio in the page cache. Caller holds the page-table lock, and the folio's. */
+static inline void uf_compat_folio_add_file_rmap(struct folio *folio, struct page *page,
+						 struct vm_area_struct *vma)
+{
+#ifdef UF_COMPAT_6_1
+	uf_ksym(page_add_file_rmap)(page, vma, false);
+#else
+	uf_ksym(folio_add_file_rmap_ptes)(folio, page, 1, vma);
+#endif
+}
+
+/* Count a page that shmem has got into the page cache. Caller holds the lock of that, without interrupts. */
+static inline void uf_compat_count_cached_shmem(struct folio *folio)
+{
+	lruvec_stat_mod_folio(folio, NR_FILE_PAGES, 1);
+	lruvec_stat_mod_folio(folio, NR_SHMEM, 1);
+}
+
+/* Have the thread wait for the disk later, if the cgroup of @folio makes it swap too much. */
+static inline void uf_compat_throttle_swaprate(struct folio *folio, gfp_t gfp)
+{
+#if defined(CONFIG_MEMCG) && defined(CONFIG_BLK_CGROUP) && defined(CONFIG_SWAP)
+	if (mem_cgroup_disabled())
+		return;
+#ifdef UF_COMPAT_6_1
+	uf_ksym(__cgroup_throttle_swaprate)(&folio->page, gfp);
+#else
+	uf_ksym(__folio_throttle_swaprate)(folio, gfp);
+#endif
 #endif
 }
 

@@ -8,6 +8,7 @@
 
 #include <linux/mm.h>
 #include <linux/rmap.h>
+#include <linux/shmem_fs.h>
 
 #include "version.h"
 
@@ -29,10 +30,23 @@ typedef long uf_change_protection_fn(struct mmu_gather *, struct vm_area_struct 
 typedef void uf___mmu_notifier_invalidate_range_end_fn(struct mmu_notifier_range *, bool);
 typedef void uf___split_huge_pmd_fn(struct vm_area_struct *, pmd_t *, unsigned long, bool,
 		struct folio *);
+typedef void uf_page_add_file_rmap_fn(struct page *, struct vm_area_struct *, bool);
+typedef int uf_shmem_get_folio_fn(struct inode *, pgoff_t, struct folio **, enum sgp_type);
+
+#if defined(CONFIG_MEMCG) && defined(CONFIG_BLK_CGROUP) && defined(CONFIG_SWAP)
+typedef void uf___cgroup_throttle_swaprate_fn(struct page *, gfp_t);
+#define UF_COMPAT_KSYMS_THROTTLE(X)					\
+	X(__cgroup_throttle_swaprate, uf___cgroup_throttle_swaprate_fn, "filling")
+#else
+#define UF_COMPAT_KSYMS_THROTTLE(X)
+#endif
 
 #define UF_COMPAT_KSYMS(X)						\
 	X(anon_inode_getfile_secure, uf_anon_inode_getfile_secure_fn, "making contexts") \
 	X(userfaultfd_unmap_prep, uf_userfaultfd_unmap_prep_fn, "events")	\
+	UF_COMPAT_KSYMS_THROTTLE(X)					\
+	X(page_add_file_rmap, uf_page_add_file_rmap_fn, "filling")	\
+	X(shmem_get_folio, uf_shmem_get_folio_fn, "filling")		\
 	X(mm_trace_rss_stat, uf_mm_trace_rss_stat_fn, "filling")	\
 	X(vma_merge, uf_vma_merge_fn, "registering")			\
 	X(split_vma, uf_split_vma_fn, "registering")			\
@@ -69,6 +83,17 @@ typedef pte_t *uf___pte_offset_map_fn(pmd_t *, unsigned long, pmd_t *);
 typedef pte_t *uf_pte_offset_map_lock_fn(struct mm_struct *, pmd_t *, unsigned long,
 		spinlock_t **);
 
+typedef void uf_folio_add_file_rmap_ptes_fn(struct folio *, struct page *, int,
+		struct vm_area_struct *);
+
+#if defined(CONFIG_MEMCG) && defined(CONFIG_BLK_CGROUP) && defined(CONFIG_SWAP)
+typedef void uf___folio_throttle_swaprate_fn(struct folio *, gfp_t);
+#define UF_COMPAT_KSYMS_THROTTLE(X)					\
+	X(__folio_throttle_swaprate, uf___folio_throttle_swaprate_fn, "filling")
+#else
+#define UF_COMPAT_KSYMS_THROTTLE(X)
+#endif
+
 #ifdef CONFIG_PER_VMA_LOCK
 typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsigned long);
 #define UF_COMPAT_KSYMS_VMA_LOCK(X) X(lock_vma_under_rcu, uf_lock_vma_under_rcu_fn, "filling")
@@ -79,6 +104,8 @@ typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsi
 #define UF_COMPAT_KSYMS(X)						\
 	UF_COMPAT_KSYMS_VMA_LOCK(X)					\
 	X(dup_userfaultfd_fail, uf_dup_userfaultfd_fail_fn, "events")	\
+	UF_COMPAT_KSYMS_THROTTLE(X)					\
+	X(folio_add_file_rmap_ptes, uf_folio_add_file_rmap_ptes_fn, "filling") \
 	X(mm_trace_rss_stat, uf_mm_trace_rss_stat_fn, "filling")	\
 	X(vma_modify_flags_uffd, uf_vma_modify_flags_uffd_fn, "registering") \
 	X(folio_add_new_anon_rmap, uf_folio_add_new_anon_rmap_fn, "filling") \

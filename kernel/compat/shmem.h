@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* shmem: what its files pay for, and what they have in the page cache. */
+#ifndef UF_COMPAT_SHMEM_H
+#define UF_COMPAT_SHMEM_H
+
+#include <linux/fs.h>
+#include <linux/shmem_fs.h>
+
+#include "../ksyms.h"
+
+/*
+ * Pay for @pages more of the file, and count them as if they were in the page cache. False: the file
+ * system is full, or memory is overcommitted. May sleep. Before 6.6 the caller locks the cache.
+ */
+static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
+{
+#ifdef UF_COMPAT_6_1
+	bool charged;
+
+	xa_lock_irq(&inode->i_mapping->i_pages);
+	charged = uf_ksym(shmem_charge)(inode, pages);
+	xa_unlock_irq(&inode->i_mapping->i_pages);
+	return charged;
+#else
+	return uf_ksym(shmem_charge)(inode, pages);
+#endif
+}
+
+/*
+ * The folio that has page @index of the file, up to date, locked and with a reference, from swap if it is
+ * there. May sleep. Else an error, and *@folio stays NULL; ENOENT: a hole; EINVAL: behind the end.
+ */
+static inline int uf_compat_shmem_get_cached(struct inode *inode, pgoff_t index,
+					     struct folio **folio)
+{
+#ifdef UF_COMPAT_6_1
+	return uf_ksym(shmem_get_folio)(inode, index, folio, SGP_NOALLOC);
+#else
+	return shmem_get_folio(inode, index, 0, folio, SGP_NOALLOC);
+#endif
+}
+
+#endif /* UF_COMPAT_SHMEM_H */

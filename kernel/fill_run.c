@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Preparing the folios of a run; see fill_run.h. */
+#include <linux/userfault.h>
+
+#include <linux/highmem.h>
+#include <linux/uaccess.h>
+
+#include "compat/compat.h"
+#include "fill_run.h"
+
+/* Put the folios [@from, @to) back. */
+static void uf_run_free(struct uf_run *run, unsigned int from, unsigned int to)
+{
+	for (; from < to; from++)
+		folio_put(run->folios[from]);
+}
+
+void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err)
+{
+	uf_run_free(run, n, prepared);
+	if (run->first)
+		folio_put(run->first);
+	run->first = NULL;
+	run->nr = n;
+	run->err = err;
+}
+
+/* The @n-th folio of the run, on its own. */
+static struct folio *uf_run_alloc_one(struct uf_run *run, unsigned int n, gfp_t gfp, bool local)
+{
+	if (local)
+		return folio_alloc(gfp, 0);
+	return uf_compat_vma_alloc_folio(gfp, 0, run->vma, run->dst + n * PAGE_SIZE);
+}
+
+void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local)
+{
+	unsigned int n = 0, i, nr = run->nr;
+
+	if (run->first)
+		run->folios[n++] = run->first;
+	run->first = NULL;
+
+	/* A page without companions is a folio; folios[] may be handed over as pages. */
+	if (nr - n > 1 && local) {
+		for (i = n; i < nr; i++)
+			run->folios[i] = NULL;
+		n += alloc_pages_bulk(gfp, nr - n, (struct page **)run->folios + n);
+	}
+	for (; n < nr; n++) {	/* the bulk allocator may give up early */
+		run->folios[n] = uf_run_alloc_one(run, n, gfp, local);
+		if (!run->folios[n]) {
+			uf_run_cut(run, n, n, -ENOMEM);
+			break;
+		}
+	}
+}
+
+/* Whether all of the page could be copied without a fault. */
+static bool uf_run_copy_page(struct folio *folio, unsigned long src)
+{
+	void *to = kmap_local_folio(folio, 0);
+	unsigned long left;
+
+	pagefault_disable();
+	left = copy_from_user(to, (const void __user *)src, PAGE_SIZE);
+	pagefault_enable();
+	kunmap_local(to);
+	flush_dcache_folio(folio);
+	return !left;
+}
+
+void uf_run_copy_sources(struct uf_run *run)
+{
+	struct folio *faulting;
+	unsigned int n;
+
+	for (n = run->first_copied; n < run->nr; n++) {
+		if (uf_run_copy_page(run->folios[n], run->src + n * PAGE_SIZE))
+			continue;
+		faulting = run->folios[n];
+		uf_run_free(run, n + 1, run->nr);
+		uf_run_cut(run, n, n, -EFAULT);
+		run->first = faulting;
+	}
+	run->first_copied = false;
+}
+
+void uf_run_charge(struct uf_run *run)
+{
+	unsigned int n;
+
+	for (n = 0; n < run->nr; n++)
+		if (uf_compat_mem_cgroup_charge(run->folios[n], run->vma->vm_mm))
+			uf_run_cut(run, n, run->nr, -ENOMEM);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What filling takes on more than one memory type; for the ops of fill.h. uf_run_within_file() apart, all
+ * are called with the VMA locked and no page-table lock.
+ */
+#ifndef UF_FILL_RUN_H
+#define UF_FILL_RUN_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+#include "fill.h"
+
+/*
+ * End the run before page @n, for this reason: of @prepared folios those behind are put back, and so is
+ * run->first.
+ */
+void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err);
+
+/*
+ * Folios of one page for the run, which takes run->first over: from where the VMA's memory policy wants
+ * them, or simply @local ones. The run is cut down to what there is.
+ */
+void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local);
+
+/*
+ * Copy the sources to run->folios, as far as they can be had without a fault. The run is cut where that
+ * ends, and the folio there kept in run->first.
+ */
+void uf_run_copy_sources(struct uf_run *run);
+
+/* Charge run->folios to the cgroup of the address space; the run is cut down to what could be. */
+void uf_run_charge(struct uf_run *run);
+
+/*
+ * How many of the run's pages lie within the file; all, where there is none. Under the page-table lock
+ * that holds good: who shrinks a file sets its size first, and then takes the pages behind out of the
+ * page tables, under their locks.
+ */
+static inline unsigned int uf_run_within_file(const struct uf_run *run)
+{
+	struct vm_area_struct *vma = run->vma;
+	pgoff_t index, end;
+
+	if (vma_is_anonymous(vma))
+		return run->nr;
+	index = linear_page_index(vma, run->dst);
+	end = DIV_ROUND_UP(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
+	return index < end ? min_t(pgoff_t, run->nr, end - index) : 0;
+}
+
+#endif /* UF_FILL_RUN_H */
