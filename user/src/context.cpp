@@ -193,6 +193,15 @@ Result<void> Context::write_unprotect(Range range, UnprotectModes modes) const
 	return change_protection(*this, range, bits(modes));
 }
 
+Progress Context::resume(Range range, ContinueModes modes) const
+{
+	uffdio_continue arguments{{range.start, range.length}, bits(modes), 0};
+
+	auto done = ioctl(UFFDIO_CONTINUE, &arguments);
+
+	return progress(done, arguments.mapped);
+}
+
 Progress Context::copy_all(Address destination, std::span<const std::byte> source,
 			   CopyModes modes) const
 {
@@ -205,6 +214,13 @@ Progress Context::zeropage_all(Range range, ZeropageModes modes) const
 {
 	return repeat([&](std::size_t done) {
 		return zeropage({range.start + done, range.length - done}, modes);
+	});
+}
+
+Progress Context::resume_all(Range range, ContinueModes modes) const
+{
+	return repeat([&](std::size_t done) {
+		return resume({range.start + done, range.length - done}, modes);
 	});
 }
 

@@ -117,11 +117,12 @@ public:
 	/*
 	 * Fills missing pages from @destination on with the bytes of @source, both whole pages, and
 	 * wakes their waiters. CopyModes::WriteProtect installs them write-protected, where
-	 * Modes::WriteProtect is registered (else EINVAL). One system call: EAGAIN with bytes done means that the rest is still
-	 * to be done, EAGAIN without means that the process's mappings are changing right now and
-	 * messages about it may have to be read first.
-	 * EEXIST: there is a page already; EFAULT: @source can't be read; ENOENT: the destination
-	 * isn't registered; ESRCH: the process is gone.
+	 * Modes::WriteProtect is registered (else EINVAL). One system call: EAGAIN with bytes done
+	 * means that the rest is still to be done, EAGAIN without means that the process's mappings
+	 * are changing right now and messages about it may have to be read first.
+	 * EEXIST: there is a page already; EFAULT: @source can't be read, or the file behind the
+	 * destination ends before; ENOENT: the destination isn't registered; ENOMEM: no memory, or
+	 * no room in the file system; ESRCH: the process is gone.
 	 */
 	Progress copy(Address destination, std::span<const std::byte> source,
 		      CopyModes modes = CopyModes::None) const;
@@ -146,12 +147,23 @@ public:
 	Result<void> write_unprotect(Range range, UnprotectModes modes = UnprotectModes::None) const;
 
 	/*
-	 * copy() and zeropage(), called again after each partial progress, so that the error is the
-	 * one that truly ended it. One that comes before any progress is returned at once.
+	 * Maps the pages that the file behind @range has, and wakes their waiters: UFFDIO_CONTINUE,
+	 * the answer to a minor fault. What was written to them before, through another mapping
+	 * say, is seen. EEXIST: a page is mapped already; EFAULT: the file has no such page;
+	 * EINVAL: it ends before, or there is no file; EIO: the page has a hardware error; ENOENT,
+	 * ESRCH and EAGAIN as above.
+	 */
+	Progress resume(Range range, ContinueModes modes = ContinueModes::None) const;
+
+	/*
+	 * copy(), zeropage() and resume(), called again after each partial progress, so that the
+	 * error is the one that truly ended it. One that comes before any progress is returned at
+	 * once.
 	 */
 	Progress copy_all(Address destination, std::span<const std::byte> source,
 			  CopyModes modes = CopyModes::None) const;
 	Progress zeropage_all(Range range, ZeropageModes modes = ZeropageModes::None) const;
+	Progress resume_all(Range range, ContinueModes modes = ContinueModes::None) const;
 
 	/*
 	 * The next message. Waits for it; a non-blocking context returns none instead. EINTR: see

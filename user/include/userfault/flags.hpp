@@ -75,6 +75,12 @@ enum class UnprotectModes : std::uint64_t {
 	DontWake = UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
 };
 
+enum class ContinueModes : std::uint64_t {
+	None = 0,
+	DontWake = UFFDIO_CONTINUE_MODE_DONTWAKE,
+	WriteProtect = UFFDIO_CONTINUE_MODE_WP,
+};
+
 /* What a fault says about itself; neither WriteProtect nor Minor: the page is missing. */
 enum class FaultFlags : std::uint64_t {
 	None = 0,
@@ -94,6 +100,7 @@ template <> inline constexpr bool is_flags<Ioctls> = true;
 template <> inline constexpr bool is_flags<CopyModes> = true;
 template <> inline constexpr bool is_flags<ZeropageModes> = true;
 template <> inline constexpr bool is_flags<UnprotectModes> = true;
+template <> inline constexpr bool is_flags<ContinueModes> = true;
 template <> inline constexpr bool is_flags<FaultFlags> = true;
 
 /* One of the bit sets, to constrain a template by. */
