@@ -48,6 +48,13 @@ void zeropage(int fd, userfault::Range range)
 	command(fd, UFFDIO_ZEROPAGE, &arguments);
 }
 
+void resume(int fd, userfault::Range range)
+{
+	uffdio_continue arguments{{range.start, range.length}, 0, 0};
+
+	command(fd, UFFDIO_CONTINUE, &arguments);
+}
+
 userfault::Address read_fault(int fd)
 {
 	uffd_msg message;

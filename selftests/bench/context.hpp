@@ -31,6 +31,7 @@ void copy(int fd, userfault::Address destination, std::span<const std::byte> sou
 	  std::uint64_t mode = 0);
 void writeprotect(int fd, userfault::Range range, std::uint64_t mode);
 void zeropage(int fd, userfault::Range range);
+void resume(int fd, userfault::Range range); /* UFFDIO_CONTINUE */
 /* Waits for a message on a blocking descriptor, or takes one that is there; where the fault was. */
 userfault::Address read_fault(int fd);
 

@@ -12,15 +12,17 @@ constexpr std::size_t all_pages = 512; /* a page table's */
 
 class Filling : public Scene {
 public:
-	Filling(Backend backend, std::size_t pages_a_call)
-		: context_(open_context(backend)), pages_a_call_(pages_a_call)
+	Filling(Backend backend, std::size_t pages_a_call, GroundKind kind,
+		userfault::Modes modes = userfault::Modes::Missing)
+		: ground_(all_pages, kind), context_(open_context(backend)),
+		  pages_a_call_(pages_a_call)
 	{
-		register_ground(context_, ground_);
+		register_ground(context_, ground_, modes);
 	}
 
 	double measure() override
 	{
-		ground_.drop();
+		clear();
 
 		const Stopwatch watch;
 
@@ -31,19 +33,21 @@ public:
 
 protected:
 	int fd() const { return context_.fd(); }
+	const Ground &ground() const { return ground_; }
 
 private:
+	virtual void clear() const { ground_.drop(); }
 	virtual void fill(userfault::Range range) const = 0;
 
-	Ground ground_{all_pages};
+	Ground ground_;
 	Context context_;
 	std::size_t pages_a_call_;
 };
 
 class Copying final : public Filling {
 public:
-	Copying(Backend backend, std::size_t pages_a_call)
-		: Filling(backend, pages_a_call), source_(pages_a_call)
+	Copying(Backend backend, std::size_t pages_a_call, GroundKind kind)
+		: Filling(backend, pages_a_call, kind), source_(pages_a_call)
 	{
 		source_.fill();
 	}
@@ -65,10 +69,26 @@ private:
 	void fill(userfault::Range range) const override { zeropage(fd(), range); }
 };
 
-template <class Kind> Subject subject(const char *name, std::size_t pages_a_call)
+/* Mapping what shmem has. */
+class Resuming final : public Filling {
+public:
+	Resuming(Backend backend, std::size_t pages_a_call, GroundKind kind)
+		: Filling(backend, pages_a_call, kind, userfault::Modes::Minor)
+	{
+		ground().fill();
+	}
+
+private:
+	void clear() const override { ground().unmap(); }
+	void fill(userfault::Range range) const override { resume(fd(), range); }
+};
+
+template <class Kind>
+Subject subject(const char *name, std::size_t pages_a_call, GroundKind kind = GroundKind::anonymous)
 {
-	return {name, "page",
-		[=](Backend backend) { return std::make_unique<Kind>(backend, pages_a_call); }};
+	return {name, "page", [=](Backend backend) {
+			return std::make_unique<Kind>(backend, pages_a_call, kind);
+		}};
 }
 
 } // namespace
@@ -82,6 +102,14 @@ std::vector<Subject> fill_subjects()
 		subject<Zeroing>("ZEROPAGE by 4 KiB", 1),
 		subject<Zeroing>("ZEROPAGE by 64 KiB", 16),
 		subject<Zeroing>("ZEROPAGE by 2 MiB", 512),
+		subject<Copying>("COPY to shmem by 4 KiB", 1, GroundKind::shmem),
+		subject<Copying>("COPY to shmem by 64 KiB", 16, GroundKind::shmem),
+		subject<Copying>("COPY to shmem by 2 MiB", 512, GroundKind::shmem),
+		subject<Zeroing>("ZEROPAGE to shmem by 4 KiB", 1, GroundKind::shmem),
+		subject<Zeroing>("ZEROPAGE to shmem by 2 MiB", 512, GroundKind::shmem),
+		subject<Resuming>("CONTINUE by 4 KiB", 1, GroundKind::shmem),
+		subject<Resuming>("CONTINUE by 64 KiB", 16, GroundKind::shmem),
+		subject<Resuming>("CONTINUE by 2 MiB", 512, GroundKind::shmem),
 	};
 }
 

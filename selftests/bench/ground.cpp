@@ -29,16 +29,20 @@ std::span<std::byte> aligned_part(std::span<std::byte> all, std::size_t length)
 
 } // namespace
 
-Ground::Ground(std::size_t pages)
+Ground::Ground(std::size_t pages, GroundKind kind)
 	: mapping_(checked(userfault::Mapping::anonymous(mapped_length(pages), MAP_NORESERVE),
 			   "mmap")),
-	  bytes_(aligned_part(mapping_.bytes(), pages * page_size()))
+	  bytes_(aligned_part(mapping_.bytes(), pages * page_size())), kind_(kind)
 {
 	std::byte *const end = bytes_.data() + bytes_.size();
 
 	checked(::mprotect(mapping_.data(), bytes_.data() - mapping_.data(), PROT_NONE),
 		"mprotect");
 	checked(::mprotect(end, mapping_.data() + mapping_.size() - end, PROT_NONE), "mprotect");
+	if (kind == GroundKind::shmem &&
+	    ::mmap(bytes_.data(), bytes_.size(), PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		checked(-1, "mmap");
 }
 
 void Ground::fill() const
@@ -47,6 +51,13 @@ void Ground::fill() const
 }
 
 void Ground::drop() const
+{
+	const int advice = kind_ == GroundKind::shmem ? MADV_REMOVE : MADV_DONTNEED;
+
+	checked(::madvise(bytes_.data(), bytes_.size(), advice), "madvise");
+}
+
+void Ground::unmap() const
 {
 	checked(::madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED), "madvise");
 }

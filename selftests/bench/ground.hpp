@@ -12,13 +12,16 @@ namespace bench {
 
 using userfault::page_size;
 
+enum class GroundKind { anonymous, shmem };
+
 /*
- * Private anonymous memory to measure on, counted in pages. It begins on a border of 2 MiB, where a
- * page table does, and keeps its distance from all other memory: its VMA never merges with another.
+ * Anonymous memory to measure on, private or shared, which is shmem, counted in pages. It begins on
+ * a border of 2 MiB, where a page table does, and keeps its distance from all other memory: its VMA
+ * never merges with another.
  */
 class Ground {
 public:
-	explicit Ground(std::size_t pages);
+	explicit Ground(std::size_t pages, GroundKind kind = GroundKind::anonymous);
 
 	std::size_t pages() const { return bytes_.size() / page_size(); }
 	std::span<std::byte> bytes() const { return bytes_; }
@@ -49,10 +52,13 @@ public:
 	void fill() const;
 	/* Makes all pages missing again. The page tables stay. */
 	void drop() const;
+	/* Takes all pages out of the page tables; shmem keeps them. */
+	void unmap() const;
 
 private:
 	userfault::Mapping mapping_;
 	std::span<std::byte> bytes_;
+	GroundKind kind_;
 };
 
 } // namespace bench
