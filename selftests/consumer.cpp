@@ -25,8 +25,18 @@ void register_and_pass(const Memory &memory, const Options &options, int socket)
 
 Consumer::Consumer(std::size_t pages, const Work &work) : Consumer(pages, options_for(), work) {}
 
+Consumer::Consumer(std::size_t pages, MemoryKind kind, const Work &work)
+	: Consumer(Memory(pages, kind), options_for(), work)
+{
+}
+
 Consumer::Consumer(std::size_t pages, const Options &options, const Work &work)
-	: memory(pages), sockets(take(socket_pair())), process([&] {
+	: Consumer(Memory(pages), options, work)
+{
+}
+
+Consumer::Consumer(Memory its_memory, const Options &options, const Work &work)
+	: memory(std::move(its_memory)), sockets(take(socket_pair())), process([&] {
 		  register_and_pass(memory, options, sockets.second.get());
 		  return work(memory);
 	  }),

@@ -3,6 +3,7 @@
 #include "consumer.hpp"
 #include "maps.hpp"
 #include "memory_group.hpp"
+#include "memory_kinds.hpp"
 #include "monitor.hpp"
 #include "process.hpp"
 #include "world.hpp"
@@ -56,16 +57,11 @@ Memory cut_off(std::size_t pages, std::size_t first)
 	return memory;
 }
 
-bool is_there(const Memory &memory, std::size_t index)
-{
-	return pagemap_entry(memory.address(index)) & pagemap_present;
-}
-
 } // namespace
 
-TEST_CASE("a copy fills a page with the bytes of the source", "[copy]")
+MEMORY_TEST_CASE("a copy fills a page with the bytes of the source", "[copy]")
 {
-	const World world(3);
+	const World world(3, TestType::kind);
 	const auto source = patterned(1);
 	const auto progress = copy(world.context, world.memory, 1, source, 1);
 
@@ -77,9 +73,9 @@ TEST_CASE("a copy fills a page with the bytes of the source", "[copy]")
 	CHECK_FALSE(is_there(world.memory, 2));
 }
 
-TEST_CASE("a copied page is a copy", "[copy]")
+MEMORY_TEST_CASE("a copied page is a copy", "[copy]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	const auto source = patterned(1);
 
 	REQUIRE(copy(world.context, world.memory, 0, source, 1));
@@ -90,14 +86,15 @@ TEST_CASE("a copied page is a copy", "[copy]")
 	CHECK(has_pattern(source.bytes(0, 1), 0));
 }
 
-TEST_CASE("copies of any number of pages over any border", "[copy]")
+MEMORY_TEST_CASE("copies of any number of pages over any border", "[copy]")
 {
 	const std::size_t pages = 2 * page_table + 2;
 	const auto source = patterned(pages);
 
 	for (const std::size_t count : {1uz, 2uz, 15uz, 511uz, 512uz, 513uz, pages})
 		for (const std::size_t before_border : {0uz, 1uz, 7uz}) {
-			const auto memory = Memory::aligned(4 * page_table, huge_page);
+			const auto memory =
+				Memory::aligned(4 * page_table, huge_page, TestType::kind);
 			const Registered registered(memory);
 			const auto first = page_table - before_border;
 			const auto progress =
@@ -149,9 +146,9 @@ TEST_CASE("copies of up to 64 MiB in one call", "[copy]")
 	}
 }
 
-TEST_CASE("the source of a copy may begin at any byte", "[copy]")
+MEMORY_TEST_CASE("the source of a copy may begin at any byte", "[copy]")
 {
-	const World world(3);
+	const World world(3, TestType::kind);
 	const auto source = patterned(4);
 	const auto unaligned = std::span(source.page(0) + 13, 3 * page_size());
 
@@ -181,9 +178,9 @@ TEST_CASE("a copied page can be written and is like any other", "[copy]")
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("a page that is there already is EEXIST and stays as it is", "[copy]")
+MEMORY_TEST_CASE("a page that is there already is EEXIST and stays as it is", "[copy]")
 {
-	const auto memory = patterned(1, 100);
+	const auto memory = patterned(1, TestType::kind, 100);
 	const Registered registered(memory);
 	const auto source = patterned(1);
 	const auto progress = copy(registered.context, memory, 0, source, 1);
@@ -225,9 +222,9 @@ TEST_CASE("a transparent huge page counts as pages that are there", "[copy]")
 	CHECK(has_pattern(memory.bytes(0, page_table), 0));
 }
 
-TEST_CASE("a copy stops at a page that is there and tells how far it got", "[copy]")
+MEMORY_TEST_CASE("a copy stops at a page that is there and tells how far it got", "[copy]")
 {
-	const World world(8);
+	const World world(8, TestType::kind);
 	const auto source = patterned(8, 50);
 
 	world.fill(5);
@@ -242,9 +239,9 @@ TEST_CASE("a copy stops at a page that is there and tells how far it got", "[cop
 	CHECK_FALSE(is_there(world.memory, 7));
 }
 
-TEST_CASE("a source that is not there is EFAULT and fills nothing", "[copy]")
+MEMORY_TEST_CASE("a source that is not there is EFAULT and fills nothing", "[copy]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 	const auto good = patterned(2);
 	const auto source = cut_off(2, 0);
 	const auto progress = copy(world.context, world.memory, 0, source, 2);
@@ -255,9 +252,9 @@ TEST_CASE("a source that is not there is EFAULT and fills nothing", "[copy]")
 	CHECK(copy(world.context, world.memory, 0, good, 2));
 }
 
-TEST_CASE("a source that may not be read is EFAULT", "[copy]")
+MEMORY_TEST_CASE("a source that may not be read is EFAULT", "[copy]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	const auto source = patterned(1);
 
 	checked(::mprotect(source.page(0), page_size(), PROT_NONE));
@@ -265,10 +262,10 @@ TEST_CASE("a source that may not be read is EFAULT", "[copy]")
 	CHECK_FALSE(is_there(world.memory, 0));
 }
 
-TEST_CASE("a copy stops where the source ends and tells how far it got", "[copy]")
+MEMORY_TEST_CASE("a copy stops where the source ends and tells how far it got", "[copy]")
 {
 	for (const std::size_t readable : {1uz, 3uz, 31uz}) {
-		const World world(40);
+		const World world(40, TestType::kind);
 		const auto source = cut_off(40, readable);
 		const auto progress = copy(world.context, world.memory, 0, source, 40);
 
@@ -281,9 +278,9 @@ TEST_CASE("a copy stops where the source ends and tells how far it got", "[copy]
 	}
 }
 
-TEST_CASE("no page is filled of which the source has only a part", "[copy]")
+MEMORY_TEST_CASE("no page is filled of which the source has only a part", "[copy]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 	const auto source = cut_off(3, 2);
 	const auto unaligned = std::span(source.page(0) + 8, 2 * page_size());
 	const auto progress = world.context.copy(world.memory.address(0), unaligned);
@@ -293,9 +290,9 @@ TEST_CASE("no page is filled of which the source has only a part", "[copy]")
 	CHECK_FALSE(is_there(world.memory, 1));
 }
 
-TEST_CASE("a source that is not in memory yet is faulted in", "[copy]")
+MEMORY_TEST_CASE("a source that is not in memory yet is faulted in", "[copy]")
 {
-	const World world(70);
+	const World world(70, TestType::kind);
 	const Memory untouched(64);
 	const Fd file(static_cast<int>(checked(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))));
 	const auto size = 6 * page_size();
@@ -311,9 +308,9 @@ TEST_CASE("a source that is not in memory yet is faulted in", "[copy]")
 	CHECK(std::ranges::equal(world.memory.bytes(64, 6), expected));
 }
 
-TEST_CASE("a source that another monitor fills is waited for", "[copy]")
+MEMORY_TEST_CASE("a source that another monitor fills is waited for", "[copy]")
 {
-	const World world(4), other(4);
+	const World world(4, TestType::kind), other(4, TestType::kind);
 	const Monitor monitor(other.context, [&](const Fault &fault) {
 		other.fill(other.memory.index_of(fault.address));
 	});
@@ -323,9 +320,9 @@ TEST_CASE("a source that another monitor fills is waited for", "[copy]")
 	CHECK(monitor.told() == 4);
 }
 
-TEST_CASE("a destination that is not registered is ENOENT and stays as it is", "[copy]")
+MEMORY_TEST_CASE("a destination that is not registered is ENOENT and stays as it is", "[copy]")
 {
-	const Memory memory(4);
+	const Memory memory(4, TestType::kind);
 	const auto context = open_context();
 	const auto source = patterned(4);
 
@@ -339,9 +336,9 @@ TEST_CASE("a destination that is not registered is ENOENT and stays as it is", "
 	CHECK(copy(context, memory, 1, source, 2));
 }
 
-TEST_CASE("a destination in two mappings is ENOENT even if both are registered", "[copy]")
+MEMORY_TEST_CASE("a destination in two mappings is ENOENT even if both are registered", "[copy]")
 {
-	const World world(4);
+	const World world(4, TestType::kind);
 	const auto source = patterned(4);
 
 	checked(::mprotect(world.memory.page(2), 2 * page_size(), PROT_READ));
@@ -351,9 +348,9 @@ TEST_CASE("a destination in two mappings is ENOENT even if both are registered",
 	CHECK(copy(world.context, world.memory, 2, source, 2));
 }
 
-TEST_CASE("a destination that is not mapped is ENOENT", "[copy]")
+MEMORY_TEST_CASE("a destination that is not mapped is ENOENT", "[copy]")
 {
-	World world(2);
+	World world(2, TestType::kind);
 	const auto source = patterned(1);
 
 	world.memory.unmap(1, 1);
@@ -392,9 +389,9 @@ TEST_CASE("wrong arguments of a copy are refused and nothing is filled", "[copy]
 	}
 }
 
-TEST_CASE("a page may be copied into memory that can't be written", "[copy]")
+MEMORY_TEST_CASE("a page may be copied into memory that can't be written", "[copy]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 	const auto source = patterned(2);
 
 	checked(::mprotect(world.memory.page(0), page_size(), PROT_READ));
@@ -412,9 +409,9 @@ TEST_CASE("a page may be copied into memory that can't be written", "[copy]")
 	CHECK(writer.wait() == Process::killed + SIGSEGV);
 }
 
-TEST_CASE("a copy wakes the waiters of its pages and no others", "[copy]")
+MEMORY_TEST_CASE("a copy wakes the waiters of its pages and no others", "[copy]")
 {
-	const World world(3);
+	const World world(3, TestType::kind);
 	const auto source = patterned(2);
 	auto first = in_thread([&] { return world.memory.word(0); });
 	auto second = in_thread([&] { return world.memory.word(1); });
@@ -429,9 +426,9 @@ TEST_CASE("a copy wakes the waiters of its pages and no others", "[copy]")
 	CHECK(third.get() == pattern_word(2));
 }
 
-TEST_CASE("a copy that is told not to wake leaves its waiters to wake", "[copy]")
+MEMORY_TEST_CASE("a copy that is told not to wake leaves its waiters to wake", "[copy]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	const auto source = patterned(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
@@ -444,9 +441,9 @@ TEST_CASE("a copy that is told not to wake leaves its waiters to wake", "[copy]"
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a copy that fails after some pages wakes their waiters", "[copy]")
+MEMORY_TEST_CASE("a copy that fails after some pages wakes their waiters", "[copy]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 	const auto source = cut_off(2, 1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
@@ -455,9 +452,9 @@ TEST_CASE("a copy that fails after some pages wakes their waiters", "[copy]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a result that can't be written is EFAULT and the pages are there", "[copy]")
+MEMORY_TEST_CASE("a result that can't be written is EFAULT and the pages are there", "[copy]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	const Memory structure(1);
 	const auto source = patterned(1);
 	auto *fields = new (structure.page(0)) uffdio_copy{.dst = world.memory.address(0),
@@ -486,9 +483,9 @@ TEST_CASE("copied pages go with fork and are copied on write", "[copy]")
 	CHECK(has_pattern(world.memory.bytes(0, 1), 0));
 }
 
-TEST_CASE("pages copied into locked memory are locked", "[copy]")
+MEMORY_TEST_CASE("pages copied into locked memory are locked", "[copy]")
 {
-	const Memory memory(16);
+	const Memory memory(16, TestType::kind);
 	checked(::mlock2(memory.page(0), 16 * page_size(), MLOCK_ONFAULT));
 	const Registered registered(memory);
 	const auto source = patterned(16);
@@ -498,10 +495,10 @@ TEST_CASE("pages copied into locked memory are locked", "[copy]")
 	CHECK(smaps_bytes(memory.range(), "Locked") == 16 * page_size());
 }
 
-TEST_CASE("copied pages can become a huge page", "[copy]")
+TEMPLATE_TEST_CASE("copied pages can become a huge page", "[copy]", Anonymous, SharedFile)
 {
 	/* The kernel makes one only of pages that have no more references than it can explain. */
-	const auto memory = Memory::aligned(page_table, huge_page);
+	const auto memory = Memory::aligned(page_table, huge_page, TestType::kind);
 	const Registered registered(memory);
 	const auto source = patterned(page_table);
 
@@ -512,15 +509,17 @@ TEST_CASE("copied pages can become a huge page", "[copy]")
 			skip("the kernel can't collapse pages");
 		return result == 0;
 	});
-	CHECK(smaps_bytes(memory.range(), "AnonHugePages") == huge_page);
+	CHECK(smaps_bytes(memory.range(), "AnonHugePages") +
+		      smaps_bytes(memory.range(), "ShmemPmdMapped") ==
+	      huge_page);
 	CHECK(count_patterned(memory) == page_table);
 }
 
-TEST_CASE("copied pages are charged to the group of the process that gets them", "[copy]")
+MEMORY_TEST_CASE("copied pages are charged to the group of the process that gets them", "[copy]")
 {
 	const std::size_t pages = 1024;
 	const MemoryGroup group;
-	Consumer consumer(pages, [](const Memory &) {
+	Consumer consumer(pages, TestType::kind, [](const Memory &) {
 		::pause();
 		return 0;
 	});
@@ -532,18 +531,19 @@ TEST_CASE("copied pages are charged to the group of the process that gets them",
 	CHECK(group.bytes() >= before + pages * page_size());
 	consumer.process.signal(SIGKILL);
 	consumer.process.wait();
+	consumer.memory.drop(0, pages);
 	wait_until("the group has given the pages back",
 		   [&] { return group.bytes() < pages * page_size() / 2; });
 }
 
-TEST_CASE("a page that was dropped can be copied again", "[copy]")
+MEMORY_TEST_CASE("a page that was dropped can be copied again", "[copy]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 
 	for (unsigned i = 0; i < 100; i++) {
 		world.fill(0);
 		REQUIRE(has_pattern(world.memory.bytes(0, 1), 0));
-		checked(::madvise(world.memory.page(0), page_size(), MADV_DONTNEED));
+		world.memory.drop(0, 1);
 		REQUIRE_FALSE(is_there(world.memory, 0));
 	}
 }

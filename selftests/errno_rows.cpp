@@ -40,11 +40,14 @@ constexpr Command unregistering{"UNREGISTER", UFFDIO_UNREGISTER, false, true};
 constexpr Command wake{"WAKE", UFFDIO_WAKE, false, false};
 constexpr Command copy{"COPY", UFFDIO_COPY, true, true};
 constexpr Command zeropage{"ZEROPAGE", UFFDIO_ZEROPAGE, true, true};
+constexpr Command resume{"CONTINUE", UFFDIO_CONTINUE, true, true};
 
 constexpr Command writeprotect{"WRITEPROTECT", UFFDIO_WRITEPROTECT, false, true};
 
-constexpr Command on_ranges[] = {registering, unregistering, wake, zeropage, writeprotect};
-constexpr Command all[] = {api, registering, unregistering, wake, copy, zeropage, writeprotect};
+constexpr Command on_ranges[] = {registering, unregistering, wake, zeropage, resume, writeprotect};
+constexpr Command all[] = {api,	     registering, unregistering, wake, copy,
+			   zeropage, resume,	  writeprotect};
+constexpr Command with_modes[] = {registering, copy, zeropage, resume, writeprotect};
 
 /* The words of @command for a range; of COPY, for that destination. */
 Words words_for(const Command &command, std::uint64_t start, std::uint64_t length)
@@ -57,6 +60,7 @@ Words words_for(const Command &command, std::uint64_t start, std::uint64_t lengt
 	case UFFDIO_COPY:
 		return {start, Stage::at("source"), length, 0, untouched};
 	case UFFDIO_ZEROPAGE:
+	case UFFDIO_CONTINUE:
 		return {start, length, 0, untouched};
 	case UFFDIO_WRITEPROTECT:
 		return {start, length, UFFDIO_WRITEPROTECT_MODE_WP};
@@ -145,8 +149,7 @@ std::vector<Row> rows_of_ranges(Backend backend)
 				auto &row = table.call(
 					command, "start=" + start.name + " len=" + length.name,
 					words_for(command, start.number, length.number));
-				row.other_memory =
-					Stage::has_other_memory(start.number, length.number);
+				row.hugetlb = Stage::has_hugetlb(start.number, length.number);
 				row.other_context =
 					Stage::has_other_context(start.number, length.number);
 			}
@@ -172,8 +175,8 @@ std::vector<Row> rows_of_copies(Backend backend)
 				   {Stage::at(to), Stage::at("source"), page_size(), mode,
 				    untouched});
 	/* Which is noticed first, a wrong destination or a wrong source? */
-	for (const auto &to :
-	     {"registered", "registered + 1", "filled", "unregistered", "hole", "2^63"})
+	for (const auto &to : {"registered", "registered + 1", "filled", "unregistered", "hole",
+			       "2^63", "page of shmem", "no page of shmem"})
 		for (const auto &from : Stage::starts())
 			table.call(copy, std::string("dst=") + to + " src=" + from.name,
 				   {Stage::at(to), from.number, page_size(), 0, untouched});
@@ -184,7 +187,7 @@ std::vector<Row> rows_of_modes(Backend backend)
 {
 	Table table(backend);
 
-	for (const auto &command : {registering, copy, zeropage, writeprotect})
+	for (const auto &command : with_modes)
 		for (unsigned bit = 0; bit <= 64; bit++) {
 			const std::uint64_t mode = bit < 64 ? 1ull << bit : 0;
 			auto words = good_words_for(command);
@@ -195,8 +198,15 @@ std::vector<Row> rows_of_modes(Backend backend)
 			field = mode | 1;
 			table.call(command, "mode=" + std::to_string(mode | 1), words);
 		}
+	/* What can be registered for what? */
+	for (const auto &start : Stage::starts())
+		for (std::uint64_t mode = 1; mode < 8; mode++)
+			table.call(registering,
+				   "mode=" + std::to_string(mode) + " start=" + start.name,
+				   {start.number, page_size(), mode, untouched})
+				.hugetlb = Stage::has_hugetlb(start.number, page_size());
 	/* Which is noticed first, a wrong mode or a wrong range? */
-	for (const auto &command : {registering, copy, zeropage, writeprotect})
+	for (const auto &command : with_modes)
 		for (const auto &name :
 		     {"hole", "registered + 1", "unregistered", "2^63", "filled"}) {
 			auto words = words_for(command, Stage::at(name), page_size());

@@ -25,8 +25,8 @@ struct Row {
 	Outcome outcome;
 	/* The struct as it was given; empty where it was the place of the struct that was wrong. */
 	std::vector<std::uint64_t> given = {};
-	/* What is in the range, besides private anonymous memory of nobody or of this context. */
-	bool other_memory = false;
+	/* What is in the range. */
+	bool hugetlb = false;
 	bool other_context = false;
 };
 

@@ -33,6 +33,7 @@ enum class Kind {
 	private_shmem,
 	shared_shmem,
 	read_only_shmem,
+	long_shmem, /* mapped for more pages than it has */
 	hugetlb,
 };
 
@@ -48,6 +49,7 @@ struct Area {
 };
 
 constexpr int read_write = PROT_READ | PROT_WRITE;
+constexpr Modes file_modes = Modes::Missing | Modes::Minor;
 constexpr std::uint64_t filled_page = 12;
 
 constexpr Area areas[] = {
@@ -64,9 +66,14 @@ constexpr Area areas[] = {
 	{"private shmem", 52, 2, Kind::private_shmem, read_write, Holder::nobody},
 	{"read-only shmem", 56, 2, Kind::read_only_shmem, PROT_READ, Holder::nobody},
 	{"shared anonymous", 60, 2, Kind::shared_anonymous, read_write, Holder::nobody},
-	{"protectable", 66, 4, Kind::anonymous, read_write, Holder::context,
+	{"registered shmem", 68, 2, Kind::shared_shmem, read_write, Holder::context, file_modes},
+	{"registered private shmem", 72, 2, Kind::private_shmem, read_write, Holder::context,
+	 file_modes},
+	{"behind the end of shmem", 76, 4, Kind::long_shmem, read_write, Holder::context,
+	 file_modes},
+	{"protectable", 84, 4, Kind::anonymous, read_write, Holder::context,
 	 Modes::Missing | Modes::WriteProtect},
-	{"behind protectable", 70, 2, Kind::anonymous, read_write, Holder::context},
+	{"behind protectable", 88, 2, Kind::anonymous, read_write, Holder::context},
 	{"struct", 64, 1, Kind::anonymous, read_write, Holder::nobody},
 	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::nobody},
 };
@@ -112,6 +119,7 @@ struct Files {
 			return file.get();
 		case Kind::private_shmem:
 		case Kind::shared_shmem:
+		case Kind::long_shmem:
 			return shmem.get();
 		case Kind::read_only_shmem:
 			return shmem_to_read.get();
@@ -203,6 +211,10 @@ std::vector<Value> make_starts()
 		{"source + 1", page_at(0) + 1},
 		{"source + page - 1", page_at(1) - 1},
 		{"second hugetlb page", page_at(513)},
+		{"page of shmem", page_at(69)},
+		{"page of private shmem", page_at(73)},
+		{"page of long shmem", page_at(77)},
+		{"no page of shmem", page_at(78)},
 		{"0", 0},
 		{"2^47 - 2 pages", (1ull << 47) - 2 * page},
 		{"2^47 - page", (1ull << 47) - page},
@@ -233,6 +245,9 @@ Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of
 	}
 	if (!context_.copy(page_at(filled_page), page_bytes(0)))
 		give_up("the filled page could not be filled");
+	/* In the file, but mapped nowhere. */
+	checked(::pwrite(files().shmem.get(), page_bytes(1).data(), page_size(),
+			 static_cast<off_t>(page_size())));
 }
 
 Stage::~Stage()
@@ -291,10 +306,10 @@ std::vector<Value> Stage::lengths(std::uint64_t start)
 	};
 }
 
-bool Stage::has_other_memory(std::uint64_t start, std::uint64_t length)
+bool Stage::has_hugetlb(std::uint64_t start, std::uint64_t length)
 {
 	return any_area_in(start, length,
-			   [](const Area &area) { return area.kind != Kind::anonymous; });
+			   [](const Area &area) { return area.kind == Kind::hugetlb; });
 }
 
 bool Stage::has_other_context(std::uint64_t start, std::uint64_t length)

@@ -28,10 +28,10 @@ bool contains(const std::string &text, const std::string &part)
 	return text.find(part) != text.npos;
 }
 
-constexpr std::uint64_t features_here = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
-					UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |
-					UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
-					UFFD_FEATURE_EXACT_ADDRESS;
+constexpr std::uint64_t features_here =
+	UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |
+	UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |
+	UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS;
 /* Of these, what native userfaultfd of older kernels has not. */
 constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC;
 constexpr std::uint64_t range_ioctls_to_come = 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
@@ -102,9 +102,9 @@ bool tells_of_commands_here(const Row &module, const Row &native)
 }
 
 /* Natively it may be that such memory can't be registered for another reason. */
-bool lacks_other_memory(const Row &module, const Row &native)
+bool lacks_huge_pages(const Row &module, const Row &native)
 {
-	return module.command == "REGISTER" && module.other_memory &&
+	return module.command == "REGISTER" && module.hugetlb &&
 	       (refused(module, native, 0) || refused(module, native, EPERM) ||
 		(module.other_context && refused(module, native, EBUSY)));
 }
@@ -135,6 +135,12 @@ bool protects_one_mapping(const Row &module, const Row &native)
 {
 	return kernel() < 6012 && module.command == "WRITEPROTECT" && !module.outcome.error &&
 	       native.outcome.error == ENOENT;
+}
+
+bool knows_no_protected_continue(const Row &module, const Row &native)
+{
+	return kernel() < 6012 && module.command == "CONTINUE" && refused(module, native, EINVAL) &&
+	       module.given.size() == 4 && module.given[2] & UFFDIO_CONTINUE_MODE_WP;
 }
 
 bool leaves_the_result_alone(const Row &module, const Row &native)
@@ -178,7 +184,7 @@ const struct Reason {
 } reasons[] = {
 	{tells_of_commands_here,
 	 "REGISTER tells of the commands that are there; MOVE and POISON are still to come"},
-	{lacks_other_memory, "only private anonymous memory can be registered so far"},
+	{lacks_huge_pages, "huge pages can't be registered so far"},
 	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
 	{finds_nothing_mapped,
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
@@ -186,6 +192,8 @@ const struct Reason {
 	 "newer kernels check first that the source lies where user memory can be"},
 	{protects_one_mapping,
 	 "older kernels do not protect what several mappings and holes lie in"},
+	{knows_no_protected_continue,
+	 "older kernels do not know the write-protect mode of CONTINUE and answer at once"},
 	{leaves_the_result_alone,
 	 "older kernels do not write the result of a call that comes while mappings change"},
 	{lacks_the_feature, "the feature is still to come"},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Faults of user-mode code: which are told, how, and when the thread goes on. */
+#include "memory_kinds.hpp"
 #include "monitor.hpp"
 #include "process.hpp"
 #include "world.hpp"
@@ -22,9 +23,9 @@
 using namespace selftests;
 using namespace userfault;
 
-TEST_CASE("a read is told as a fault of its page that is no write", "[fault]")
+MEMORY_TEST_CASE("a read is told as a fault of its page that is no write", "[fault]")
 {
-	const World world(3);
+	const World world(3, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.page(1)[100]; });
 	const auto fault = next_fault(world.context);
 
@@ -37,9 +38,9 @@ TEST_CASE("a read is told as a fault of its page that is no write", "[fault]")
 	CHECK(has_pattern(world.memory.bytes(1, 1), 1));
 }
 
-TEST_CASE("a write is told as a write and is done after the page is filled", "[fault]")
+MEMORY_TEST_CASE("a write is told as a write and is done after the page is filled", "[fault]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	auto writer = in_thread([&] { *(&world.memory.word(0) + 3) = 42; });
 	const auto fault = next_fault(world.context);
 
@@ -51,9 +52,9 @@ TEST_CASE("a write is told as a write and is done after the page is filled", "[f
 	CHECK(world.memory.word(0) == pattern_word(0));
 }
 
-TEST_CASE("the exact address is told if that was asked for", "[fault]")
+MEMORY_TEST_CASE("the exact address is told if that was asked for", "[fault]")
 {
-	const World world(2, Features::ExactAddress);
+	const World world(2, TestType::kind, Features::ExactAddress);
 	volatile std::byte *place = world.memory.page(1) + 1234;
 	auto reader = in_thread([&] { return *place; });
 
@@ -81,9 +82,9 @@ TEST_CASE("the thread is told if that was asked for", "[fault]")
 	}
 }
 
-TEST_CASE("pages that are there are not told", "[fault]")
+MEMORY_TEST_CASE("pages that are there are not told", "[fault]")
 {
-	const auto memory = patterned(4);
+	const auto memory = patterned(4, TestType::kind);
 	const auto context = open_context();
 
 	take(context.register_range(memory.range(), Modes::Missing));
@@ -105,9 +106,9 @@ TEST_CASE("writing to the zero page is not told", "[fault]")
 	CHECK_FALSE(take(context.read()));
 }
 
-TEST_CASE("each fault is told once", "[fault]")
+MEMORY_TEST_CASE("each fault is told once", "[fault]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
 	CHECK(next_fault(world.context).address == world.memory.address(0));
@@ -119,10 +120,10 @@ TEST_CASE("each fault is told once", "[fault]")
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("every thread that waits for a page is told", "[fault]")
+MEMORY_TEST_CASE("every thread that waits for a page is told", "[fault]")
 {
 	const std::size_t count = 16;
-	const World world(1, Features::ThreadId);
+	const World world(1, TestType::kind, Features::ThreadId);
 	std::vector<std::future<std::uint64_t>> readers;
 	std::vector<std::uint32_t> told;
 
@@ -156,9 +157,9 @@ TEST_CASE("faults are told in the order they came in", "[fault]")
 		world.fill(i);
 }
 
-TEST_CASE("an access over the border of two pages waits for both", "[fault]")
+MEMORY_TEST_CASE("an access over the border of two pages waits for both", "[fault]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 	auto reader = in_thread([&] {
 		std::uint64_t value;
 		std::memcpy(&value, world.memory.page(1) - 4, sizeof(value));
@@ -191,10 +192,10 @@ TEST_CASE("code can be fetched from a page that is filled on demand", "[fault]")
 }
 #endif
 
-TEST_CASE("all pages are filled on demand for many threads at once", "[fault]")
+MEMORY_TEST_CASE("all pages are filled on demand for many threads at once", "[fault]")
 {
 	const std::size_t pages = 256, threads = 8;
-	const World world(pages);
+	const World world(pages, TestType::kind);
 	const Monitor monitor(world.context, [&](const Fault &fault) {
 		const auto index = world.memory.index_of(fault.address);
 		std::vector<std::byte> page(page_size());
@@ -223,9 +224,9 @@ TEST_CASE("all pages are filled on demand for many threads at once", "[fault]")
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("a fault is a SIGBUS if that was asked for", "[fault]")
+MEMORY_TEST_CASE("a fault is a SIGBUS if that was asked for", "[fault]")
 {
-	const World world(2, Features::Sigbus);
+	const World world(2, TestType::kind, Features::Sigbus);
 	static sigjmp_buf back;
 	static std::atomic<void *> address;
 	struct sigaction action = {};
@@ -247,9 +248,9 @@ TEST_CASE("a fault is a SIGBUS if that was asked for", "[fault]")
 	CHECK(world.memory.word(1) == pattern_word(1));
 }
 
-TEST_CASE("a page that is filled before the fault is told needs no monitor", "[fault]")
+MEMORY_TEST_CASE("a page that is filled before the fault is told needs no monitor", "[fault]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
 	wait_for_pending(world.context, 1);
@@ -378,11 +379,11 @@ private:
 
 } // namespace
 
-TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault]")
+MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault]")
 {
 	/* Nobody is told of the faults: a writer that misses the one wake-up waits for ever. */
 	const std::size_t pages = 2048;
-	const World world(pages);
+	const World world(pages, TestType::kind);
 	Race race(world);
 	std::vector<std::future<void>> fillers;
 

@@ -4,6 +4,7 @@
 #include "harness.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
 #include <userfault/range.hpp>
@@ -12,16 +13,52 @@ namespace selftests {
 
 using userfault::Fd;
 
-userfault::Fd ordinary_file(std::size_t pages)
+namespace {
+
+/* A file system that nobody else sees. Without @option it is mounted as it comes. */
+Fd mounted(const char *type, const char *option = nullptr, const char *value = nullptr)
 {
-	const Fd context(static_cast<int>(checked(::fsopen("ramfs", FSOPEN_CLOEXEC))));
+	const Fd context(static_cast<int>(checked(::fsopen(type, FSOPEN_CLOEXEC))));
+
+	if (option)
+		checked(::fsconfig(context.get(), FSCONFIG_SET_STRING, option, value, 0));
 	checked(::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0));
-	const Fd root(static_cast<int>(checked(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0))));
+	return Fd(static_cast<int>(checked(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0))));
+}
+
+void set_pages(const Fd &file, std::size_t pages)
+{
+	checked(::ftruncate(file.get(), static_cast<off_t>(pages * userfault::page_size())));
+}
+
+Fd file_in(const Fd &root, std::size_t pages)
+{
 	Fd file(static_cast<int>(
 		checked(::openat(root.get(), "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600))));
 
-	checked(::ftruncate(file.get(), static_cast<off_t>(pages * userfault::page_size())));
+	set_pages(file, pages);
 	return file;
+}
+
+} // namespace
+
+Fd ordinary_file(std::size_t pages)
+{
+	return file_in(mounted("ramfs"), pages);
+}
+
+Fd shmem_file(std::size_t pages)
+{
+	Fd file(static_cast<int>(
+		checked(::memfd_create("selftests", MFD_CLOEXEC | MFD_ALLOW_SEALING))));
+
+	set_pages(file, pages);
+	return file;
+}
+
+Fd tmpfs_file(std::size_t pages, const char *option, const char *value)
+{
+	return file_in(mounted("tmpfs", option, value), pages);
 }
 
 } // namespace selftests

@@ -14,6 +14,15 @@ namespace selftests {
  */
 userfault::Fd ordinary_file(std::size_t pages);
 
+/* An empty file of so many pages in shmem, that seals may be put on. */
+userfault::Fd shmem_file(std::size_t pages);
+
+/*
+ * The same in a tmpfs of its own, mounted with @option = @value: "size", "huge". The file system is
+ * gone with the descriptor and the file's mappings.
+ */
+userfault::Fd tmpfs_file(std::size_t pages, const char *option, const char *value);
+
 } // namespace selftests
 
 #endif

@@ -141,4 +141,9 @@ std::uint64_t page_flags(Address address)
 	return numbers_at("/proc/kpageflags", pagemap_entry(address) & pagemap_frame, 1).front();
 }
 
+bool is_there(const Memory &memory, std::size_t index)
+{
+	return pagemap_entry(memory.address(index)) & pagemap_present;
+}
+
 } // namespace selftests

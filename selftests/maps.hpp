@@ -2,6 +2,8 @@
 #ifndef SELFTESTS_MAPS_HPP
 #define SELFTESTS_MAPS_HPP
 
+#include "memory.hpp"
+
 #include <userfault/range.hpp>
 
 #include <cstddef>
@@ -34,6 +36,9 @@ std::vector<std::string> describe_mappings(userfault::Range range);
 /* The entry of a page in /proc/self/pagemap, and the flags of its frame in /proc/kpageflags. */
 std::uint64_t pagemap_entry(userfault::Address address);
 std::uint64_t page_flags(userfault::Address address);
+
+/* Whether a page is in the page table, and present. */
+bool is_there(const Memory &memory, std::size_t index);
 
 /* In pagemap_entry(): */
 inline constexpr std::uint64_t pagemap_present = 1ull << 63;

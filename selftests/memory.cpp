@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "memory.hpp"
 
+#include "files.hpp"
 #include "harness.hpp"
 
 #include <algorithm>
@@ -28,6 +29,13 @@ std::uint64_t word_of_pattern(std::uint64_t seed, std::size_t index)
 
 Memory::Memory(std::size_t pages, int flags) : Memory(aligned(pages, 1, flags)) {}
 
+Memory::Memory(std::size_t pages, MemoryKind kind) : Memory(aligned(pages, 1, kind)) {}
+
+Memory::Memory(std::size_t pages, const userfault::Fd &file, int flags)
+	: Memory(aligned(pages, 1, file, flags))
+{
+}
+
 Memory::Memory(userfault::Mapping mapping, std::span<std::byte> bytes)
 	: mapping_(std::move(mapping)), bytes_(bytes)
 {
@@ -41,6 +49,37 @@ Memory Memory::aligned(std::size_t pages, std::size_t alignment, int flags)
 	const auto bytes = mapping.bytes().subspan(excess ? alignment - excess : 0, length);
 
 	return Memory(std::move(mapping), bytes);
+}
+
+Memory Memory::aligned(std::size_t pages, std::size_t alignment, MemoryKind kind)
+{
+	switch (kind) {
+	case MemoryKind::shared_anonymous:
+		return aligned(pages, alignment, userfault::Fd(), MAP_SHARED | MAP_ANONYMOUS);
+	case MemoryKind::shared_file:
+		return aligned(pages, alignment, shmem_file(pages), MAP_SHARED);
+	case MemoryKind::private_file:
+		return aligned(pages, alignment, shmem_file(pages), MAP_PRIVATE);
+	default:
+		return aligned(pages, alignment);
+	}
+}
+
+Memory Memory::aligned(std::size_t pages, std::size_t alignment, const userfault::Fd &file,
+		       int flags)
+{
+	auto memory = aligned(pages, alignment);
+
+	memory.map(file, flags);
+	return memory;
+}
+
+void Memory::map(const userfault::Fd &file, int flags)
+{
+	if (::mmap(bytes_.data(), bytes_.size(), PROT_READ | PROT_WRITE, flags | MAP_FIXED,
+		   file.get(), 0) == MAP_FAILED)
+		give_up("mmap of a file");
+	shared_ = flags & MAP_SHARED;
 }
 
 userfault::Address Memory::address(std::size_t index) const
@@ -67,6 +106,11 @@ void Memory::unmap(std::size_t first, std::size_t count)
 {
 	checked(::munmap(page(first), count * page_size()));
 	static_cast<void>(mapping_.release());
+}
+
+void Memory::drop(std::size_t first, std::size_t count) const
+{
+	checked(::madvise(page(first), count * page_size(), shared_ ? MADV_REMOVE : MADV_DONTNEED));
 }
 
 volatile std::uint64_t &Memory::word(std::size_t index) const
@@ -105,7 +149,12 @@ std::uint64_t pattern_word(std::uint64_t seed)
 
 Memory patterned(std::size_t pages, std::uint64_t first_seed)
 {
-	Memory memory(pages);
+	return patterned(pages, MemoryKind::anonymous, first_seed);
+}
+
+Memory patterned(std::size_t pages, MemoryKind kind, std::uint64_t first_seed)
+{
+	Memory memory(pages, kind);
 
 	for (std::size_t i = 0; i < pages; i++)
 		write_pattern(memory.bytes(i, 1), first_seed + i);

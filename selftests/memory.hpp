@@ -2,6 +2,7 @@
 #ifndef SELFTESTS_MEMORY_HPP
 #define SELFTESTS_MEMORY_HPP
 
+#include <userfault/fd.hpp>
 #include <userfault/mapping.hpp>
 #include <userfault/range.hpp>
 
@@ -13,15 +14,29 @@ namespace selftests {
 
 using userfault::page_size;
 
+enum class MemoryKind {
+	anonymous,	  /* private */
+	shared_anonymous, /* which is shmem */
+	shared_file,	  /* of shmem, as is the next */
+	private_file,
+};
+
 /*
- * Private anonymous memory, counted in pages. What is behind a reference may change at any moment,
- * and touching it may wait: hence volatile.
+ * Memory of its own, counted in pages, private and anonymous if not said otherwise. What is behind
+ * a reference may change at any moment, and touching it may wait: hence volatile.
  */
 class Memory {
 public:
 	explicit Memory(std::size_t pages, int flags = 0);
+	/* Of another kind; the file, where there is one, is new and empty. */
+	Memory(std::size_t pages, MemoryKind kind);
+	/* Of a file, from its beginning on: MAP_SHARED or MAP_PRIVATE are among @flags. */
+	Memory(std::size_t pages, const userfault::Fd &file, int flags);
 	/* As above, on a border of @alignment bytes, a power of two. */
 	static Memory aligned(std::size_t pages, std::size_t alignment, int flags = 0);
+	static Memory aligned(std::size_t pages, std::size_t alignment, MemoryKind kind);
+	static Memory aligned(std::size_t pages, std::size_t alignment, const userfault::Fd &file,
+			      int flags);
 
 	std::size_t pages() const { return bytes_.size() / page_size(); }
 	std::byte *page(std::size_t index) const { return bytes_.data() + index * page_size(); }
@@ -38,14 +53,19 @@ public:
 	 */
 	void unmap(std::size_t first, std::size_t count);
 
+	/* Makes pages missing again, in the file too if it is shared. */
+	void drop(std::size_t first, std::size_t count) const;
+
 	/* The first word of a page: reading or writing it touches the page. */
 	volatile std::uint64_t &word(std::size_t index) const;
 
 private:
 	Memory(userfault::Mapping mapping, std::span<std::byte> bytes);
+	void map(const userfault::Fd &file, int flags);
 
 	userfault::Mapping mapping_;
 	std::span<std::byte> bytes_;
+	bool shared_ = false;
 };
 
 /*
@@ -61,6 +81,7 @@ std::uint64_t pattern_word(std::uint64_t seed);
 
 /* Pages that have the patterns @first_seed, @first_seed + 1, and so on. */
 Memory patterned(std::size_t pages, std::uint64_t first_seed = 0);
+Memory patterned(std::size_t pages, MemoryKind kind, std::uint64_t first_seed = 0);
 
 /* How many pages from the first on have the patterns @first_seed, @first_seed + 1, and so on. */
 std::size_t count_patterned(const Memory &memory, std::uint64_t first_seed = 0);

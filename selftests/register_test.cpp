@@ -2,6 +2,7 @@
 /* UFFDIO_REGISTER and UFFDIO_UNREGISTER. */
 #include "files.hpp"
 #include "maps.hpp"
+#include "memory_kinds.hpp"
 #include "world.hpp"
 
 #include <catch2/catch.hpp>
@@ -74,9 +75,9 @@ TEST_CASE("a registration answers which commands work on the range", "[register]
 	CHECK_FALSE(has(world.region.ioctls(), Ioctls::Continue));
 }
 
-TEST_CASE("a registered mapping is marked as such in smaps", "[register]")
+MEMORY_TEST_CASE("a registered mapping is marked as such in smaps", "[register]")
 {
-	const Memory memory(4);
+	const Memory memory(4, TestType::kind);
 	const auto context = open_context();
 
 	CHECK_FALSE(smaps_flag(memory.range(), "um"));
@@ -86,9 +87,9 @@ TEST_CASE("a registered mapping is marked as such in smaps", "[register]")
 	CHECK_FALSE(smaps_flag(memory.range(), "um"));
 }
 
-TEST_CASE("only what is registered is told", "[register]")
+MEMORY_TEST_CASE("only what is registered is told", "[register]")
 {
-	const Memory memory(5);
+	const Memory memory(5, TestType::kind);
 	const auto context = open_context();
 
 	take(context.register_range(memory.range(1, 3), Modes::Missing));
@@ -98,9 +99,9 @@ TEST_CASE("only what is registered is told", "[register]")
 	CHECK_FALSE(is_told(context, memory, 4));
 }
 
-TEST_CASE("registering a range twice is the same as once", "[register]")
+MEMORY_TEST_CASE("registering a range twice is the same as once", "[register]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 
 	CHECK(error_of(world.context.register_range(world.memory.range(), Modes::Missing)) == 0);
 	CHECK(is_told(world.context, world.memory, 0));
@@ -108,9 +109,9 @@ TEST_CASE("registering a range twice is the same as once", "[register]")
 	CHECK_FALSE(is_told(world.context, world.memory, 1));
 }
 
-TEST_CASE("a range can be registered piece by piece and then is one mapping", "[register]")
+MEMORY_TEST_CASE("a range can be registered piece by piece and then is one mapping", "[register]")
 {
-	const Memory memory(8);
+	const Memory memory(8, TestType::kind);
 	const auto context = open_context();
 	const auto before = count_mappings(memory.range());
 
@@ -121,9 +122,9 @@ TEST_CASE("a range can be registered piece by piece and then is one mapping", "[
 	CHECK(count_mappings(memory.range()) == before);
 }
 
-TEST_CASE("unregistering the middle leaves both ends registered", "[register]")
+MEMORY_TEST_CASE("unregistering the middle leaves both ends registered", "[register]")
 {
-	const World world(5);
+	const World world(5, TestType::kind);
 
 	REQUIRE(error_of(world.context.unregister_range(world.memory.range(2, 1))) == 0);
 	CHECK(count_mappings(world.memory.range()) == 3);
@@ -132,9 +133,9 @@ TEST_CASE("unregistering the middle leaves both ends registered", "[register]")
 	CHECK(is_told(world.context, world.memory, 3));
 }
 
-TEST_CASE("registering and unregistering leave the mappings as they were", "[register]")
+MEMORY_TEST_CASE("registering and unregistering leave the mappings as they were", "[register]")
 {
-	const Memory memory(8);
+	const Memory memory(8, TestType::kind);
 	const auto before = count_mappings(memory.range());
 	const auto context = open_context();
 
@@ -171,9 +172,9 @@ TEST_CASE("wrong ranges are refused", "[register]")
 	CHECK(is_told(context, world.memory, 3));
 }
 
-TEST_CASE("modes that are not known are refused", "[register]")
+MEMORY_TEST_CASE("modes that are not known are refused", "[register]")
 {
-	const Memory memory(1);
+	const Memory memory(1, TestType::kind);
 	const auto context = open_context();
 
 	CHECK(error_of(context.register_range(memory.range(), Modes::None)) == EINVAL);
@@ -221,9 +222,9 @@ TEST_CASE("a range with a file in it is refused as a whole", "[register]")
 	CHECK_FALSE(is_told(context, file.memory, 2));
 }
 
-TEST_CASE("memory of any protection can be registered", "[register]")
+MEMORY_TEST_CASE("memory of any protection can be registered", "[register]")
 {
-	const Memory memory(4);
+	const Memory memory(4, TestType::kind);
 	const auto context = open_context();
 
 	checked(::mprotect(memory.page(1), page_size(), PROT_READ));
@@ -236,9 +237,9 @@ TEST_CASE("memory of any protection can be registered", "[register]")
 	CHECK(is_told(context, memory, 3));
 }
 
-TEST_CASE("a range that another context holds is refused as a whole", "[register]")
+MEMORY_TEST_CASE("a range that another context holds is refused as a whole", "[register]")
 {
-	const Memory memory(4);
+	const Memory memory(4, TestType::kind);
 	const auto first = open_context(), second = open_context();
 
 	take(first.register_range(memory.range(2, 1), Modes::Missing));
@@ -260,9 +261,9 @@ TEST_CASE("what is not registered can be unregistered", "[register]")
 	CHECK(error_of(context.unregister_range(memory.range())) == 0);
 }
 
-TEST_CASE("unregistering lets the waiters of the range go on", "[register]")
+MEMORY_TEST_CASE("unregistering lets the waiters of the range go on", "[register]")
 {
-	const World world(3);
+	const World world(3, TestType::kind);
 	auto first = in_thread([&] { return world.memory.word(0); });
 	auto last = in_thread([&] { return world.memory.word(2); });
 
@@ -275,9 +276,9 @@ TEST_CASE("unregistering lets the waiters of the range go on", "[register]")
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("registering memory that is there already does not change it", "[register]")
+MEMORY_TEST_CASE("registering memory that is there already does not change it", "[register]")
 {
-	const auto memory = patterned(3);
+	const auto memory = patterned(3, TestType::kind);
 	const auto context = open_context();
 
 	take(context.register_range(memory.range(), Modes::Missing));
@@ -287,10 +288,10 @@ TEST_CASE("registering memory that is there already does not change it", "[regis
 	CHECK(count_patterned(memory) == 3);
 }
 
-TEST_CASE("a context can hold many ranges", "[register]")
+MEMORY_TEST_CASE("a context can hold many ranges", "[register]")
 {
 	const std::size_t pages = 512;
-	const Memory memory(pages);
+	const Memory memory(pages, TestType::kind);
 	const auto context = open_context();
 
 	for (std::size_t i = 0; i < pages; i += 2)

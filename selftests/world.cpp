@@ -80,4 +80,16 @@ World::World(std::size_t pages, const Options &options)
 {
 }
 
+World::World(std::size_t pages, MemoryKind kind, Features features, Modes modes)
+	: memory(pages, kind), context(open_context(features)),
+	  region(take(Region::make(context, memory.range(), modes)))
+{
+}
+
+World::World(Memory its_memory, Modes modes)
+	: memory(std::move(its_memory)), context(open_context()),
+	  region(take(Region::make(context, memory.range(), modes)))
+{
+}
+
 } // namespace selftests

@@ -56,6 +56,10 @@ void wait_for_pending(const userfault::Context &context, std::size_t count);
 struct World {
 	explicit World(std::size_t pages, userfault::Features features = userfault::Features::None);
 	World(std::size_t pages, const userfault::Options &options);
+	World(std::size_t pages, MemoryKind kind,
+	      userfault::Features features = userfault::Features::None,
+	      userfault::Modes modes = userfault::Modes::Missing);
+	World(Memory memory, userfault::Modes modes);
 
 	void fill(std::size_t index) const { selftests::fill(context, memory, index); }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* UFFDIO_ZEROPAGE. */
 #include "maps.hpp"
+#include "memory_kinds.hpp"
 #include "world.hpp"
 
 #include <catch2/catch.hpp>
@@ -11,15 +12,6 @@
 
 using namespace selftests;
 using namespace userfault;
-
-namespace {
-
-bool is_there(const Memory &memory, std::size_t index)
-{
-	return pagemap_entry(memory.address(index)) & pagemap_present;
-}
-
-} // namespace
 
 TEST_CASE("zeroed pages are zero and take no memory until they are written", "[zeropage]")
 {
@@ -38,10 +30,10 @@ TEST_CASE("zeroed pages are zero and take no memory until they are written", "[z
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("any number of pages can be zeroed over any border", "[zeropage]")
+MEMORY_TEST_CASE("any number of pages can be zeroed over any border", "[zeropage]")
 {
 	for (const std::size_t count : {1uz, 2uz, 511uz, 512uz, 513uz, 1030uz}) {
-		const auto memory = Memory::aligned(4 * 512, 2 << 20);
+		const auto memory = Memory::aligned(4 * 512, 2 << 20, TestType::kind);
 		const auto context = open_context();
 		const std::size_t first = 510;
 
@@ -78,9 +70,9 @@ TEST_CASE("zeroings of up to 64 MiB in one call", "[zeropage]")
 	}
 }
 
-TEST_CASE("zeroing does not touch a page that is there", "[zeropage]")
+MEMORY_TEST_CASE("zeroing does not touch a page that is there", "[zeropage]")
 {
-	const World world(4);
+	const World world(4, TestType::kind);
 
 	world.fill(2);
 	const auto progress = world.context.zeropage(world.memory.range());
@@ -93,17 +85,17 @@ TEST_CASE("zeroing does not touch a page that is there", "[zeropage]")
 	CHECK_FALSE(is_there(world.memory, 3));
 }
 
-TEST_CASE("zeroing a zeroed page is EEXIST", "[zeropage]")
+MEMORY_TEST_CASE("zeroing a zeroed page is EEXIST", "[zeropage]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 
 	REQUIRE(world.context.zeropage(world.memory.range()));
 	CHECK(world.context.zeropage(world.memory.range()).error.value() == EEXIST);
 }
 
-TEST_CASE("zeroing what is not registered is ENOENT", "[zeropage]")
+MEMORY_TEST_CASE("zeroing what is not registered is ENOENT", "[zeropage]")
 {
-	const Memory memory(3);
+	const Memory memory(3, TestType::kind);
 	const auto context = open_context();
 
 	take(context.register_range(memory.range(1, 1), Modes::Missing));
@@ -141,9 +133,9 @@ TEST_CASE("wrong arguments of a zeroing are refused and nothing is filled", "[ze
 	}
 }
 
-TEST_CASE("zeroing wakes the waiters of its pages and no others", "[zeropage]")
+MEMORY_TEST_CASE("zeroing wakes the waiters of its pages and no others", "[zeropage]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 	auto first = in_thread([&] { return world.memory.word(0); });
 	auto second = in_thread([&] { return world.memory.word(1); });
 
@@ -155,9 +147,9 @@ TEST_CASE("zeroing wakes the waiters of its pages and no others", "[zeropage]")
 	CHECK(second.get() == pattern_word(1));
 }
 
-TEST_CASE("zeroing that is told not to wake leaves its waiters to wake", "[zeropage]")
+MEMORY_TEST_CASE("zeroing that is told not to wake leaves its waiters to wake", "[zeropage]")
 {
-	const World world(1);
+	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
 	wait_for_waiters(world.context, 1);
@@ -168,9 +160,9 @@ TEST_CASE("zeroing that is told not to wake leaves its waiters to wake", "[zerop
 	CHECK(reader.get() == 0);
 }
 
-TEST_CASE("a thread that waits to write gets a page of its own after zeroing", "[zeropage]")
+MEMORY_TEST_CASE("a thread that waits to write gets a page of its own after zeroing", "[zeropage]")
 {
-	const World world(2);
+	const World world(2, TestType::kind);
 	auto writer = in_thread([&] { world.memory.word(0) = 3; });
 
 	wait_for_waiters(world.context, 1);
