@@ -307,8 +307,8 @@ static unsigned int uf_shmem_get_first(struct uf_run *run)
 	int err;
 
 	err = uf_compat_shmem_get_cached(uf_shmem_mapping(run)->host, uf_shmem_index(run), &folio);
-	if (!folio) {
-		run->err = err && err != -ENOENT ? err : -EFAULT;
+	if (!folio) {	/* a hole, or behind the end, or it can't be had */
+		run->err = !err || err == -ENOENT || err == -EINVAL ? -EFAULT : err;
 		return 0;
 	}
 	taken = uf_shmem_take(run, 0, folio);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "backend.hpp"
 
+#include <cstdio>
+#include <sys/utsname.h>
+#include <utility>
+
 namespace selftests {
 
 namespace {
@@ -35,6 +39,16 @@ Backend backend_under_test()
 void set_backend_under_test(Backend backend)
 {
 	current = backend;
+}
+
+bool native_before(int version, int patchlevel)
+{
+	std::pair<int, int> running;
+	utsname name;
+
+	return backend_under_test() == Backend::native && ::uname(&name) == 0 &&
+	       std::sscanf(name.release, "%d.%d", &running.first, &running.second) == 2 &&
+	       running < std::pair(version, patchlevel);
 }
 
 } // namespace selftests

@@ -19,6 +19,9 @@ std::string device_of(Backend backend);
 Backend backend_under_test();
 void set_backend_under_test(Backend backend);
 
+/* Whether the oracle is under test, and of a kernel before that: one that knows less. */
+bool native_before(int version, int patchlevel);
+
 } // namespace selftests
 
 #endif

@@ -29,9 +29,10 @@ bool contains(const std::string &text, const std::string &part)
 }
 
 constexpr std::uint64_t features_here =
-	UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |
-	UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |
-	UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS;
+	UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
+	UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_MISSING_SHMEM |
+	UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
+	UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC;
 /* Of these, what native userfaultfd of older kernels has not. */
 constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC;
 constexpr std::uint64_t range_ioctls_to_come = 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
@@ -143,6 +144,20 @@ bool knows_no_protected_continue(const Row &module, const Row &native)
 	       module.given.size() == 4 && module.given[2] & UFFDIO_CONTINUE_MODE_WP;
 }
 
+bool continues_behind_the_end(const Row &module, const Row &native)
+{
+	return kernel() < 7002 && module.command == "CONTINUE" &&
+	       contains(module.call, "no page of shmem") && module.outcome.error == EFAULT &&
+	       native.outcome.error == EINVAL;
+}
+
+bool takes_the_end_for_lack_of_memory(const Row &module, const Row &native)
+{
+	return kernel() >= 7002 && (module.command == "COPY" || module.command == "ZEROPAGE") &&
+	       contains(module.call, "no page of shmem") && module.outcome.error == EFAULT &&
+	       native.outcome.error == ENOMEM;
+}
+
 bool leaves_the_result_alone(const Row &module, const Row &native)
 {
 	return kernel() < 7002 && contains(module.call, "while mappings change") &&
@@ -194,6 +209,10 @@ const struct Reason {
 	 "older kernels do not protect what several mappings and holes lie in"},
 	{knows_no_protected_continue,
 	 "older kernels do not know the write-protect mode of CONTINUE and answer at once"},
+	{continues_behind_the_end,
+	 "older kernels answer EINVAL where the file ends before the page"},
+	{takes_the_end_for_lack_of_memory,
+	 "Linux 7.2 takes it for a lack of memory that a shared file ends before the page"},
 	{leaves_the_result_alone,
 	 "older kernels do not write the result of a call that comes while mappings change"},
 	{lacks_the_feature, "the feature is still to come"},

@@ -2,9 +2,7 @@
 #include "protection.hpp"
 
 #include <cerrno>
-#include <string>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 
 namespace selftests {
 
@@ -83,15 +81,6 @@ void need(Features features)
 {
 	if (!has(take(Context::probe(options_for())).offered, features))
 		skip("this kernel's own userfaultfd doesn't offer that");
-}
-
-bool is_old_native()
-{
-	utsname name;
-
-	checked(::uname(&name));
-	return backend_under_test() == Backend::native &&
-	       std::string(name.release).starts_with("6.1.");
 }
 
 void make_huge(const Memory &memory)

@@ -46,9 +46,6 @@ struct Guarded {
 /* Skips the test where the backend doesn't offer @features. */
 void need(userfault::Features features);
 
-/* Whether the oracle is one that knows less: WRITEPROTECT of several mappings came with 6.4. */
-bool is_old_native();
-
 /* Writes patterns to @memory, whole huge pages, and skips the test if it doesn't consist of them
  * then. */
 void make_huge(const Memory &memory);

@@ -214,7 +214,7 @@ TEST_CASE("protection goes over several mappings and holes", "[wp]")
 
 	checked(::mprotect(guarded.memory.page(2), page_size(), PROT_READ));
 	guarded.memory.unmap(4, 1);
-	if (is_old_native()) {
+	if (native_before(6, 4)) {
 		CHECK(error_of(guarded.context.write_protect(guarded.memory.range())) == ENOENT);
 		return;
 	}

@@ -30,6 +30,13 @@ namespace {
 constexpr std::size_t page_table = 512;
 constexpr std::size_t huge_page = 2 << 20;
 
+/* What filling is answered where a shared file has ended: Linux 7.2's own says there is no memory.
+ */
+int past_the_end()
+{
+	return backend_under_test() == Backend::native && !native_before(7, 2) ? ENOMEM : EFAULT;
+}
+
 /* A file, registered memory that is a mapping of it, and another mapping that isn't registered. */
 struct FileWorld {
 	explicit FileWorld(std::size_t pages, int sharing = MAP_SHARED)
@@ -200,13 +207,14 @@ TEST_CASE("a full file system is ENOMEM and every page of it can be used", "[shm
 
 TEMPLATE_TEST_CASE("a copy past the end of the file is EFAULT", "[shmem]", SharedFile, PrivateFile)
 {
+	const int error = TestType::kind == MemoryKind::shared_file ? past_the_end() : EFAULT;
 	const auto sharing = TestType::kind == MemoryKind::shared_file ? MAP_SHARED : MAP_PRIVATE;
 	const FileWorld file(8, sharing);
 	const auto source = patterned(8);
 
 	checked(::ftruncate(file.file.get(), static_cast<off_t>(2 * page_size() + 1)));
-	CHECK(file.copy(3, source, 1).error.value() == EFAULT);
-	CHECK(file.world.context.zeropage(file.world.memory.range(3, 1)).error.value() == EFAULT);
+	CHECK(file.copy(3, source, 1).error.value() == error);
+	CHECK(file.world.context.zeropage(file.world.memory.range(3, 1)).error.value() == error);
 	const auto progress = file.copy(0, source, 8);
 	CHECK(progress.done == 3 * page_size());
 	CHECK(progress.error.value() == EAGAIN);
@@ -414,7 +422,7 @@ private:
 						   .error;
 			filled_ = filled_ || !error;
 			if (error && error.value() != EEXIST && error.value() != EAGAIN &&
-			    error.value() != EFAULT)
+			    error.value() != EFAULT && error.value() != past_the_end())
 				give_up(error.message());
 		}
 	}

@@ -176,10 +176,9 @@ struct uffdio_register {
  *
  * ENOENT: the range is not inside one registered mapping. EINVAL: an unknown mode, a bad range, or memory
  * that can't be filled in that way. EEXIST: there is a page already, in the file if the mapping is a
- * shared one. EFAULT: the source can't be read, the file has no such page (CONTINUE), or ends before it
- * (EINVAL from CONTINUE). EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or no room in
- * the file system. EINTR: the caller is being killed. EAGAIN with nothing done: mappings are changing,
- * read the events first.
+ * shared one. EFAULT: the source can't be read, the file has no such page (CONTINUE), or ends before it.
+ * EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or no room in the file system. EINTR:
+ * the caller is being killed. EAGAIN with nothing done: mappings are changing, read the events first.
  *
  * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page before is
  * seen through the new mapping.

@@ -149,8 +149,8 @@ public:
 	/*
 	 * Maps the pages that the file behind @range has, and wakes their waiters: UFFDIO_CONTINUE,
 	 * the answer to a minor fault. What was written to them before, through another mapping
-	 * say, is seen. EEXIST: a page is mapped already; EFAULT: the file has no such page;
-	 * EINVAL: it ends before, or there is no file; EIO: the page has a hardware error; ENOENT,
+	 * say, is seen. EEXIST: a page is mapped already; EFAULT: the file has no such page,
+	 * or ends before; EINVAL: there is no file; EIO: the page has a hardware error; ENOENT,
 	 * ESRCH and EAGAIN as above.
 	 */
 	Progress resume(Range range, ContinueModes modes = ContinueModes::None) const;
