@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Write protection of shmem: pages of a file, mapped or not, and private copies of them. */
+#include "files.hpp"
+#include "memory_kinds.hpp"
+#include "protection.hpp"
+#include "swap.hpp"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <sys/mman.h>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+constexpr std::size_t pages = 16;
+
+void fill_with_patterns(const Memory &memory)
+{
+	for (std::size_t i = 0; i < memory.pages(); i++)
+		write_pattern(memory.bytes(i, 1), i);
+}
+
+/* A file that has its pages, and a mapping of it that has none. */
+struct UnmappedFile {
+	UnmappedFile() : file(shmem_file(pages)), other(pages, file, MAP_SHARED)
+	{
+		fill_with_patterns(other);
+	}
+
+	Memory map(MemoryKind kind) const
+	{
+		return Memory(pages, file,
+			      kind == MemoryKind::private_file ? MAP_PRIVATE : MAP_SHARED);
+	}
+
+	Fd file;
+	Memory other;
+};
+
+/* That a page that was protected when it wasn't there is protected now that it is. */
+void check_inherited(const Guarded &guarded, std::size_t index)
+{
+	CHECK(guarded.is_protected(index));
+	CHECK(guarded.write_is_told(index));
+	CHECK_FALSE(guarded.is_protected(index));
+	CHECK_FALSE(guarded.write_is_told(index));
+}
+
+} // namespace
+
+SHMEM_TEST_CASE("pages of shmem are protected and unprotected", "[wp][shmem]")
+{
+	const Guarded guarded(Memory(pages, TestType::kind), fill_with_patterns);
+
+	guarded.protect(2, 9);
+	CHECK(guarded.only_protected(2, 9));
+	CHECK_FALSE(guarded.write_is_told(1));
+	CHECK(guarded.write_is_told(2));
+	CHECK(guarded.write_is_told(10));
+	guarded.unprotect();
+	CHECK(guarded.only_protected(0, 0));
+	for (std::size_t i = 0; i < pages; i++)
+		CHECK_FALSE(guarded.write_is_told(i));
+}
+
+SHMEM_TEST_CASE("absent pages of shmem are protected", "[wp][shmem]")
+{
+	const Guarded guarded(Memory(pages, TestType::kind), [](const Memory &) {});
+
+	guarded.protect(3, 4);
+	CHECK(guarded.only_protected(3, 4));
+	check_inherited(guarded, 3);
+	guarded.unprotect(4, 1);
+	CHECK_FALSE(guarded.write_is_told(4));
+	check_inherited(guarded, 6);
+}
+
+TEMPLATE_TEST_CASE("pages that only the file has are protected", "[wp][shmem]", SharedFile,
+		   PrivateFile)
+{
+	const UnmappedFile unmapped;
+	const Guarded guarded(unmapped.map(TestType::kind), [](const Memory &) {});
+
+	guarded.protect(0, 8);
+	CHECK(guarded.only_protected(0, 8));
+	CHECK(count_patterned(guarded.memory) == pages);
+	check_inherited(guarded, 0);
+	check_inherited(guarded, 7);
+	CHECK_FALSE(guarded.write_is_told(8));
+}
+
+SHMEM_TEST_CASE("a copy to shmem can be protected from the start", "[wp][shmem]")
+{
+	const Guarded guarded(
+		Memory(70, TestType::kind), [](const Memory &) {}, Features::None,
+		Modes::Missing | Modes::WriteProtect);
+	const auto source = patterned(70);
+
+	REQUIRE(guarded.context.copy_all(guarded.memory.address(0), source.bytes(0, 70),
+					 CopyModes::WriteProtect));
+	CHECK(guarded.only_protected(0, 70));
+	CHECK(count_patterned(guarded.memory) == 70);
+	CHECK(guarded.write_is_told(0));
+	CHECK(guarded.write_is_told(69));
+	CHECK_FALSE(guarded.write_is_told(0));
+}
+
+/* What was protected before it was there gives way to a copy that isn't. */
+SHMEM_TEST_CASE("a copy replaces the protection of an absent page", "[wp][shmem]")
+{
+	const Guarded guarded(
+		Memory(2, TestType::kind), [](const Memory &) {}, Features::None,
+		Modes::Missing | Modes::WriteProtect);
+	const auto source = patterned(2);
+
+	guarded.protect();
+	REQUIRE(guarded.context.copy_all(guarded.memory.address(0), source.bytes(0, 2)));
+	CHECK(guarded.only_protected(0, 0));
+	CHECK_FALSE(guarded.write_is_told(0));
+}
+
+TEMPLATE_TEST_CASE("pages of the file can be mapped protected", "[wp][minor]", SharedFile,
+		   PrivateFile)
+{
+	if (native_before(6, 4))
+		skip("this kernel's own CONTINUE has no mode for that");
+
+	const UnmappedFile unmapped;
+	const Guarded guarded(
+		unmapped.map(TestType::kind), [](const Memory &) {}, Features::None,
+		Modes::Minor | Modes::WriteProtect);
+
+	REQUIRE(guarded.context.resume(guarded.memory.range(0, 4), ContinueModes::WriteProtect));
+	REQUIRE(guarded.context.resume(guarded.memory.range(4, pages - 4)));
+	CHECK(guarded.only_protected(0, 4));
+	CHECK(count_patterned(guarded.memory) == pages);
+	CHECK(guarded.write_is_told(3));
+	CHECK_FALSE(guarded.write_is_told(3));
+	CHECK_FALSE(guarded.write_is_told(4));
+	CHECK(count_patterned(unmapped.other) ==
+	      (TestType::kind == MemoryKind::private_file ? pages : 3));
+}
+
+TEMPLATE_TEST_CASE("protected pages of a file can't be mapped so without the registration",
+		   "[wp][minor]", SharedFile, PrivateFile)
+{
+	const UnmappedFile unmapped;
+	const Guarded guarded(
+		unmapped.map(TestType::kind), [](const Memory &) {}, Features::None, Modes::Minor);
+	const auto progress =
+		guarded.context.resume(guarded.memory.range(), ContinueModes::WriteProtect);
+
+	CHECK(progress.done == 0);
+	CHECK(progress.error.value() == EINVAL);
+}
+
+TEST_CASE("pages of shmem that are swapped out stay protected", "[wp][shmem][swap]")
+{
+	const Swap swap(32 << 20);
+	const UnmappedFile unmapped;
+	const Guarded guarded(unmapped.map(MemoryKind::shared_file), [](const Memory &) {});
+	const auto length = guarded.memory.range().length;
+
+	/* Mapped in the one place only, or it would not be swapped out. */
+	checked(::madvise(unmapped.other.page(0), length, MADV_DONTNEED));
+	CHECK(count_patterned(guarded.memory) == pages);
+	guarded.protect(0, 4);
+	wait_until("the file is swapped out", [&] {
+		checked(::madvise(guarded.memory.page(0), length, MADV_PAGEOUT));
+		return smaps_bytes(unmapped.other.range(), "Swap") == length;
+	});
+	CHECK(guarded.only_protected(0, 4));
+	guarded.unprotect(3, 1);
+	CHECK(count_patterned(guarded.memory) == pages);
+	check_inherited(guarded, 0);
+	CHECK_FALSE(guarded.write_is_told(3));
+	CHECK_FALSE(guarded.write_is_told(4));
+	guarded.unprotect();
+	CHECK(guarded.only_protected(0, 0));
+}
+
+/* The other mapping, and who has the file, write as they like. */
+TEST_CASE("protection is of one mapping", "[wp][shmem]")
+{
+	const UnmappedFile unmapped;
+	const Guarded guarded(unmapped.map(MemoryKind::shared_file), [](const Memory &) {});
+
+	guarded.protect();
+	unmapped.other.word(0) = 3;
+	CHECK(guarded.memory.word(0) == 3);
+	CHECK(guarded.write_is_told(0));
+	CHECK(unmapped.other.word(0) == 4);
+}
