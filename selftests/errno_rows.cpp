@@ -45,8 +45,8 @@ constexpr Command resume{"CONTINUE", UFFDIO_CONTINUE, true, true};
 constexpr Command writeprotect{"WRITEPROTECT", UFFDIO_WRITEPROTECT, false, true};
 
 constexpr Command on_ranges[] = {registering, unregistering, wake, zeropage, resume, writeprotect};
-constexpr Command all[] = {api,	     registering, unregistering, wake, copy,
-			   zeropage, resume,	  writeprotect};
+constexpr Command all[] = {api,	 registering, unregistering, wake,
+			   copy, zeropage,    resume,	     writeprotect};
 constexpr Command with_modes[] = {registering, copy, zeropage, resume, writeprotect};
 
 /* The words of @command for a range; of COPY, for that destination. */
@@ -171,9 +171,9 @@ std::vector<Row> rows_of_copies(Backend backend)
 		}
 	for (const auto &to : {"registered", "protectable", "filled", "unregistered"})
 		for (const std::uint64_t mode : {2, 3})
-			table.call(copy, std::string("dst=") + to + " mode=" + std::to_string(mode),
-				   {Stage::at(to), Stage::at("source"), page_size(), mode,
-				    untouched});
+			table.call(
+				copy, std::string("dst=") + to + " mode=" + std::to_string(mode),
+				{Stage::at(to), Stage::at("source"), page_size(), mode, untouched});
 	/* Which is noticed first, a wrong destination or a wrong source? */
 	for (const auto &to : {"registered", "registered + 1", "filled", "unregistered", "hole",
 			       "2^63", "page of shmem", "no page of shmem"})
@@ -394,7 +394,7 @@ std::vector<Row> rows_of_the_changing(Backend backend)
 
 	checked(::mprotect(read_only.page(0), page_size(), PROT_READ));
 	wait_until("it is told", [&] { return is_readable(changing.context); });
-	for (const auto &command : {wake, copy, zeropage}) {
+	for (const auto &command : {wake, copy, zeropage, resume, writeprotect}) {
 		for (const auto &start : starts)
 			for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull})
 				note(command,

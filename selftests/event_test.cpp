@@ -367,11 +367,16 @@ TEST_CASE("page operations are refused until a change is read", "[event]")
 	WaitingCall dropping(world.context, SYS_madvise, [&] { return drop(world.memory, 3, 1); });
 	uffdio_copy copy{world.memory.address(0), source.address(0), page_size(), 0, 0};
 	uffdio_zeropage zero{{world.memory.address(1), page_size()}, 0, 0};
+	uffdio_writeprotect protect{{world.memory.address(0), page_size()},
+				    UFFDIO_WRITEPROTECT_MODE_WP};
+	uffdio_continue resume{{world.memory.address(0), page_size()}, 0, 0};
 	uffdio_copy wrong{1, 1, 1, ~0ull, 0}; /* what else is wrong comes later */
 
 	for (int i = 0; i < 2; i++) {
 		CHECK(world.context.ioctl(UFFDIO_COPY, &copy).error().value() == EAGAIN);
 		CHECK(world.context.ioctl(UFFDIO_ZEROPAGE, &zero).error().value() == EAGAIN);
+		CHECK(world.context.ioctl(UFFDIO_WRITEPROTECT, &protect).error().value() == EAGAIN);
+		CHECK(world.context.ioctl(UFFDIO_CONTINUE, &resume).error().value() == EAGAIN);
 		CHECK(world.context.ioctl(UFFDIO_COPY, &wrong).error().value() == EAGAIN);
 	}
 	CHECK(world.context.wake(world.memory.range()));
@@ -388,11 +393,14 @@ TEST_CASE("page operations that are refused say so in their result", "[event][mo
 	WaitingCall dropping(world.context, SYS_madvise, [&] { return drop(world.memory, 0, 1); });
 	uffdio_copy copy{world.memory.address(0), 0, page_size(), 0, 0};
 	uffdio_zeropage zero{{world.memory.address(0), page_size()}, 0, 0};
+	uffdio_continue resume{{world.memory.address(0), page_size()}, 0, 0};
 
 	CHECK(world.context.ioctl(UFFDIO_COPY, &copy).error().value() == EAGAIN);
 	CHECK(copy.copy == -EAGAIN);
 	CHECK(world.context.ioctl(UFFDIO_ZEROPAGE, &zero).error().value() == EAGAIN);
 	CHECK(zero.zeropage == -EAGAIN);
+	CHECK(world.context.ioctl(UFFDIO_CONTINUE, &resume).error().value() == EAGAIN);
+	CHECK(resume.mapped == -EAGAIN);
 	CHECK(world.context.ioctl(UFFDIO_COPY, nullptr).error().value() == EFAULT);
 	next_of<Remove>(world.context);
 	CHECK(dropping.result() == 0);
