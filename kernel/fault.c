@@ -69,7 +69,7 @@ static bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
 {
 	if (reason & VM_UFFD_WP)
 		return pte_present(pte) && pte_uffd_wp(pte);
-	return uf_pte_missing(pte);
+	return uf_pte_missing(pte) && !uf_pte_poisoned(pte);
 }
 
 static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)

@@ -128,6 +128,9 @@ static int uf_run_do(struct uf_filling *filling)
 	case UF_FILL_CONTINUE:
 		installed = ops->map_cached(run);
 		break;
+	case UF_FILL_POISON:
+		installed = ops->poison(run);
+		break;
 	}
 	filling->done += (unsigned long)installed << PAGE_SHIFT;
 	return run->err;
@@ -192,6 +195,11 @@ static int uf_fill_all(struct uf_filling *filling)
 	return err;
 }
 
+static bool uf_fill_takes_folios(enum uf_fill_source source)
+{
+	return source == UF_FILL_COPY || source == UF_FILL_CONTINUE;
+}
+
 long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
 {
 	struct uf_filling filling __uninitialized;	/* not to clear the array of folios */
@@ -201,7 +209,7 @@ long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
 	filling.ctx = ctx;
 	filling.mm = ctx->view.mm;
 	filling.done = 0;
-	filling.limit = fill->source == UF_FILL_ZERO ? PTRS_PER_PTE : UF_RUN_FOLIOS_MAX;
+	filling.limit = uf_fill_takes_folios(fill->source) ? UF_RUN_FOLIOS_MAX : PTRS_PER_PTE;
 	filling.max = filling.limit;
 	filling.run.first = NULL;
 	filling.run.first_copied = false;

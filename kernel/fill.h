@@ -30,6 +30,7 @@ enum uf_fill_source {
 	UF_FILL_COPY,		/* a copy of the caller's memory */
 	UF_FILL_ZERO,		/* zeroes */
 	UF_FILL_CONTINUE,	/* what the page cache has */
+	UF_FILL_POISON,		/* an entry that kills who touches it */
 };
 
 struct uf_fill {
@@ -77,6 +78,7 @@ struct uf_fill_ops {
 	unsigned int (*copy)(struct uf_run *run);
 	unsigned int (*zero)(struct uf_run *run);
 	unsigned int (*map_cached)(struct uf_run *run);	/* NULL: there is no page cache */
+	unsigned int (*poison)(struct uf_run *run);
 };
 
 extern const struct uf_fill_ops uf_fill_anon_ops;
@@ -86,5 +88,8 @@ extern const struct uf_fill_ops uf_fill_shmem_private_ops;
 /* Anonymous pages, for every memory type whose private mappings take them; as in struct uf_fill_ops. */
 unsigned int uf_anon_copy(struct uf_run *run);
 unsigned int uf_anon_zero(struct uf_run *run);
+
+/* Poison, for every memory type with pages of PAGE_SIZE; as in struct uf_fill_ops. */
+unsigned int uf_run_poison(struct uf_run *run);
 
 #endif /* UF_FILL_H */

@@ -105,33 +105,18 @@ unsigned int uf_anon_copy(struct uf_run *run)
 	return run->nr ? uf_anon_install_run(run) : 0;
 }
 
+static pte_t uf_anon_zero_entry(struct vm_area_struct *vma, unsigned long addr)
+{
+	return pte_mkspecial(pfn_pte(zero_pfn(addr), vma->vm_page_prot));
+}
+
 unsigned int uf_anon_zero(struct uf_run *run)
 {
-	struct vm_area_struct *vma = run->vma;
-	unsigned long addr = run->dst;
-	unsigned int n, within;
-	spinlock_t *ptl;
-	pte_t *pte;
-
-	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, addr, &ptl);
-	if (!pte) {
-		run->err = -EAGAIN;
-		return 0;
-	}
-	within = uf_run_within_file(run);
-	for (n = 0; n < within && pte_none(ptep_get(pte + n)); n++, addr += PAGE_SIZE) {
-		set_pte_at(vma->vm_mm, addr, pte + n,
-			   pte_mkspecial(pfn_pte(zero_pfn(addr), vma->vm_page_prot)));
-		update_mmu_cache(vma, addr, pte + n);
-	}
-	pte_unmap_unlock(pte, ptl);
-
-	if (n < run->nr)
-		run->err = n < within ? -EEXIST : -EFAULT;
-	return n;
+	return uf_run_install_entries(run, uf_anon_zero_entry);
 }
 
 const struct uf_fill_ops uf_fill_anon_ops = {
 	.copy = uf_anon_copy,
 	.zero = uf_anon_zero,
+	.poison = uf_run_poison,
 };

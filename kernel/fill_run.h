@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
+#include "compat/compat.h"
 #include "fill.h"
 
 /*
@@ -48,6 +49,34 @@ static inline unsigned int uf_run_within_file(const struct uf_run *run)
 	index = linear_page_index(vma, run->dst);
 	end = DIV_ROUND_UP(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
 	return index < end ? min_t(pgoff_t, run->nr, end - index) : 0;
+}
+
+/* Install entries that need no folio, where there are none; as in struct uf_fill_ops. */
+static __always_inline unsigned int
+uf_run_install_entries(struct uf_run *run,
+		       pte_t (*entry)(struct vm_area_struct *vma, unsigned long addr))
+{
+	struct vm_area_struct *vma = run->vma;
+	unsigned long addr = run->dst;
+	unsigned int n, within;
+	spinlock_t *ptl;
+	pte_t *pte;
+
+	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, addr, &ptl);
+	if (!pte) {
+		run->err = -EAGAIN;
+		return 0;
+	}
+	within = uf_run_within_file(run);
+	for (n = 0; n < within && pte_none(ptep_get(pte + n)); n++, addr += PAGE_SIZE) {
+		set_pte_at(vma->vm_mm, addr, pte + n, entry(vma, addr));
+		update_mmu_cache(vma, addr, pte + n);
+	}
+	pte_unmap_unlock(pte, ptl);
+
+	if (n < run->nr)
+		run->err = n < within ? -EEXIST : -EFAULT;
+	return n;
 }
 
 #endif /* UF_FILL_RUN_H */

@@ -387,10 +387,12 @@ const struct uf_fill_ops uf_fill_shmem_shared_ops = {
 	.copy = uf_shmem_copy,
 	.zero = uf_shmem_zero,
 	.map_cached = uf_shmem_map_cached,
+	.poison = uf_run_poison,
 };
 
 const struct uf_fill_ops uf_fill_shmem_private_ops = {
 	.copy = uf_anon_copy,
 	.zero = uf_anon_zero,
 	.map_cached = uf_shmem_map_cached,
+	.poison = uf_run_poison,
 };

@@ -17,6 +17,7 @@
 #include "ctx.h"
 #include "fill.h"
 #include "ioctl.h"
+#include "move.h"
 #include "protect.h"
 #include "range.h"
 #include "region.h"
@@ -29,6 +30,8 @@ union uf_ioctl_arg {
 	struct uffdio_zeropage zeropage;
 	struct uffdio_writeprotect writeprotect;
 	struct uffdio_continue cont;
+	struct uffdio_poison poison;
+	struct uffdio_move move;
 };
 
 struct uf_ioctl {
@@ -165,9 +168,21 @@ static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 }
 
 /*
- * Fill, say how far it got, wake the pages that are there. Upstream reports before it wakes: a caller
- * whose result can't be written gets EFAULT, and must wake by hand.
+ * Say how far it got, wake the pages that are there. Upstream reports before it wakes: a caller whose
+ * result can't be written gets EFAULT, and must wake by hand.
  */
+static long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len, long done,
+			  bool wake, __s64 __user *result)
+{
+	if (put_user(done, result))
+		return -EFAULT;
+	if (done < 0)
+		return done;
+	if (wake)
+		uf_ctx_wake(ctx, dst, done);
+	return done == len ? 0 : -EAGAIN;
+}
+
 static long uf_ioctl_fill(struct uf_ctx *ctx, const struct uf_fill *fill, bool wake,
 			  __s64 __user *result)
 {
@@ -177,14 +192,7 @@ static long uf_ioctl_fill(struct uf_ctx *ctx, const struct uf_fill *fill, bool w
 		return -ESRCH;
 	done = uf_fill(ctx, fill);
 	mmput(ctx->view.mm);
-
-	if (put_user(done, result))
-		return -EFAULT;
-	if (done < 0)
-		return done;
-	if (wake)
-		uf_ctx_wake(ctx, fill->dst, done);
-	return done == fill->len ? 0 : -EAGAIN;
+	return uf_ioctl_done(ctx, fill->dst, fill->len, done, wake, result);
 }
 
 static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -281,6 +289,59 @@ static long uf_ioctl_continue(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 			     &user_cont->mapped);
 }
 
+static long uf_ioctl_poison(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_poison *poison = &arg->poison;
+	struct uffdio_poison __user *user_poison = user;
+	struct uf_fill fill = {
+		.source = UF_FILL_POISON,
+		.dst = poison->range.start,
+		.len = poison->range.len,
+	};
+	int err;
+
+	err = uf_ctx_range_check(ctx, poison->range.start, poison->range.len);
+	if (err)
+		return err;
+	if (poison->mode & ~UFFDIO_POISON_MODE_DONTWAKE)
+		return -EINVAL;
+
+	return uf_ioctl_fill(ctx, &fill, !(poison->mode & UFFDIO_POISON_MODE_DONTWAKE),
+			     &user_poison->updated);
+}
+
+static long uf_ioctl_move(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	struct uffdio_move *args = &arg->move;
+	struct uffdio_move __user *user_move = user;
+	struct uf_move move = {
+		.dst = args->dst,
+		.src = args->src,
+		.len = args->len,
+		.holes = args->mode & UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
+	};
+	long done;
+	int err;
+
+	if (ctx->view.mm != current->mm)
+		return -EINVAL;
+	err = uf_ctx_range_check(ctx, args->dst, args->len);
+	if (err)
+		return err;
+	err = uf_ctx_range_check(ctx, args->src, args->len);
+	if (err)
+		return err;
+	if (args->mode & ~(UFFDIO_MOVE_MODE_DONTWAKE | UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES))
+		return -EINVAL;
+
+	if (!mmget_not_zero(ctx->view.mm))
+		return -ESRCH;
+	done = uf_move(ctx, &move);
+	mmput(ctx->view.mm);
+	return uf_ioctl_done(ctx, args->dst, args->len, done,
+			     !(args->mode & UFFDIO_MOVE_MODE_DONTWAKE), &user_move->move);
+}
+
 /* By number: the low byte of a command. */
 static const struct uf_ioctl uf_ioctls[] = {
 	[_UFFDIO_REGISTER] = {
@@ -321,6 +382,18 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.in = offsetof(struct uffdio_continue, mapped),
 		.pages = true,
 		.handle = uf_ioctl_continue,
+	},
+	[_UFFDIO_POISON] = {
+		.cmd = UFFDIO_POISON,
+		.in = offsetof(struct uffdio_poison, updated),
+		.pages = true,
+		.handle = uf_ioctl_poison,
+	},
+	[_UFFDIO_MOVE] = {
+		.cmd = UFFDIO_MOVE,
+		.in = offsetof(struct uffdio_move, move),
+		.pages = true,
+		.handle = uf_ioctl_move,
 	},
 	[_UFFDIO_API] = {
 		.cmd = UFFDIO_API,

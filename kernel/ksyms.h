@@ -12,6 +12,8 @@
 #define UF_KSYMS_H
 
 #include <linux/static_call.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
 
 #include "compat/mm_ksyms.h"
 
@@ -30,6 +32,16 @@ typedef void uf_flush_tlb_batched_pending_fn(struct mm_struct *);
 typedef int uf___mmu_notifier_invalidate_range_start_fn(struct mmu_notifier_range *);
 typedef void uf_tlb_gather_mmu_fn(struct mmu_gather *, struct mm_struct *);
 typedef void uf_tlb_finish_mmu_fn(struct mmu_gather *);
+typedef struct page *uf_vm_normal_page_fn(struct vm_area_struct *, unsigned long, pte_t);
+typedef struct page *uf_vm_normal_page_pmd_fn(struct vm_area_struct *, unsigned long, pmd_t);
+typedef void uf_flush_tlb_mm_range_fn(struct mm_struct *, unsigned long, unsigned long, unsigned int,
+				      bool);
+typedef pmd_t uf_pmdp_huge_clear_flush_fn(struct vm_area_struct *, unsigned long, pmd_t *);
+typedef pgtable_t uf_pgtable_trans_huge_withdraw_fn(struct mm_struct *, pmd_t *);
+typedef void uf_pgtable_trans_huge_deposit_fn(struct mm_struct *, pmd_t *, pgtable_t);
+typedef void uf_migration_entry_wait_fn(struct mm_struct *, pmd_t *, unsigned long);
+typedef void uf_pmd_migration_entry_wait_fn(struct mm_struct *, pmd_t *);
+typedef struct swap_info_struct *uf_get_swap_device_fn(swp_entry_t);
 typedef unsigned long uf_ftrace_location_fn(unsigned long);
 typedef void uf_dup_userfaultfd_complete_fn(struct list_head *);
 typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_head *);
@@ -47,10 +59,6 @@ typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_he
 #define UF_KSYMS_MEMCG(X)
 #endif
 
-#define UF_KSYMS_NOTIFIER(X)							\
-	X(__mmu_notifier_invalidate_range_start,				\
-	  uf___mmu_notifier_invalidate_range_start_fn, "write protection")
-
 #define UF_KSYMS(X)								\
 	X(ftrace_location, uf_ftrace_location_fn, "taking functions over")	\
 	X(__pte_alloc, uf___pte_alloc_fn, "filling")				\
@@ -67,9 +75,19 @@ typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_he
 	X(userfaultfd_unmap_complete, uf_userfaultfd_unmap_complete_fn, "events") \
 	X(vma_set_page_prot, uf_vma_set_page_prot_fn, "registering")		\
 	X(flush_tlb_batched_pending, uf_flush_tlb_batched_pending_fn, "write protection") \
-	UF_KSYMS_NOTIFIER(X)							\
+	X(__mmu_notifier_invalidate_range_start,				\
+	  uf___mmu_notifier_invalidate_range_start_fn, "write protection and moving") \
 	X(tlb_gather_mmu, uf_tlb_gather_mmu_fn, "write protection")		\
 	X(tlb_finish_mmu, uf_tlb_finish_mmu_fn, "write protection")		\
+	X(vm_normal_page, uf_vm_normal_page_fn, "moving")			\
+	X(vm_normal_page_pmd, uf_vm_normal_page_pmd_fn, "moving")		\
+	X(flush_tlb_mm_range, uf_flush_tlb_mm_range_fn, "moving")		\
+	X(pmdp_huge_clear_flush, uf_pmdp_huge_clear_flush_fn, "moving")		\
+	X(pgtable_trans_huge_withdraw, uf_pgtable_trans_huge_withdraw_fn, "moving") \
+	X(pgtable_trans_huge_deposit, uf_pgtable_trans_huge_deposit_fn, "moving") \
+	X(migration_entry_wait, uf_migration_entry_wait_fn, "moving")		\
+	X(pmd_migration_entry_wait, uf_pmd_migration_entry_wait_fn, "moving")	\
+	X(get_swap_device, uf_get_swap_device_fn, "moving")			\
 	UF_COMPAT_KSYMS(X)
 
 #define UF_KSYM_DECLARE(name, type, purpose) DECLARE_STATIC_CALL(uf_ksym_##name, type);

@@ -72,7 +72,7 @@ static bool uf_protect_absent(struct uf_protecting *work, unsigned long addr, pt
 {
 	struct mm_struct *mm = work->vma->vm_mm;
 
-	if (uf_pte_swapped(old)) {
+	if (softleaf_is_swap(softleaf_from_pte(old))) {
 		if (!!pte_swp_uffd_wp(old) != work->protect)
 			set_pte_at(mm, addr, pte, work->protect ? pte_swp_mkuffd_wp(old)
 								: pte_swp_clear_uffd_wp(old));
@@ -164,18 +164,13 @@ static int uf_protect_tables(struct uf_protecting *work, unsigned long start, un
 
 static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
-	struct mm_struct *mm = work->vma->vm_mm;
 	struct mmu_notifier_range range;
-	bool notify = mm_has_notifiers(mm);	/* registered with the mmap lock held for writing */
+	bool told;
 	int err;
 
-	if (notify) {
-		uf_compat_notifier_range_init(&range, work->vma, start, end);
-		uf_ksym(__mmu_notifier_invalidate_range_start)(&range);
-	}
+	told = uf_compat_notifier_start(&range, MMU_NOTIFY_PROTECTION_VMA, work->vma, start, end);
 	err = uf_protect_tables(work, start, end);
-	if (notify)
-		uf_compat_notifier_range_end(&range);
+	uf_compat_notifier_end(&range, told);
 	return err;
 }
 

@@ -12,9 +12,11 @@
 #include "ctx_view.h"
 #include "folio.h"
 #include "ftrace.h"
+#include "notifier.h"
 #include "pgtable.h"
 #include "shmem.h"
 #include "unmap.h"
+#include "rmap.h"
 #include "vma.h"
 #include "wp.h"
 

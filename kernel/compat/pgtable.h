@@ -22,33 +22,24 @@
 #define folio_mk_pte(folio, prot) mk_pte(&(folio)->page, prot)
 #define zero_pfn(addr) my_zero_pfn(addr)
 
-/* Whether an entry is of a page that was swapped out; it is not none, nor present. */
-static inline bool uf_pte_swapped(pte_t pte)
-{
-	return !non_swap_entry(pte_to_swp_entry(pte));
-}
+/* What an entry has that isn't present. */
+#define softleaf_from_pte(pte) pte_to_swp_entry(pte)
+#define softleaf_is_migration(entry) is_migration_entry(entry)
+#define softleaf_is_swap(entry) (!non_swap_entry(entry))
+#define pmd_is_migration_entry(pmd) is_pmd_migration_entry(pmd)
 
 #else
 
 #include <linux/leafops.h>
-
-static inline bool uf_pte_swapped(pte_t pte)
-{
-	return softleaf_is_swap(softleaf_from_pte(pte));
-}
+#include <linux/swapops.h>
 
 #endif
-
-/* Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that stay. */
-static inline bool uf_pte_missing(pte_t pte)
-{
-	return pte_none(pte) || pte_is_uffd_marker(pte);
-}
 
 #ifdef UF_COMPAT_6_1
 
 #define pmdp_get_lockless(pmd) READ_ONCE(*(pmd))
 #define pte_mkwrite_novma(pte) pte_mkwrite(pte)
+#define pmd_mkwrite_novma(pmd) pmd_mkwrite(pmd)
 
 /* These never fail here; what they may do elsewhere is said below. */
 static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
@@ -82,5 +73,30 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 }
 
 #endif
+
+/*
+ * An entry in place of a page that is not to be had: who touches it gets SIGBUS as for a page with a memory
+ * error. A marker since 6.6. Before, what such a page leaves behind, with the zero page as the page: no
+ * page has an error, the entry only needs one that is always there.
+ */
+static inline pte_t uf_compat_poison_entry(void)
+{
+#ifdef UF_COMPAT_6_1
+	return swp_entry_to_pte(swp_entry(SWP_HWPOISON, zero_pfn(0)));
+#else
+	return make_pte_marker(PTE_MARKER_POISONED);
+#endif
+}
+
+static inline bool uf_pte_poisoned(pte_t pte)
+{
+	return pte_same(pte, uf_compat_poison_entry());
+}
+
+/* Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that stay. */
+static inline bool uf_pte_missing(pte_t pte)
+{
+	return pte_none(pte) || pte_is_uffd_marker(pte) || uf_pte_poisoned(pte);
+}
 
 #endif /* UF_COMPAT_PGTABLE_H */

@@ -22,6 +22,10 @@
 #error "userfault supports Linux 6.1, 6.12, and 7.2 or later; not what is between."
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define UF_COMPAT_ANON_VMA_LOCK		/* see rmap.h */
+#endif
+
 #ifndef CONFIG_USERFAULTFD
 #error "userfault needs CONFIG_USERFAULTFD=y: it takes over the calls that mm makes there."
 #endif

@@ -68,6 +68,81 @@ void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
 
 #endif
 
+#ifdef CONFIG_PER_VMA_LOCK
+
+/* Never waits for the second while it holds the first, which could be a deadlock with a writer. */
+static bool uf_compat_vma_trylock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
+				       struct uf_compat_vma_pair *pair)
+{
+	pair->mmap_locked = false;
+	pair->dst = uf_ksym(lock_vma_under_rcu)(mm, dst);
+	if (!pair->dst)
+		return false;
+	if (!pair->dst->anon_vma)
+		goto unlock;
+	pair->src = pair->dst;
+	if (src >= pair->dst->vm_start && src < pair->dst->vm_end)
+		return true;
+	pair->src = uf_ksym(lock_vma_under_rcu)(mm, src);
+	if (pair->src)
+		return true;
+unlock:
+	vma_end_read(pair->dst);
+	return false;
+}
+
+static void uf_compat_vma_end_pair(struct uf_compat_vma_pair *pair)
+{
+	vma_end_read(pair->dst);
+	if (pair->src != pair->dst)
+		vma_end_read(pair->src);
+}
+
+#else
+
+static bool uf_compat_vma_trylock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
+				       struct uf_compat_vma_pair *pair)
+{
+	return false;
+}
+
+static void uf_compat_vma_end_pair(struct uf_compat_vma_pair *pair)
+{
+}
+
+#endif
+
+int uf_compat_vma_lock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
+			    struct uf_compat_vma_pair *pair)
+{
+	int err = -ENOENT;
+
+	if (uf_compat_vma_trylock_pair(mm, dst, src, pair))
+		return 0;
+
+	mmap_read_lock(mm);
+	pair->mmap_locked = true;
+	pair->dst = uf_compat_find_vma_prepared(mm, dst);
+	if (IS_ERR(pair->dst)) {
+		err = PTR_ERR(pair->dst);
+		goto unlock;
+	}
+	pair->src = vma_lookup(mm, src);
+	if (pair->src)
+		return 0;
+unlock:
+	mmap_read_unlock(mm);
+	return err;
+}
+
+void uf_compat_vma_unlock_pair(struct uf_compat_vma_pair *pair)
+{
+	if (pair->mmap_locked)
+		mmap_read_unlock(pair->dst->vm_mm);
+	else
+		uf_compat_vma_end_pair(pair);
+}
+
 #ifdef UF_COMPAT_6_1
 
 /* Split by hand where nothing can be merged; the tree is changed behind the iterator's back. */

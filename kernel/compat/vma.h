@@ -27,6 +27,22 @@ struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned lo
 /* Undo that. @vma may be gone when this returns. */
 void uf_compat_vma_unlock_fill(struct vm_area_struct *vma);
 
+/* Two VMAs, or one twice, locked against every change. */
+struct uf_compat_vma_pair {
+	struct vm_area_struct *dst, *src;
+	bool mmap_locked;		/* by the mmap lock instead of their own */
+};
+
+/*
+ * Lock the VMA at @dst, which gets its anon_vma, and the one at @src. Takes and leaves no other lock.
+ * ENOENT: nothing is mapped there; ENOMEM.
+ */
+int uf_compat_vma_lock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
+			    struct uf_compat_vma_pair *pair);
+
+/* Undo that. */
+void uf_compat_vma_unlock_pair(struct uf_compat_vma_pair *pair);
+
 /*
  * Make [@start, @end) of @vma a VMA of its own with these flags and context, or part of a neighbour
  * that has the same: split and merge. @prev is the VMA before @start, or @vma if it begins earlier.

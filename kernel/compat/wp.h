@@ -10,7 +10,6 @@
 #define UF_COMPAT_WP_H
 
 #include <linux/mm.h>
-#include <linux/mmu_notifier.h>
 #include <linux/swapops.h>
 
 #include "../ksyms.h"
@@ -46,21 +45,6 @@ static inline pte_t uf_compat_wp_absent_pte(struct vm_area_struct *vma, unsigned
  */
 bool uf_compat_wp_async_fault(struct vm_fault *vmf);
 
-/* For uf_ksym(__mmu_notifier_invalidate_range_start): protection in [@start, @end) is about to change. */
-static inline void uf_compat_notifier_range_init(struct mmu_notifier_range *range,
-						 struct vm_area_struct *vma, unsigned long start,
-						 unsigned long end)
-{
-	mmu_notifier_range_init(range, MMU_NOTIFY_PROTECTION_VMA, MMU_NOTIFIER_RANGE_BLOCKABLE, vma,
-				vma->vm_mm, start, end);
-}
-
-/* The pair to it: it has changed. */
-static inline void uf_compat_notifier_range_end(struct mmu_notifier_range *range)
-{
-	uf_ksym(__mmu_notifier_invalidate_range_end)(range, false);
-}
-
 /* The pages that were changed, or an error. Caller holds the mmap lock. May sleep. */
 static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm_area_struct *vma,
 					       unsigned long start, unsigned long end,
@@ -80,19 +64,6 @@ static inline bool uf_compat_wp_absent(const struct vm_area_struct *vma)
 static inline pte_t uf_compat_wp_absent_pte(struct vm_area_struct *vma, unsigned long addr)
 {
 	return make_pte_marker(PTE_MARKER_UFFD_WP);
-}
-
-static inline void uf_compat_notifier_range_init(struct mmu_notifier_range *range,
-						 struct vm_area_struct *vma, unsigned long start,
-						 unsigned long end)
-{
-	mmu_notifier_range_init(range, MMU_NOTIFY_PROTECTION_VMA, MMU_NOTIFIER_RANGE_BLOCKABLE,
-				vma->vm_mm, start, end);
-}
-
-static inline void uf_compat_notifier_range_end(struct mmu_notifier_range *range)
-{
-	uf_ksym(__mmu_notifier_invalidate_range_end)(range);
 }
 
 static inline bool uf_compat_wp_async_fault(struct vm_fault *vmf)

@@ -202,6 +202,24 @@ Progress Context::resume(Range range, ContinueModes modes) const
 	return progress(done, arguments.mapped);
 }
 
+Progress Context::poison(Range range, PoisonModes modes) const
+{
+	uffdio_poison arguments{{range.start, range.length}, bits(modes), 0};
+
+	auto done = ioctl(UFFDIO_POISON, &arguments);
+
+	return progress(done, arguments.updated);
+}
+
+Progress Context::move(Address destination, Range source, MoveModes modes) const
+{
+	uffdio_move arguments{destination, source.start, source.length, bits(modes), 0};
+
+	auto done = ioctl(UFFDIO_MOVE, &arguments);
+
+	return progress(done, arguments.move);
+}
+
 Progress Context::copy_all(Address destination, std::span<const std::byte> source,
 			   CopyModes modes) const
 {

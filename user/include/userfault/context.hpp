@@ -156,6 +156,22 @@ public:
 	Progress resume(Range range, ContinueModes modes = ContinueModes::None) const;
 
 	/*
+	 * Poisons missing pages: who touches them gets SIGBUS, as for memory that has gone bad, until
+	 * they are copied there (not zeroed) or discarded, by MADV_DONTNEED say. Errors as copy().
+	 */
+	Progress poison(Range range, PoisonModes modes = PoisonModes::None) const;
+
+	/*
+	 * Moves the pages of @source to where they are missing, from @destination on, without copying
+	 * them, and wakes their waiters; private anonymous memory, of the calling process, as writable
+	 * on either side. ENOENT: a page of the source is missing, see MoveModes::AllowSourceHoles;
+	 * EBUSY: one is shared with another process, or pinned; EINVAL: the destination isn't registered
+	 * with this context, either range isn't within one mapping, or they differ in how they may be
+	 * accessed; else as copy().
+	 */
+	Progress move(Address destination, Range source, MoveModes modes = MoveModes::None) const;
+
+	/*
 	 * copy(), zeropage() and resume(), called again after each partial progress, so that the
 	 * error is the one that truly ended it. One that comes before any progress is returned at
 	 * once.

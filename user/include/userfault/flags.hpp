@@ -79,6 +79,15 @@ enum class ContinueModes : std::uint64_t {
 	None = 0,
 	DontWake = UFFDIO_CONTINUE_MODE_DONTWAKE,
 	WriteProtect = UFFDIO_CONTINUE_MODE_WP,
+enum class PoisonModes : std::uint64_t {
+	None = 0,
+	DontWake = UFFDIO_POISON_MODE_DONTWAKE,
+};
+
+enum class MoveModes : std::uint64_t {
+	None = 0,
+	DontWake = UFFDIO_MOVE_MODE_DONTWAKE,
+	AllowSourceHoles = UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
 };
 
 /* What a fault says about itself; neither WriteProtect nor Minor: the page is missing. */
@@ -101,6 +110,8 @@ template <> inline constexpr bool is_flags<CopyModes> = true;
 template <> inline constexpr bool is_flags<ZeropageModes> = true;
 template <> inline constexpr bool is_flags<UnprotectModes> = true;
 template <> inline constexpr bool is_flags<ContinueModes> = true;
+template <> inline constexpr bool is_flags<PoisonModes> = true;
+template <> inline constexpr bool is_flags<MoveModes> = true;
 template <> inline constexpr bool is_flags<FaultFlags> = true;
 
 /* One of the bit sets, to constrain a template by. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Telling those who have a secondary page table of a process: KVM, devices. */
+#ifndef UF_COMPAT_NOTIFIER_H
+#define UF_COMPAT_NOTIFIER_H
+
+#include <linux/mmu_notifier.h>
+
+#include "../ksyms.h"
+
+/*
+ * The entries of [@start, @end) in @vma are about to change. Caller holds the mmap lock, or has the VMA
+ * locked: who registers a notifier meanwhile has no secondary page table yet that could be stale. May
+ * sleep. Returns whether there was anybody to tell, for uf_compat_notifier_end().
+ */
+static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
+					    enum mmu_notifier_event event,
+					    struct vm_area_struct *vma, unsigned long start,
+					    unsigned long end)
+{
+	if (!mm_has_notifiers(vma->vm_mm))
+		return false;
+#ifdef UF_COMPAT_6_1
+	mmu_notifier_range_init(range, event, MMU_NOTIFIER_RANGE_BLOCKABLE, vma, vma->vm_mm, start,
+				end);
+#else
+	mmu_notifier_range_init(range, event, MMU_NOTIFIER_RANGE_BLOCKABLE, vma->vm_mm, start, end);
+#endif
+	uf_ksym(__mmu_notifier_invalidate_range_start)(range);
+	return true;
+}
+
+/* They have changed. @told: what uf_compat_notifier_start() returned. May sleep. */
+static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool told)
+{
+	if (!told)
+		return;
+#ifdef UF_COMPAT_6_1
+	uf_ksym(__mmu_notifier_invalidate_range_end)(range, false);
+#else
+	uf_ksym(__mmu_notifier_invalidate_range_end)(range);
+#endif
+}
+
+#endif /* UF_COMPAT_NOTIFIER_H */

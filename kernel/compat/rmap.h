@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Anonymous folios that change their place: their anon_vma, their address, and who has to be told.
+ *
+ * Until 6.18 rmap walks an anon_vma without the folio's lock here and there (folio_referenced()), so that
+ * who changes a folio's mapping and index has the anon_vma locked for writing too; since 6.19 the folio's
+ * lock is enough.
+ */
+#ifndef UF_COMPAT_RMAP_H
+#define UF_COMPAT_RMAP_H
+
+#include <linux/mm.h>
+#include <linux/rmap.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "../ksyms.h"
+
+/* The anon_vmas, all of one root, of the folios that are to move. */
+struct uf_compat_anon_lock {
+	struct anon_vma *root;		/* locked for writing, with a reference; or NULL */
+};
+
+static inline void uf_compat_anon_init(struct uf_compat_anon_lock *anon)
+{
+	anon->root = NULL;
+}
+
+#ifdef UF_COMPAT_ANON_VMA_LOCK
+
+/* @folio is locked and mapped, and so its anon_vma can't go away. */
+static inline struct anon_vma *uf_compat_anon_root(struct folio *folio)
+{
+	struct anon_vma *anon_vma = (void *)((unsigned long)folio->mapping & ~PAGE_MAPPING_FLAGS);
+
+	return anon_vma->root;
+}
+
+/*
+ * Lock @folio's anon_vma too, without sleeping. False: somebody has it, or the folio belongs with another
+ * root than those before. @folio is locked and mapped, and the page-table lock is held.
+ */
+static inline bool uf_compat_anon_trylock(struct uf_compat_anon_lock *anon, struct folio *folio)
+{
+	struct anon_vma *root = uf_compat_anon_root(folio);
+
+	if (anon->root)
+		return anon->root == root;
+	if (!down_write_trylock(&root->rwsem))
+		return false;
+	get_anon_vma(root);
+	anon->root = root;
+	return true;
+}
+
+/* The first one, sleeping; @folio is locked. False: nobody has it mapped any more. */
+static inline bool uf_compat_anon_lock(struct uf_compat_anon_lock *anon, struct folio *folio)
+{
+	struct anon_vma *anon_vma = uf_ksym(folio_get_anon_vma)(folio);
+
+	if (!anon_vma)
+		return false;
+	anon->root = anon_vma->root;
+	get_anon_vma(anon->root);
+	if (atomic_dec_and_test(&anon_vma->refcount))
+		uf_ksym(__put_anon_vma)(anon_vma);
+	down_write(&anon->root->rwsem);
+	return true;
+}
+
+static inline void uf_compat_anon_unlock(struct uf_compat_anon_lock *anon)
+{
+	if (!anon->root)
+		return;
+	up_write(&anon->root->rwsem);
+	if (atomic_dec_and_test(&anon->root->refcount))
+		uf_ksym(__put_anon_vma)(anon->root);
+}
+
+#else
+
+static inline bool uf_compat_anon_trylock(struct uf_compat_anon_lock *anon, struct folio *folio)
+{
+	return true;
+}
+
+static inline bool uf_compat_anon_lock(struct uf_compat_anon_lock *anon, struct folio *folio)
+{
+	return true;
+}
+
+static inline void uf_compat_anon_unlock(struct uf_compat_anon_lock *anon)
+{
+}
+
+#endif
+
+/* Sleep until @folio's anon_vma can be had. @folio is locked. */
+static inline void uf_compat_anon_wait(struct folio *folio)
+{
+	struct uf_compat_anon_lock anon;
+
+	uf_compat_anon_init(&anon);
+	if (uf_compat_anon_lock(&anon, folio))
+		uf_compat_anon_unlock(&anon);
+}
+
+/*
+ * From now on rmap finds @folio at @addr in @vma. It is locked, with its anon_vma (above), and mapped
+ * nowhere, or will be there only. Written in one go: it is read without locks.
+ */
+static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area_struct *vma,
+					     unsigned long addr)
+{
+#ifdef UF_COMPAT_6_1	/* page_move_anon_rmap() would mark a folio exclusive that is in the swap cache */
+	WRITE_ONCE(folio->mapping, (void *)vma->anon_vma + PAGE_MAPPING_ANON);
+#else
+	uf_ksym(folio_move_anon_rmap)(folio, vma);
+#endif
+	folio->index = linear_page_index(vma, addr);
+}
+
+/* Split @folio, large and locked, into folios of one page. EBUSY, EAGAIN, and what else mm says. */
+static inline int uf_compat_split_folio(struct folio *folio)
+{
+#if defined(UF_COMPAT_6_1)
+	return uf_ksym(split_huge_page_to_list)(&folio->page, NULL);
+#elif defined(UF_COMPAT_6_12)
+	return uf_ksym(split_huge_page_to_list_to_order)(&folio->page, NULL, 0);
+#else
+	return uf_ksym(__split_huge_page_to_list_to_order)(&folio->page, NULL, 0);
+#endif
+}
+
+/* Replace the huge page of @pmd, if there is one, at @addr, aligned to it, by a page table. */
+static inline void uf_compat_split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd,
+					    unsigned long addr)
+{
+#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
+	uf_ksym(__split_huge_pmd)(vma, pmd, addr, false, NULL);
+#else
+	uf_ksym(__split_huge_pmd)(vma, pmd, addr, false);
+#endif
+}
+
+/* The huge entry for all of @folio. */
+static inline pmd_t uf_compat_folio_mk_pmd(struct folio *folio, pgprot_t prot)
+{
+#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
+	return mk_huge_pmd(&folio->page, prot);
+#else
+	return folio_mk_pmd(folio, prot);
+#endif
+}
+
+/* The folio that is in the swap cache for @entry, with a reference, or NULL. Doesn't sleep. */
+static inline struct folio *uf_compat_swap_cache_get(swp_entry_t entry)
+{
+#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
+	return uf_ksym(swap_cache_get_folio)(entry, NULL, 0);
+#else
+	return uf_ksym(swap_cache_get_folio)(entry);
+#endif
+}
+
+/* Whether @folio, locked, is in the swap cache, for @entry. */
+static inline bool uf_compat_folio_has_swap(struct folio *folio, swp_entry_t entry)
+{
+#ifdef UF_COMPAT_6_1
+	return folio_test_swapcache(folio) && page_private(&folio->page) == entry.val;
+#else
+	return folio_test_swapcache(folio) && folio->swap.val == entry.val;
+#endif
+}
+
+#endif /* UF_COMPAT_RMAP_H */

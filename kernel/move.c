@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Moving pages, step by step; see move.h. */
+#include <linux/userfault.h>
+
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+
+#include "compat/compat.h"
+#include "ctx.h"
+#include "move.h"
+#include "page_table.h"
+
+void uf_move_lock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
+{
+	if (dst_ptl > src_ptl)
+		swap(dst_ptl, src_ptl);
+	spin_lock(dst_ptl);
+	if (src_ptl != dst_ptl)
+		spin_lock_nested(src_ptl, SINGLE_DEPTH_NESTING);
+}
+
+void uf_move_unlock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
+{
+	spin_unlock(dst_ptl);
+	if (src_ptl != dst_ptl)
+		spin_unlock(src_ptl);
+}
+
+static bool uf_move_vma_fits(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) && !(vma->vm_flags & (VM_SHARED | VM_PFNMAP | VM_IO |
+							   VM_MIXEDMAP | VM_SHADOW_STACK));
+}
+
+/*
+ * Either range lies in one VMA, and the page is the same at both ends: may be written, and under the same
+ * conditions. The destination is registered with this very context.
+ */
+static bool uf_move_allowed(const struct uf_moving *moving, struct uf_ctx *ctx)
+{
+	struct vm_area_struct *dst = moving->dst_vma, *src = moving->src_vma;
+	const unsigned long same = VM_ACCESS_FLAGS | VM_LOCKED;
+
+	return moving->src + moving->len <= src->vm_end &&
+	       moving->dst + moving->len <= dst->vm_end &&
+	       !((src->vm_flags ^ dst->vm_flags) & same) &&
+	       pgprot_val(src->vm_page_prot) == pgprot_val(dst->vm_page_prot) &&
+	       (src->vm_flags & VM_WRITE) &&
+	       uf_move_vma_fits(src) && uf_move_vma_fits(dst) &&
+	       dst->vm_userfaultfd_ctx.ctx == &ctx->view;
+}
+
+/*
+ * How far the step may go: to the end of a page table, on either side. Where the ranges overlap, what a page
+ * leaves and where it arrives must be seen by those behind: they go in later steps.
+ */
+static unsigned long uf_move_reach(const struct uf_moving *moving)
+{
+	unsigned long dst_left = pmd_addr_end(moving->dst, moving->dst + moving->len) - moving->dst;
+	unsigned long src_left = pmd_addr_end(moving->src, moving->src + moving->len) - moving->src;
+	unsigned long apart = max(moving->dst, moving->src) - min(moving->dst, moving->src);
+
+	return min3(dst_left, src_left, max(apart, PAGE_SIZE));
+}
+
+/* The source has no page table: all that matters is that there is nothing at the destination. */
+static long uf_move_holes(struct uf_moving *moving)
+{
+	unsigned long done = 0;
+	spinlock_t *ptl;
+	pte_t *pte;
+
+	if (!moving->holes)
+		return -ENOENT;
+	if (pmd_none(pmdp_get_lockless(moving->dst_pmd)))
+		return moving->reach;
+	pte = uf_compat_pte_map_lock(moving->mm, moving->dst_pmd, moving->dst, &ptl);
+	if (!pte)
+		return -EAGAIN;
+	while (done < moving->reach && pte_none(ptep_get(pte + (done >> PAGE_SHIFT))))
+		done += PAGE_SIZE;
+	pte_unmap_unlock(pte, ptl);
+	return done ?: -EEXIST;
+}
+
+static long uf_move_step(struct uf_moving *moving)
+{
+	pmd_t src;
+
+	moving->reach = uf_move_reach(moving);
+	moving->dst_pmd = uf_pmd_alloc(moving->mm, moving->dst);
+	if (!moving->dst_pmd)
+		return -ENOMEM;
+	if (pmd_trans_huge(pmdp_get_lockless(moving->dst_pmd)))
+		return -EEXIST;
+
+	moving->src_pmd = uf_pmd_find(moving->mm, moving->src);
+	if (!moving->src_pmd)
+		return uf_move_holes(moving);
+	src = pmdp_get_lockless(moving->src_pmd);
+	if (pmd_none(src))
+		return uf_move_holes(moving);
+	if (!pmd_present(src) || pmd_trans_huge(src))
+		return uf_move_huge(moving);
+
+	if (pmd_none(pmdp_get_lockless(moving->dst_pmd)) &&
+	    uf_ksym(__pte_alloc)(moving->mm, moving->dst_pmd))
+		return -ENOMEM;
+	return uf_move_run(moving);
+}
+
+/* Until all is moved or something is in the way. */
+static int uf_move_locked(struct uf_moving *moving)
+{
+	long step;
+
+	while (moving->len) {
+		step = uf_move_step(moving);
+		if (step < 0 && step != -EAGAIN)
+			return step;
+		if (step > 0) {
+			moving->dst += step;
+			moving->src += step;
+			moving->len -= step;
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
+{
+	struct uf_moving moving = {
+		.mm = ctx->view.mm,
+		.dst = move->dst,
+		.src = move->src,
+		.len = move->len,
+		.holes = move->holes,
+	};
+	struct uf_compat_vma_pair vmas;
+	int err;
+
+	err = uf_compat_vma_lock_pair(moving.mm, move->dst, move->src, &vmas);
+	if (err)
+		return err;
+	moving.dst_vma = vmas.dst;
+	moving.src_vma = vmas.src;
+	uf_compat_changing_lock(&ctx->view);
+	if (uf_ctx_changing(ctx))
+		err = -EAGAIN;
+	else
+		err = uf_move_allowed(&moving, ctx) ? uf_move_locked(&moving) : -EINVAL;
+	uf_compat_changing_unlock(&ctx->view);
+	uf_compat_vma_unlock_pair(&vmas);
+
+	return move->len - moving.len ?: err;
+}

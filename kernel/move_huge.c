@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Moving a huge page whole, where it fits; else it is split for move_run.c. See move.h. */
+#include <linux/userfault.h>
+
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/rmap.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "compat/compat.h"
+#include "move.h"
+
+/* Whether the move takes all of the huge page to a place that is free of any page table. */
+static bool uf_move_huge_fits(const struct uf_moving *moving)
+{
+	return IS_ALIGNED(moving->src | moving->dst, HPAGE_PMD_SIZE) &&
+	       moving->len >= HPAGE_PMD_SIZE &&
+	       pmd_none(pmdp_get_lockless(moving->dst_pmd));
+}
+
+static bool uf_move_huge_may_go(struct folio *folio)
+{
+	return !folio || (PageAnonExclusive(&folio->page) && !folio_maybe_dma_pinned(folio));
+}
+
+/* Entry for the destination; what can be pinned or shared stays. Caller holds both page-table locks. */
+static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct folio *folio)
+{
+	struct vm_area_struct *dst_vma = moving->dst_vma;
+	pgtable_t table;
+
+	if (!pmd_same(*moving->src_pmd, entry) || !pmd_none(*moving->dst_pmd))
+		return -EAGAIN;
+	if (!uf_move_huge_may_go(folio))
+		return -EBUSY;
+
+	entry = uf_ksym(pmdp_huge_clear_flush)(moving->src_vma, moving->src, moving->src_pmd);
+	if (!uf_move_huge_may_go(folio)) {
+		set_pmd_at(moving->mm, moving->src, moving->src_pmd, entry);
+		return -EBUSY;
+	}
+	if (folio) {
+		uf_compat_folio_move_anon(folio, dst_vma, moving->dst);
+		entry = uf_compat_folio_mk_pmd(folio, dst_vma->vm_page_prot);
+		entry = pmd_mkwrite_novma(pmd_mkdirty(entry));
+	} else {
+		entry = pmd_clear_uffd_wp(entry);
+	}
+	set_pmd_at(moving->mm, moving->dst, moving->dst_pmd, pmd_mksoft_dirty(entry));
+
+	table = uf_ksym(pgtable_trans_huge_withdraw)(moving->mm, moving->src_pmd);
+	uf_ksym(pgtable_trans_huge_deposit)(moving->mm, moving->dst_pmd, table);
+	return 0;
+}
+
+/* @folio: with a reference; NULL: the huge zero page. */
+static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct folio *folio)
+{
+	spinlock_t *src_ptl = pmd_lockptr(moving->mm, moving->src_pmd);
+	spinlock_t *dst_ptl = pmd_lockptr(moving->mm, moving->dst_pmd);
+	struct uf_compat_anon_lock anon;
+	struct mmu_notifier_range range;
+	int err = -EAGAIN;
+	bool told;
+
+	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src, moving->src + HPAGE_PMD_SIZE);
+	uf_compat_anon_init(&anon);
+	if (folio) {
+		folio_lock(folio);
+		if (!uf_compat_anon_lock(&anon, folio))
+			goto unlock;
+	}
+	uf_move_lock(dst_ptl, src_ptl);
+	err = uf_move_huge_locked(moving, entry, folio);
+	uf_move_unlock(dst_ptl, src_ptl);
+	uf_compat_anon_unlock(&anon);
+unlock:
+	if (folio)
+		folio_unlock(folio);
+	uf_compat_notifier_end(&range, told);
+	return err;
+}
+
+long uf_move_huge(struct uf_moving *moving)
+{
+	struct folio *folio = NULL;
+	struct page *page;
+	spinlock_t *ptl;
+	pmd_t entry;
+	long err;
+
+	ptl = pmd_lock(moving->mm, moving->src_pmd);
+	entry = *moving->src_pmd;
+	if (!pmd_present(entry) || !pmd_trans_huge(entry)) {
+		spin_unlock(ptl);
+		if (pmd_is_migration_entry(entry))
+			uf_ksym(pmd_migration_entry_wait)(moving->mm, moving->src_pmd);
+		return -EAGAIN;
+	}
+
+	page = uf_ksym(vm_normal_page_pmd)(moving->src_vma, moving->src & HPAGE_PMD_MASK, entry);
+	if (page)
+		folio = page_folio(page);
+	if (folio && !PageAnonExclusive(&folio->page)) {
+		spin_unlock(ptl);
+		return -EBUSY;
+	}
+	if (!uf_move_huge_fits(moving)) {
+		spin_unlock(ptl);
+		uf_compat_split_huge_pmd(moving->src_vma, moving->src_pmd,
+					 moving->src & HPAGE_PMD_MASK);
+		return -EAGAIN;
+	}
+	if (folio)
+		folio_get(folio);
+	spin_unlock(ptl);
+
+	err = uf_move_huge_folio(moving, entry, folio);
+	if (folio)
+		folio_put(folio);
+	return err ?: HPAGE_PMD_SIZE;
+}

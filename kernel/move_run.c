@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Moving the pages of a page table; see move.h.
+ *
+ * A run is taken, page by page, under both page-table locks: each folio is locked, and its anon_vma, all by
+ * trylock. Then the entries are cleared, the TLBs flushed once for all of them, and only when nobody can
+ * reach the pages by their old address any more are they mapped at the new one. Whoever pins a folio by its
+ * page table, without locks, has either done so when the flush returns, or sees that the entry has changed.
+ */
+#include <linux/userfault.h>
+
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/rmap.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "compat/compat.h"
+#include "move.h"
+
+/* Pages moved together: enough to make what is done once a run cost next to nothing a page. */
+#define UF_MOVE_RUN_MAX	64
+
+/* What the first page of a run has to wait for, or needs beyond what a run does. */
+enum uf_move_obstacle {
+	UF_MOVE_NO_OBSTACLE,
+	UF_MOVE_FOLIO_LOCKED,
+	UF_MOVE_FOLIO_LARGE,
+	UF_MOVE_ANON_VMA_LOCKED,
+	UF_MOVE_MIGRATING,
+	UF_MOVE_SWAPPED,
+};
+
+struct uf_move_run {
+	struct uf_moving *moving;
+	pte_t *dst, *src;
+	spinlock_t *dst_ptl, *src_ptl;
+	struct uf_compat_anon_lock anon;	/* for all the folios taken */
+	unsigned int max;			/* pages at most */
+	unsigned int nr;			/* pages taken */
+	enum uf_move_obstacle obstacle;
+	struct folio *obstacle_folio;		/* with a reference */
+	pte_t obstacle_entry;
+	pte_t entries[UF_MOVE_RUN_MAX];		/* what the source had */
+	struct folio *folios[UF_MOVE_RUN_MAX];	/* locked; NULL: the zero page, or a hole */
+};
+
+/* Both page tables, locked; they can be replaced until then. Undo with uf_move_run_unmap(). */
+static int uf_move_run_map(struct uf_move_run *run)
+{
+	struct uf_moving *moving = run->moving;
+	pmd_t dst_pmd = pmdp_get_lockless(moving->dst_pmd);
+	pmd_t src_pmd = pmdp_get_lockless(moving->src_pmd);
+
+	run->dst = uf_compat_pte_map(moving->dst_pmd, moving->dst);
+	if (!run->dst)
+		return -EAGAIN;
+	run->src = uf_compat_pte_map(moving->src_pmd, moving->src);
+	if (!run->src)
+		goto unmap_dst;
+
+	run->dst_ptl = pte_lockptr(moving->mm, &dst_pmd);
+	run->src_ptl = pte_lockptr(moving->mm, &src_pmd);
+	uf_move_lock(run->dst_ptl, run->src_ptl);
+	if (likely(pmd_same(dst_pmd, pmdp_get_lockless(moving->dst_pmd)) &&
+		   pmd_same(src_pmd, pmdp_get_lockless(moving->src_pmd))))
+		return 0;
+
+	uf_move_unlock(run->dst_ptl, run->src_ptl);
+	pte_unmap(run->src);
+unmap_dst:
+	pte_unmap(run->dst);
+	return -EAGAIN;
+}
+
+static void uf_move_run_unmap(struct uf_move_run *run)
+{
+	uf_move_unlock(run->dst_ptl, run->src_ptl);
+	pte_unmap(run->src);
+	pte_unmap(run->dst);
+}
+
+/* The run can't go on: not before something is done without locks, if this is the first page. */
+static int uf_move_stop(struct uf_move_run *run, enum uf_move_obstacle obstacle, struct folio *folio)
+{
+	if (!run->nr) {
+		run->obstacle = obstacle;
+		run->obstacle_folio = folio;
+		if (folio)
+			folio_get(folio);
+	}
+	return -EAGAIN;
+}
+
+static int uf_move_take_swap(struct uf_move_run *run, pte_t entry)
+{
+	swp_entry_t swap = softleaf_from_pte(entry);
+
+	if (softleaf_is_migration(swap))
+		return uf_move_stop(run, UF_MOVE_MIGRATING, NULL);
+	if (!softleaf_is_swap(swap))
+		return -EFAULT;
+	if (!pte_swp_exclusive(entry))
+		return -EBUSY;
+	run->obstacle_entry = entry;
+	return uf_move_stop(run, UF_MOVE_SWAPPED, NULL);
+}
+
+/* Take @page: lock its folio and, unless the run has it, its anon_vma. */
+static int uf_move_take_page(struct uf_move_run *run, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!PageAnon(page) || !PageAnonExclusive(page))
+		return -EBUSY;
+	if (folio_test_large(folio))
+		return uf_move_stop(run, UF_MOVE_FOLIO_LARGE, folio);
+	if (folio_maybe_dma_pinned(folio))
+		return -EBUSY;
+	if (!folio_trylock(folio))
+		return uf_move_stop(run, UF_MOVE_FOLIO_LOCKED, folio);
+	if (!uf_compat_anon_trylock(&run->anon, folio)) {
+		folio_unlock(folio);
+		return uf_move_stop(run, UF_MOVE_ANON_VMA_LOCKED, folio);
+	}
+	run->folios[run->nr] = folio;
+	return 0;
+}
+
+/* Take the next page into the run. Caller holds both page-table locks. */
+static int uf_move_take(struct uf_move_run *run)
+{
+	struct uf_moving *moving = run->moving;
+	unsigned long src = moving->src + run->nr * PAGE_SIZE;
+	pte_t entry = ptep_get(run->src + run->nr);
+	struct page *page;
+
+	if (!pte_none(ptep_get(run->dst + run->nr)))
+		return -EEXIST;
+	run->entries[run->nr] = entry;
+	run->folios[run->nr] = NULL;
+	if (pte_none(entry))
+		return moving->holes ? 0 : -ENOENT;
+	if (!pte_present(entry))
+		return uf_move_take_swap(run, entry);
+	if (is_zero_pfn(pte_pfn(entry)))
+		return 0;
+	page = uf_ksym(vm_normal_page)(moving->src_vma, src, entry);
+	return page ? uf_move_take_page(run, page) : -EBUSY;
+}
+
+/* Clear the entries, so that nobody reaches the pages any more. */
+static void uf_move_clear(struct uf_move_run *run)
+{
+	struct uf_moving *moving = run->moving;
+	unsigned long src = moving->src;
+	bool present = false;
+	unsigned int n;
+
+	for (n = 0; n < run->nr; n++, src += PAGE_SIZE) {
+		if (pte_none(run->entries[n]))
+			continue;
+		run->entries[n] = ptep_get_and_clear(moving->mm, src, run->src + n);
+		present = true;
+	}
+	if (present)
+		uf_ksym(flush_tlb_mm_range)(moving->mm, moving->src, src, PAGE_SHIFT, false);
+}
+
+/* The entry at the destination, for a page that was taken. */
+static pte_t uf_move_entry(const struct uf_moving *moving, pte_t old, struct folio *folio,
+			   unsigned long dst)
+{
+	pgprot_t prot = moving->dst_vma->vm_page_prot;
+	pte_t entry;
+
+	if (!folio)
+		return pte_mkspecial(pfn_pte(zero_pfn(dst), prot));
+	entry = pte_mksoft_dirty(folio_mk_pte(folio, prot));
+	if (pte_dirty(old))
+		entry = pte_mkdirty(entry);
+	return pte_mkwrite_novma(entry);
+}
+
+/* Put the pages from @n on back to where they were. */
+static void uf_move_put_back(struct uf_move_run *run, unsigned int n)
+{
+	struct uf_moving *moving = run->moving;
+
+	for (; n < run->nr; n++)
+		if (!pte_none(run->entries[n]))
+			set_pte_at(moving->mm, moving->src + n * PAGE_SIZE, run->src + n,
+				   run->entries[n]);
+}
+
+/* Map what was cleared, up to a folio that was pinned meanwhile. How many. */
+static unsigned int uf_move_install(struct uf_move_run *run)
+{
+	struct uf_moving *moving = run->moving;
+	unsigned long dst = moving->dst;
+	unsigned int n;
+
+	for (n = 0; n < run->nr; n++, dst += PAGE_SIZE) {
+		struct folio *folio = run->folios[n];
+
+		if (pte_none(run->entries[n]))
+			continue;
+		if (folio && folio_maybe_dma_pinned(folio))
+			break;
+		if (folio)
+			uf_compat_folio_move_anon(folio, moving->dst_vma, dst);
+		set_pte_at(moving->mm, dst, run->dst + n,
+			   uf_move_entry(moving, run->entries[n], folio, dst));
+		update_mmu_cache(moving->dst_vma, dst, run->dst + n);
+	}
+	uf_move_put_back(run, n);
+	return n;
+}
+
+/* Take as many pages as can be had, and move them. Bytes, or the first one's error. */
+static long uf_move_run_locked(struct uf_move_run *run)
+{
+	unsigned int n, moved;
+	int err = 0;
+
+	while (!err && run->nr < run->max) {
+		err = uf_move_take(run);
+		run->nr += !err;
+	}
+	if (!run->nr)
+		return err;
+
+	uf_move_clear(run);
+	moved = uf_move_install(run);
+	for (n = 0; n < run->nr; n++)
+		if (run->folios[n])
+			folio_unlock(run->folios[n]);
+	return moved ? (long)moved << PAGE_SHIFT : -EBUSY;
+}
+
+static bool uf_move_swap_unchanged(const struct uf_move_run *run, struct folio *folio)
+{
+	swp_entry_t swap = softleaf_from_pte(run->obstacle_entry);
+	struct folio *cached;
+
+	if (!pte_same(ptep_get(run->src), run->obstacle_entry) || !pte_none(ptep_get(run->dst)))
+		return false;
+	if (folio)
+		return true;
+	/* Swapped in and out again since: a folio that would keep its old address. */
+	cached = uf_compat_swap_cache_get(swap);
+	if (cached)
+		folio_put(cached);
+	return !cached;
+}
+
+/* Move the swap entry, and with it @folio, locked, if that is in the swap cache. */
+static long uf_move_swap_entry(struct uf_move_run *run, struct folio *folio)
+{
+	struct uf_moving *moving = run->moving;
+	long moved = -EAGAIN;
+	pte_t entry;
+
+	if (uf_move_run_map(run))
+		return -EAGAIN;
+	if (uf_move_swap_unchanged(run, folio)) {
+		if (folio)
+			uf_compat_folio_move_anon(folio, moving->dst_vma, moving->dst);
+		entry = ptep_get_and_clear(moving->mm, moving->src, run->src);
+		set_pte_at(moving->mm, moving->dst, run->dst, pte_swp_mksoft_dirty(entry));
+		moved = PAGE_SIZE;
+	}
+	uf_move_run_unmap(run);
+	return moved;
+}
+
+static long uf_move_swapped(struct uf_move_run *run)
+{
+	swp_entry_t swap = softleaf_from_pte(run->obstacle_entry);
+	struct swap_info_struct *device;
+	struct folio *folio;
+	long moved;
+
+	device = uf_ksym(get_swap_device)(swap);
+	if (!device)
+		return -EAGAIN;
+	folio = uf_compat_swap_cache_get(swap);
+	if (!folio) {
+		moved = uf_move_swap_entry(run, NULL);
+	} else if (folio_test_large(folio)) {
+		moved = -EBUSY;		/* nothing splits a large folio that nobody maps */
+	} else {
+		folio_lock(folio);
+		moved = uf_compat_folio_has_swap(folio, swap) ? uf_move_swap_entry(run, folio)
+							      : -EAGAIN;
+		folio_unlock(folio);
+	}
+	if (folio)
+		folio_put(folio);
+	put_swap_device(device);
+	return moved;
+}
+
+/* Without locks: do what the first page needs. Bytes moved, or an error, -EAGAIN if there is none. */
+static long uf_move_overcome(struct uf_move_run *run)
+{
+	struct folio *folio = run->obstacle_folio;
+	long err = -EAGAIN;
+
+	switch (run->obstacle) {
+	case UF_MOVE_NO_OBSTACLE:
+		break;
+	case UF_MOVE_MIGRATING:
+		uf_ksym(migration_entry_wait)(run->moving->mm, run->moving->src_pmd,
+					      run->moving->src);
+		break;
+	case UF_MOVE_SWAPPED:
+		return uf_move_swapped(run);
+	case UF_MOVE_FOLIO_LOCKED:
+		folio_lock(folio);
+		folio_unlock(folio);
+		break;
+	case UF_MOVE_FOLIO_LARGE:
+		folio_lock(folio);
+		err = uf_compat_split_folio(folio) ?: -EAGAIN;
+		folio_unlock(folio);
+		break;
+	case UF_MOVE_ANON_VMA_LOCKED:
+		folio_lock(folio);
+		uf_compat_anon_wait(folio);
+		folio_unlock(folio);
+		break;
+	}
+	if (folio)
+		folio_put(folio);
+	return err;
+}
+
+long uf_move_run(struct uf_moving *moving)
+{
+	struct uf_move_run run __uninitialized;		/* not to clear the arrays */
+	struct mmu_notifier_range range;
+	long moved;
+	bool told;
+
+	run.moving = moving;
+	run.max = min_t(unsigned long, moving->reach >> PAGE_SHIFT, UF_MOVE_RUN_MAX);
+	run.nr = 0;
+	run.obstacle = UF_MOVE_NO_OBSTACLE;
+	run.obstacle_folio = NULL;
+	uf_compat_anon_init(&run.anon);
+
+	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src, moving->src + run.max * PAGE_SIZE);
+	moved = uf_move_run_map(&run);
+	if (!moved) {
+		moved = uf_move_run_locked(&run);
+		uf_move_run_unmap(&run);
+		uf_compat_anon_unlock(&run.anon);
+		if (moved == -EAGAIN)
+			moved = uf_move_overcome(&run);
+	}
+	uf_compat_notifier_end(&range, told);
+	return moved;
+}
