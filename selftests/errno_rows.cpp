@@ -43,13 +43,16 @@ constexpr Command zeropage{"ZEROPAGE", UFFDIO_ZEROPAGE, true, true};
 constexpr Command resume{"CONTINUE", UFFDIO_CONTINUE, true, true};
 
 constexpr Command writeprotect{"WRITEPROTECT", UFFDIO_WRITEPROTECT, false, true};
+constexpr Command poison{"POISON", UFFDIO_POISON, true, true};
+constexpr Command move{"MOVE", UFFDIO_MOVE, true, true};
 
-constexpr Command on_ranges[] = {registering, unregistering, wake, zeropage, resume, writeprotect};
-constexpr Command all[] = {api,	 registering, unregistering, wake,
-			   copy, zeropage,    resume,	     writeprotect};
-constexpr Command with_modes[] = {registering, copy, zeropage, resume, writeprotect};
+constexpr Command on_ranges[] = {registering, unregistering, wake,  zeropage,
+				 resume,      writeprotect,  poison};
+constexpr Command with_modes[] = {registering, copy, zeropage, resume, writeprotect, poison, move};
+constexpr Command all[] = {api,	     registering, unregistering, wake,	 copy,
+			   zeropage, resume,	  writeprotect,	 poison, move};
 
-/* The words of @command for a range; of COPY, for that destination. */
+/* The words of @command for a range; of COPY and MOVE, for that destination. */
 Words words_for(const Command &command, std::uint64_t start, std::uint64_t length)
 {
 	switch (command.number) {
@@ -58,7 +61,9 @@ Words words_for(const Command &command, std::uint64_t start, std::uint64_t lengt
 	case UFFDIO_REGISTER:
 		return {start, length, UFFDIO_REGISTER_MODE_MISSING, untouched};
 	case UFFDIO_COPY:
+	case UFFDIO_MOVE:
 		return {start, Stage::at("source"), length, 0, untouched};
+	case UFFDIO_POISON:
 	case UFFDIO_ZEROPAGE:
 	case UFFDIO_CONTINUE:
 		return {start, length, 0, untouched};
@@ -106,23 +111,30 @@ public:
 		const bool perhaps = !error || error == EFAULT || error == EAGAIN;
 		Outcome outcome{error, std::move(words), ""};
 
-		if (command.changes && perhaps && !answered) {
-			outcome.state = stage_->state();
-			stage_.reset();
-			stage_.emplace(backend_);
-		}
+		if (command.changes && perhaps && !answered)
+			outcome.state = state_and_anew();
 		rows_.push_back({command.name, arguments, std::move(outcome)});
 		return rows_.back();
 	}
 
-	/* At the end it is looked at whether calls that failed have changed something. */
-	std::vector<Row> take_rows()
+	/* When a command is through: have calls that failed changed something? */
+	void look_at_what_is_left()
 	{
-		rows_.push_back({"(all)", "what is left", {0, {}, stage_->state()}});
-		return std::move(rows_);
+		rows_.push_back({rows_.back().command, "what is left", {0, {}, state_and_anew()}});
 	}
 
+	std::vector<Row> take_rows() { return std::move(rows_); }
+
 private:
+	std::string state_and_anew()
+	{
+		auto state = stage_->state();
+
+		stage_.reset();
+		stage_.emplace(backend_);
+		return state;
+	}
+
 	Backend backend_;
 	std::optional<Stage> stage_;
 	std::vector<Row> rows_;
@@ -143,7 +155,7 @@ std::vector<Row> rows_of_ranges(Backend backend)
 {
 	Table table(backend);
 
-	for (const auto &command : on_ranges)
+	for (const auto &command : on_ranges) {
 		for (const auto &start : Stage::starts())
 			for (const auto &length : Stage::lengths(start.number)) {
 				auto &row = table.call(
@@ -153,6 +165,8 @@ std::vector<Row> rows_of_ranges(Backend backend)
 				row.other_context =
 					Stage::has_other_context(start.number, length.number);
 			}
+		table.look_at_what_is_left();
+	}
 	return table.take_rows();
 }
 
@@ -160,26 +174,31 @@ std::vector<Row> rows_of_copies(Backend backend)
 {
 	Table table(backend);
 
-	for (const auto &start : Stage::starts())
-		for (const auto &length : Stage::lengths(start.number)) {
-			const auto source = Stage::at("source");
-			const auto target = Stage::at("registered");
-			table.call(copy, "dst=" + start.name + " len=" + length.name,
-				   {start.number, source, length.number, 0, untouched});
-			table.call(copy, "src=" + start.name + " len=" + length.name,
-				   {target, start.number, length.number, 0, untouched});
-		}
-	for (const auto &to : {"registered", "protectable", "filled", "unregistered"})
-		for (const std::uint64_t mode : {2, 3})
-			table.call(
-				copy, std::string("dst=") + to + " mode=" + std::to_string(mode),
-				{Stage::at(to), Stage::at("source"), page_size(), mode, untouched});
-	/* Which is noticed first, a wrong destination or a wrong source? */
-	for (const auto &to : {"registered", "registered + 1", "filled", "unregistered", "hole",
-			       "2^63", "page of shmem", "no page of shmem"})
-		for (const auto &from : Stage::starts())
-			table.call(copy, std::string("dst=") + to + " src=" + from.name,
-				   {Stage::at(to), from.number, page_size(), 0, untouched});
+	for (const auto &command : {copy, move}) {
+		for (const auto &start : Stage::starts())
+			for (const auto &length : Stage::lengths(start.number)) {
+				const auto source = Stage::at("source");
+				const auto target = Stage::at("registered");
+				table.call(command, "dst=" + start.name + " len=" + length.name,
+					   {start.number, source, length.number, 0, untouched});
+				table.call(command, "src=" + start.name + " len=" + length.name,
+					   {target, start.number, length.number, 0, untouched});
+			}
+		for (const auto &to : {"registered", "protectable", "filled", "unregistered"})
+			for (const std::uint64_t mode : {2, 3})
+				table.call(command,
+					   std::string("dst=") + to +
+						   " mode=" + std::to_string(mode),
+					   {Stage::at(to), Stage::at("source"), page_size(), mode,
+					    untouched});
+		/* Which is noticed first, a wrong destination or a wrong source? */
+		for (const auto &to : {"registered", "registered + 1", "filled", "unregistered",
+				       "hole", "2^63", "page of shmem", "no page of shmem"})
+			for (const auto &from : Stage::starts())
+				table.call(command, std::string("dst=") + to + " src=" + from.name,
+					   {Stage::at(to), from.number, page_size(), 0, untouched});
+		table.look_at_what_is_left();
+	}
 	return table.take_rows();
 }
 
@@ -187,7 +206,7 @@ std::vector<Row> rows_of_modes(Backend backend)
 {
 	Table table(backend);
 
-	for (const auto &command : with_modes)
+	for (const auto &command : with_modes) {
 		for (unsigned bit = 0; bit <= 64; bit++) {
 			const std::uint64_t mode = bit < 64 ? 1ull << bit : 0;
 			auto words = good_words_for(command);
@@ -198,6 +217,15 @@ std::vector<Row> rows_of_modes(Backend backend)
 			field = mode | 1;
 			table.call(command, "mode=" + std::to_string(mode | 1), words);
 		}
+		/* Which is noticed first, a wrong mode or a wrong range? */
+		for (const auto &name :
+		     {"hole", "registered + 1", "unregistered", "2^63", "filled"}) {
+			auto words = words_for(command, Stage::at(name), page_size());
+			mode_of(command, words) = 1ull << 40;
+			table.call(command, std::string("mode=unknown range=") + name, words);
+		}
+		table.look_at_what_is_left();
+	}
 	/* What can be registered for what? */
 	for (const auto &start : Stage::starts())
 		for (std::uint64_t mode = 1; mode < 8; mode++)
@@ -205,14 +233,6 @@ std::vector<Row> rows_of_modes(Backend backend)
 				   "mode=" + std::to_string(mode) + " start=" + start.name,
 				   {start.number, page_size(), mode, untouched})
 				.hugetlb = Stage::has_hugetlb(start.number, page_size());
-	/* Which is noticed first, a wrong mode or a wrong range? */
-	for (const auto &command : with_modes)
-		for (const auto &name :
-		     {"hole", "registered + 1", "unregistered", "2^63", "filled"}) {
-			auto words = words_for(command, Stage::at(name), page_size());
-			mode_of(command, words) = 1ull << 40;
-			table.call(command, std::string("mode=unknown range=") + name, words);
-		}
 	return table.take_rows();
 }
 
@@ -276,6 +296,7 @@ std::vector<Row> rows_of_structs(Backend backend)
 			table.note(command, std::string("struct=") + name,
 				   result ? 0 : result.error().value(), {});
 		}
+		table.look_at_what_is_left();
 	}
 	return table.take_rows();
 }
@@ -300,6 +321,7 @@ std::vector<Row> rows_of_commands(Backend backend)
 	for (const auto request : elsewhere)
 		table.call({"COMMAND", request, false, false}, std::to_string(request),
 			   Words(8, 0));
+	table.look_at_what_is_left();
 	return table.take_rows();
 }
 
@@ -349,7 +371,7 @@ std::vector<Row> rows_of_the_dead(Backend backend)
 		for (const auto &start : starts)
 			for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull}) {
 				auto words = words_for(command, start.number, length);
-				if (command.number == UFFDIO_COPY)
+				if (command.number == UFFDIO_COPY || command.number == UFFDIO_MOVE)
 					words[1] = source.address(0);
 				const auto given = words;
 				const auto result =
@@ -394,7 +416,7 @@ std::vector<Row> rows_of_the_changing(Backend backend)
 
 	checked(::mprotect(read_only.page(0), page_size(), PROT_READ));
 	wait_until("it is told", [&] { return is_readable(changing.context); });
-	for (const auto &command : {wake, copy, zeropage, resume, writeprotect}) {
+	for (const auto &command : {wake, copy, zeropage, resume, writeprotect, poison}) {
 		for (const auto &start : starts)
 			for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull})
 				note(command,

@@ -32,10 +32,12 @@ constexpr std::uint64_t features_here =
 	UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
 	UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_MISSING_SHMEM |
 	UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
-	UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC;
+	UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
+	UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
 /* Of these, what native userfaultfd of older kernels has not. */
-constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC;
-constexpr std::uint64_t range_ioctls_to_come = 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
+constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
+					 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
+constexpr std::uint64_t newer_range_ioctls = 1ull << _UFFDIO_POISON | 1ull << _UFFDIO_MOVE;
 
 /* The kernel that is running: 6012 for 6.12. */
 unsigned kernel()
@@ -96,10 +98,16 @@ bool last_field_differs(const Row &module, const Row &native)
 
 bool tells_of_commands_here(const Row &module, const Row &native)
 {
-	return module.command == "REGISTER" && both_succeed(module, native) &&
+	return kernel() < 6012 && module.command == "REGISTER" && both_succeed(module, native) &&
 	       module.outcome.state == native.outcome.state && last_field_differs(module, native) &&
-	       module.outcome.fields.back() ==
-		       (native.outcome.fields.back() & ~range_ioctls_to_come);
+	       module.outcome.fields.back() == (native.outcome.fields.back() | newer_range_ioctls);
+}
+
+/* What it changes is the module's own, too. */
+bool has_newer_command(const Row &module, const Row &native)
+{
+	return kernel() < 6012 && (module.command == "POISON" || module.command == "MOVE") &&
+	       (native.outcome.error == EINVAL || contains(native.call, "what is left"));
 }
 
 /* Natively it may be that such memory can't be registered for another reason. */
@@ -198,7 +206,8 @@ const struct Reason {
 	const char *text;
 } reasons[] = {
 	{tells_of_commands_here,
-	 "REGISTER tells of the commands that are there; MOVE and POISON are still to come"},
+	 "REGISTER tells of the commands that are there, and older kernels have not all"},
+	{has_newer_command, "older kernels have no such command"},
 	{lacks_huge_pages, "huge pages can't be registered so far"},
 	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
 	{finds_nothing_mapped,

@@ -77,12 +77,6 @@ bool Guarded::write_is_told(std::size_t index) const
 	return true;
 }
 
-void need(Features features)
-{
-	if (!has(take(Context::probe(options_for())).offered, features))
-		skip("this kernel's own userfaultfd doesn't offer that");
-}
-
 void make_huge(const Memory &memory)
 {
 	const auto [start, length] = memory.range();

@@ -43,8 +43,6 @@ struct Guarded {
 	userfault::Context context;
 };
 
-/* Skips the test where the backend doesn't offer @features. */
-void need(userfault::Features features);
 
 /* Writes patterns to @memory, whole huge pages, and skips the test if it doesn't consist of them
  * then. */

@@ -27,6 +27,12 @@ Context open_context(const Options &options)
 	return take(Context::open(options)).context;
 }
 
+void need(Features features)
+{
+	if (!has(take(Context::probe(options_for())).offered, features))
+		skip("the backend has no such feature on this kernel");
+}
+
 void fill(const Context &context, const Memory &memory, std::size_t index)
 {
 	std::vector<std::byte> page(page_size());

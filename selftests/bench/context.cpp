@@ -55,6 +55,20 @@ void resume(int fd, userfault::Range range)
 	command(fd, UFFDIO_CONTINUE, &arguments);
 }
 
+void poison(int fd, userfault::Range range)
+{
+	uffdio_poison arguments{{range.start, range.length}, 0, 0};
+
+	command(fd, UFFDIO_POISON, &arguments);
+}
+
+void move(int fd, userfault::Address destination, userfault::Range source)
+{
+	uffdio_move arguments{destination, source.start, source.length, 0, 0};
+
+	command(fd, UFFDIO_MOVE, &arguments);
+}
+
 userfault::Address read_fault(int fd)
 {
 	uffd_msg message;

@@ -32,6 +32,8 @@ void copy(int fd, userfault::Address destination, std::span<const std::byte> sou
 void writeprotect(int fd, userfault::Range range, std::uint64_t mode);
 void zeropage(int fd, userfault::Range range);
 void resume(int fd, userfault::Range range); /* UFFDIO_CONTINUE */
+void poison(int fd, userfault::Range range);
+void move(int fd, userfault::Address destination, userfault::Range source);
 /* Waits for a message on a blocking descriptor, or takes one that is there; where the fault was. */
 userfault::Address read_fault(int fd);
 

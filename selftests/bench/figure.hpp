@@ -12,11 +12,11 @@ struct Figure {
 	std::string name;
 	std::string unit;
 	double module;
-	std::optional<double> native;	/* nothing, where there is nothing to compare with */
-	double limit;			/* what the module may take at most */
-	std::string limit_is;		/* where that comes from, in words */
+	std::optional<double> native; /* nothing, where there is nothing to compare with */
+	std::optional<double> limit;  /* what the module may take at most */
+	std::string limit_is;	      /* where that comes from, in words */
 
-	bool met() const { return module <= limit; }
+	bool met() const { return !limit || module <= *limit; }
 };
 
 /* What one run came to. */

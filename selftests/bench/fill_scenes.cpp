@@ -83,12 +83,25 @@ private:
 	void fill(userfault::Range range) const override { resume(fd(), range); }
 };
 
+class Poisoning final : public Filling {
+public:
+	using Filling::Filling;
+
+private:
+	void fill(userfault::Range range) const override { poison(fd(), range); }
+};
+
 template <class Kind>
-Subject subject(const char *name, std::size_t pages_a_call, GroundKind kind = GroundKind::anonymous)
+Subject subject(const char *name, std::size_t pages_a_call, GroundKind kind = GroundKind::anonymous,
+		userfault::Features needs = userfault::Features::None)
 {
-	return {name, "page", [=](Backend backend) {
-			return std::make_unique<Kind>(backend, pages_a_call, kind);
-		}};
+	return {.name = name,
+		.unit = "page",
+		.make =
+			[=](Backend backend) {
+				return std::make_unique<Kind>(backend, pages_a_call, kind);
+			},
+		.needs = needs};
 }
 
 } // namespace
@@ -110,6 +123,10 @@ std::vector<Subject> fill_subjects()
 		subject<Resuming>("CONTINUE by 4 KiB", 1, GroundKind::shmem),
 		subject<Resuming>("CONTINUE by 64 KiB", 16, GroundKind::shmem),
 		subject<Resuming>("CONTINUE by 2 MiB", 512, GroundKind::shmem),
+		subject<Poisoning>("POISON by 4 KiB", 1, GroundKind::anonymous,
+				   userfault::Features::Poison),
+		subject<Poisoning>("POISON by 2 MiB", 512, GroundKind::anonymous,
+				   userfault::Features::Poison),
 	};
 }
 

@@ -3,14 +3,16 @@
 
 #include "child.hpp"
 #include "clock.hpp"
+#include "context.hpp"
+#include "failure.hpp"
 #include "memory.hpp"
 #include "quiet.hpp"
 #include "scene.hpp"
 
 #include <algorithm>
-#include <array>
 #include <iostream>
 #include <numeric>
+#include <optional>
 #include <ranges>
 #include <sstream>
 #include <stdexcept>
@@ -63,15 +65,32 @@ std::vector<double> samples_of(const Subject &subject, Backend backend)
 	});
 }
 
-/* The module's and native's figure; measured in turns, so that they find the same kernel. */
-std::array<double, 2> compare(const Subject &subject)
+bool native_can(const Subject &subject)
 {
+	const userfault::Options options{.device = device_of(Backend::native)};
+	const auto offered = checked(Context::probe(options), options.device).offered;
+
+	return (offered & subject.needs) == subject.needs;
+}
+
+struct Comparison {
+	double module;
+	std::optional<double> native;
+};
+
+/* Measured in turns, so that both find the same kernel. */
+Comparison compare(const Subject &subject)
+{
+	const bool both = native_can(subject);
 	std::vector<double> of_module, of_native;
 
 	for (int i = 0; i < rounds; i++) {
 		append(of_module, samples_of(subject, Backend::module));
-		append(of_native, samples_of(subject, Backend::native));
+		if (both)
+			append(of_native, samples_of(subject, Backend::native));
 	}
+	if (!both)
+		return {typical(of_module), std::nullopt};
 	return {typical(of_module), typical(of_native)};
 }
 
@@ -99,7 +118,11 @@ double reference(const Target &target, double native, std::span<const Figure> be
 Figure figure(const Subject &subject, std::span<const Figure> before)
 {
 	const auto [module, native] = compare(subject);
-	const double limit = subject.target.factor * reference(subject.target, native, before);
+
+	if (!native)
+		return {subject.name, subject.unit, module, {}, {}, "native has no such thing"};
+
+	const double limit = subject.target.factor * reference(subject.target, *native, before);
 
 	return {subject.name, subject.unit, module, native, limit, in_words(subject.target)};
 }
@@ -108,9 +131,9 @@ std::vector<Subject> all_subjects()
 {
 	std::vector<Subject> all;
 
-	for (const auto &theme : {context_subjects, registration_subjects, fill_subjects,
-				  fault_subjects, wake_subjects,
-				  protection_subjects})
+	for (const auto &theme :
+	     {context_subjects, registration_subjects, fill_subjects, fault_subjects, wake_subjects,
+	      protection_subjects, move_subjects})
 		append(all, theme());
 	return all;
 }

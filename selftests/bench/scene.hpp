@@ -4,6 +4,8 @@
 
 #include "backend.hpp"
 
+#include <userfault/flags.hpp>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,6 +36,8 @@ struct Subject {
 	std::string unit; /* what is counted: instructions per page, per call… */
 	std::function<std::unique_ptr<Scene>(Backend)> make;
 	Target target = {};
+	/* What it needs; where native hasn't it, there is nothing to compare with. */
+	userfault::Features needs = userfault::Features::None;
 };
 
 /* One list a theme. */
@@ -43,6 +47,7 @@ std::vector<Subject> fill_subjects();
 std::vector<Subject> fault_subjects();
 std::vector<Subject> wake_subjects();
 std::vector<Subject> protection_subjects();
+std::vector<Subject> move_subjects();
 
 } // namespace bench
 

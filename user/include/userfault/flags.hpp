@@ -79,6 +79,8 @@ enum class ContinueModes : std::uint64_t {
 	None = 0,
 	DontWake = UFFDIO_CONTINUE_MODE_DONTWAKE,
 	WriteProtect = UFFDIO_CONTINUE_MODE_WP,
+};
+
 enum class PoisonModes : std::uint64_t {
 	None = 0,
 	DontWake = UFFDIO_POISON_MODE_DONTWAKE,
