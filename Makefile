@@ -27,6 +27,7 @@ KERNELDIR := /lib/modules/$(RELEASE)/build
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
 INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
@@ -42,7 +43,7 @@ module:
 help:
 	@echo 'make                     the module for the running kernel: build/running/userfault.ko'
 	@echo 'make module KERNEL=K     the module for a kernel of the list: build/K/userfault.ko'
-	@echo 'make user                the library and the examples'
+	@echo 'make user                the library, userfault-run and the examples'
 	@echo 'make demo [KERNEL=K] [FILE=F]'
 	@echo '                         in a VM, serve a file into the memory of another process'
 	@echo 'make selftests [KERNEL=K] [TEST=T] [V=1]'
@@ -56,7 +57,8 @@ help:
 	@echo '                         build/bench/K.json; build/selftests/bench compare FILE FILE'
 	@echo '                         says by how much two of those differ'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
-	@echo '                         the module for the running kernel, its udev rule, the library;'
+	@echo '                         the module for the running kernel, its udev rule, the library and'
+	@echo '                         userfault-run;'
 	@echo '                         install-module and install-user do one of both'
 	@echo 'make dkms                hand the module to DKMS, to be rebuilt for each new kernel'
 	@echo 'make clean               remove build/ (the cache of kernels, $(CACHE), stays)'
@@ -112,23 +114,32 @@ build/%/runner: FORCE
 
 # --- the library and the programs ---------------------------------------------
 
+CFLAGS ?= -O2 -g
 CXXFLAGS ?= -O2 -g
 WERROR ?= -Werror
-USER_CXXFLAGS := -std=c++23 -Wall -Wextra $(WERROR) -pthread -Iuapi -Iuser/include -MMD -MP
+USER_FLAGS := -Wall -Wextra $(WERROR) -pthread -Iuapi -Iuser/include -MMD -MP
+USER_CFLAGS := -std=gnu11 $(USER_FLAGS)
+USER_CXXFLAGS := -std=c++23 $(USER_FLAGS)
 
 sources = $(wildcard $(1)/*.cpp)
 objects = $(patsubst %.cpp,build/obj/%.o,$(call sources,$(1)))
 
 LIBRARY := build/user/libuserfault.a build/user/libuserfault.so
 EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,user/examples))
+REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
 TESTS := build/selftests/selftests $(if $(call sources,selftests/bench),build/selftests/bench)
 
-user: $(LIBRARY) $(EXAMPLES)
+user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
 
 build/obj/%.o: %.cpp
 	@mkdir -p $(@D)
 	@echo '  CXX     $<'
 	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+build/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo '  CC      $<'
+	@$(CC) $(USER_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
 
@@ -144,6 +155,15 @@ build/user/libuserfault.so: $(call objects,user/src) user/libuserfault.map
 	@$(CXX) -shared -Wl,-soname,$(@F).0 -Wl,--version-script=user/libuserfault.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^)
 
+# Fortified, open() would be no function that can be defined.
+REDIRECT_OBJECTS := $(patsubst %.c,build/obj/%.o,$(wildcard user/redirect/*.c))
+$(REDIRECT_OBJECTS): USER_CFLAGS += -fPIC -fvisibility=hidden -U_FORTIFY_SOURCE
+
+build/user/redirect/libuserfault-redirect.so: $(REDIRECT_OBJECTS)
+	@mkdir -p $(@D)
+	@echo '  LD      $@'
+	@$(CC) -shared -Wl,-soname,$(@F) -Wl,-z,defs,-z,now $(LDFLAGS) -o $@ $^
+
 # Programs are static: the guest has no libraries.
 define link
 @mkdir -p $(@D)
@@ -154,6 +174,9 @@ endef
 build/user/examples/demo: LDLIBS += -lnettle
 
 build/user/examples/%: build/obj/user/examples/%.o build/user/libuserfault.a
+	$(link)
+
+build/user/redirect/userfault-run: $(call objects,user/redirect)
 	$(link)
 
 build/selftests/selftests: $(call objects,selftests) build/user/libuserfault.a
@@ -232,7 +255,11 @@ install-module: module
 	$(if $(DESTDIR),,getent group userfault >/dev/null || groupadd --system userfault)
 	$(if $(DESTDIR),,depmod $(RELEASE))
 
-install-user: $(LIBRARY)
+install-user: $(LIBRARY) $(REDIRECT)
+	install -D -m 755 build/user/redirect/userfault-run $(DESTDIR)$(PREFIX)/bin/userfault-run
+	install -D -m 755 build/user/redirect/libuserfault-redirect.so \
+		$(DESTDIR)$(PREFIX)/libexec/userfault/libuserfault-redirect.so
+	install -D -m 644 Documentation/userfault-run.1 $(DESTDIR)$(MANDIR)/man1/userfault-run.1
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/userfault $(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 644 build/user/libuserfault.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 build/user/libuserfault.so $(DESTDIR)$(LIBDIR)/libuserfault.so.0

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program executes is served as well, also where it has cleared its environment or made one:
+ * the variables by which userfault-run has had this library loaded are added again.
+ *
+ * A child of vfork() may call these, which shares its parent's memory: new environments are made on
+ * the stack. Only system() and popen(), which no such child may call, change the program's own.
+ */
+#define _GNU_SOURCE
+#include "library.h"
+#include "redirect.h"
+
+#include <dlfcn.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+	int (*execve)(const char *path, char *const *argv, char *const *env);
+	int (*execvpe)(const char *file, char *const *argv, char *const *env);
+	int (*fexecve)(int fd, char *const *argv, char *const *env);
+	int (*execveat)(int folder, const char *path, char *const *argv, char *const *env,
+			int flags);
+	typeof(posix_spawn) *posix_spawn;
+	typeof(posix_spawnp) *posix_spawnp;
+	int (*system)(const char *command);
+	FILE *(*popen)(const char *command, const char *mode);
+} next;
+
+/* --- what is inherited --------------------------------------------------------- */
+
+#define PRELOAD "LD_PRELOAD"
+
+static const char *const names[] = {REDIRECT_DEVICE_VARIABLE, REDIRECT_VERBOSE_VARIABLE};
+
+/* Our path as LD_PRELOAD had it, empty if it hadn't; the other variables as NAME=VALUE */
+static char library[4096];
+static char variables[LENGTH_OF(names)][4096 + 64];
+
+/* The value if @variable, NAME=VALUE, is that of @name; else NULL. */
+static const char *value_in(const char *variable, const char *name)
+{
+	const size_t length = strlen(name);
+
+	return strncmp(variable, name, length) || variable[length] != '=' ? NULL
+									  : variable + length + 1;
+}
+
+/* Whether LD_PRELOAD's value @list, which a space or a colon separates, has us. */
+static bool has_library(const char *list)
+{
+	const size_t length = strlen(library);
+
+	for (const char *at = list; (at = strstr(at, library)); at += length)
+		if ((at == list || strchr(" :", at[-1])) && strchr(" :", at[length]))
+			return true;
+	return false;
+}
+
+__attribute__((constructor)) static void remember_environment(void)
+{
+	const char *preloaded = getenv(PRELOAD);
+	Dl_info self;
+
+	next.execve = dlsym(RTLD_NEXT, "execve");
+	next.execvpe = dlsym(RTLD_NEXT, "execvpe");
+	next.fexecve = dlsym(RTLD_NEXT, "fexecve");
+	next.execveat = dlsym(RTLD_NEXT, "execveat");
+	next.posix_spawn = dlsym(RTLD_NEXT, "posix_spawn");
+	next.posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
+	next.system = dlsym(RTLD_NEXT, "system");
+	next.popen = dlsym(RTLD_NEXT, "popen");
+
+	for (size_t i = 0; i < LENGTH_OF(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value)
+			snprintf(variables[i], sizeof(variables[i]), "%s=%s", names[i], value);
+	}
+	if (preloaded && dladdr(names, &self) && strlen(self.dli_fname) < sizeof(library)) {
+		strcpy(library, self.dli_fname);
+		if (!has_library(preloaded))
+			library[0] = '\0';
+	}
+}
+
+/* --- environments -------------------------------------------------------------- */
+
+static const char *value_of(const char *name, char *const *env)
+{
+	for (; env && *env; env++) {
+		const char *value = value_in(*env, name);
+
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+static bool is_complete(char *const *env)
+{
+	const char *preloaded = value_of(PRELOAD, env);
+
+	if (!preloaded || !has_library(preloaded))
+		return false;
+	for (size_t i = 0; i < LENGTH_OF(names); i++)
+		if (variables[i][0] && !value_of(names[i], env))
+			return false;
+	return true;
+}
+
+/* Bytes of the string that complete() makes */
+static size_t preload_size(char *const *env)
+{
+	const char *others = value_of(PRELOAD, env);
+
+	return sizeof(PRELOAD "=") + strlen(library) + (others ? 1 + strlen(others) : 0);
+}
+
+/* How many pointers with_us() needs room for. Called before anything of "next". */
+static size_t room_for(char *const *env)
+{
+	size_t length = LENGTH_OF(names) + 2; /* LD_PRELOAD, NULL */
+
+	if (!next.execve)
+		remember_environment();
+	for (char *const *each = env; each && *each; each++)
+		length++;
+	return length + preload_size(env) / sizeof(char *) + 1;
+}
+
+/* @env if it has us, else one made in @room, which has. */
+static char *const *with_us(char *const *env, char **room)
+{
+	const char *others = value_of(PRELOAD, env);
+	char **variable = room;
+
+	if (!library[0] || is_complete(env))
+		return env;
+	for (char *const *each = env; each && *each; each++)
+		if (!value_in(*each, PRELOAD))
+			*variable++ = *each;
+	for (size_t i = 0; i < LENGTH_OF(names); i++)
+		if (variables[i][0] && !value_of(names[i], env))
+			*variable++ = variables[i];
+
+	char *preload = (char *)(variable + 2);
+
+	*variable++ = preload;
+	*variable = NULL;
+	preload = stpcpy(stpcpy(preload, PRELOAD "="), library);
+	if (others && *others && !has_library(others))
+		stpcpy(stpcpy(preload, ":"), others);
+	return room;
+}
+
+static void complete_own_environment(void)
+{
+	char *room[room_for(environ)];
+	char *const *wanted = with_us(environ, room);
+
+	if (wanted == environ)
+		return;
+	setenv(PRELOAD, value_of(PRELOAD, wanted), true);
+	for (size_t i = 0; i < LENGTH_OF(names); i++)
+		if (variables[i][0])
+			setenv(names[i], value_of(names[i], wanted), true);
+}
+
+/* --- what is called in libc's place -------------------------------------------- */
+
+EXPORT int execve(const char *path, char *const *argv, char *const *env)
+{
+	char *room[room_for(env)];
+
+	return next.execve(path, argv, with_us(env, room));
+}
+
+EXPORT int execv(const char *path, char *const *argv)
+{
+	return execve(path, argv, environ);
+}
+
+EXPORT int execvpe(const char *file, char *const *argv, char *const *env)
+{
+	char *room[room_for(env)];
+
+	return next.execvpe(file, argv, with_us(env, room));
+}
+
+EXPORT int execvp(const char *file, char *const *argv)
+{
+	return execvpe(file, argv, environ);
+}
+
+EXPORT int fexecve(int fd, char *const *argv, char *const *env)
+{
+	char *room[room_for(env)];
+
+	return next.fexecve(fd, argv, with_us(env, room));
+}
+
+EXPORT int execveat(int folder, const char *path, char *const *argv, char *const *env, int flags)
+{
+	char *room[room_for(env)];
+
+	return next.execveat(folder, path, argv, with_us(env, room), flags);
+}
+
+/* How many arguments there are with @first and the NULL at the end. Leaves @rest where it is. */
+static size_t count_arguments(const char *first, va_list rest)
+{
+	size_t length = 1;
+	va_list counted;
+
+	va_copy(counted, rest);
+	for (const char *each = first; each; each = va_arg(counted, const char *))
+		length++;
+	va_end(counted);
+	return length;
+}
+
+static void list_arguments(char **argv, const char *first, va_list *rest)
+{
+	for (const char *each = first; (*argv++ = (char *)each); each = va_arg(*rest, const char *))
+		;
+}
+
+EXPORT int execl(const char *path, const char *first, ...)
+{
+	va_list rest;
+
+	va_start(rest, first);
+	char *argv[count_arguments(first, rest)];
+	list_arguments(argv, first, &rest);
+	va_end(rest);
+	return execve(path, argv, environ);
+}
+
+EXPORT int execlp(const char *file, const char *first, ...)
+{
+	va_list rest;
+
+	va_start(rest, first);
+	char *argv[count_arguments(first, rest)];
+	list_arguments(argv, first, &rest);
+	va_end(rest);
+	return execvpe(file, argv, environ);
+}
+
+/* The environment comes behind the NULL. */
+EXPORT int execle(const char *path, const char *first, ...)
+{
+	va_list rest;
+
+	va_start(rest, first);
+	char *argv[count_arguments(first, rest)];
+	list_arguments(argv, first, &rest);
+	char *const *env = va_arg(rest, char *const *);
+	va_end(rest);
+	return execve(path, argv, env);
+}
+
+EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		       const posix_spawnattr_t *attributes, char *const *argv, char *const *env)
+{
+	char *room[room_for(env)];
+
+	return next.posix_spawn(pid, path, actions, attributes, argv, with_us(env, room));
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attributes, char *const *argv, char *const *env)
+{
+	char *room[room_for(env)];
+
+	return next.posix_spawnp(pid, file, actions, attributes, argv, with_us(env, room));
+}
+
+EXPORT int system(const char *command)
+{
+	complete_own_environment();
+	return next.system(command);
+}
+
+EXPORT FILE *popen(const char *command, const char *mode)
+{
+	complete_own_environment();
+	return next.popen(command, mode);
+}

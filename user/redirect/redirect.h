@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What userfault-run and the library that it preloads have agreed upon.
+ */
+#ifndef USERFAULT_REDIRECT_H
+#define USERFAULT_REDIRECT_H
+
+/* Environment: the device to make contexts with, USERFAULT_DEVICE if it isn't set. */
+#define REDIRECT_DEVICE_VARIABLE "USERFAULT_RUN_DEVICE"
+/* Environment: if set, each redirection is told on stderr. */
+#define REDIRECT_VERBOSE_VARIABLE "USERFAULT_RUN_VERBOSE"
+
+#define REDIRECT_LIBRARY "libuserfault-redirect.so"
+#define USERFAULT_DEVICE "/dev/userfault"
+#define NATIVE_DEVICE	 "/dev/userfaultfd"
+
+/*
+ * The fourth argument of the library's own ioctl(USERFAULTFD_IOC_NEW). The kernel doesn't look at
+ * it; the filter of userfault-run does, and lets nobody make a context whom the library hasn't
+ * seen.
+ */
+#define REDIRECT_MARK 0x75665246
+
+#endif
