@@ -127,7 +127,9 @@ objects = $(patsubst %.cpp,build/obj/%.o,$(call sources,$(1)))
 LIBRARY := build/user/libuserfault.a build/user/libuserfault.so
 EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,user/examples))
 REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
-TESTS := build/selftests/selftests $(if $(call sources,selftests/bench),build/selftests/bench)
+# What is run through userfault-run: dynamic programs, and such as have to be refused
+REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-32 entries.so)
+TESTS := build/selftests/selftests $(REDIRECTED) $(if $(call sources,selftests/bench),build/selftests/bench)
 
 user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
 
@@ -184,6 +186,31 @@ build/selftests/selftests: $(call objects,selftests) build/user/libuserfault.a
 
 build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 	$(link)
+
+$(patsubst %.c,build/obj/%.o,$(wildcard selftests/redirect/*.c)): USER_CFLAGS += -fPIC
+
+PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/,probe.o entries.o ways.o)
+
+build/selftests/redirect/probe: $(PROBE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo '  LD      $@'
+	@$(CC) -pthread $(LDFLAGS) -o $@ $^
+
+# The linker warns of dlopen() in a static program; it isn't called there.
+build/selftests/redirect/probe-static: $(PROBE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo '  LD      $@'
+	@$(CC) -static -pthread -Wl,--no-warnings $(LDFLAGS) -o $@ $^
+
+build/selftests/redirect/entries.so: build/obj/selftests/redirect/entries.o
+	@mkdir -p $(@D)
+	@echo '  LD      $@'
+	@$(CC) -shared $(LDFLAGS) -o $@ $^
+
+build/selftests/redirect/probe-32: selftests/redirect/thirty_two.c
+	@mkdir -p $(@D)
+	@echo '  CC      $@'
+	@$(CC) -m32 -nostdlib -pie -Wl,--dynamic-linker=/lib/ld-linux.so.2 -o $@ $<
 
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
 

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_REDIRECT_ENTRIES_H
+#define SELFTESTS_REDIRECT_ENTRIES_H
+
+/*
+ * Every way in which a program may ask for a userfaultfd. Each makes a context without flags, and
+ * returns its descriptor, or -1 and errno.
+ */
+struct entry {
+	const char *name;
+	int (*make)(void);
+};
+
+/* Ended by one without a name. Also to be found in entries.so, by dlsym(3). */
+extern const struct entry entries[];
+
+#endif

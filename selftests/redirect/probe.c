@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A program written for the kernel's userfaultfd, that knows nothing of this project's module but
+ * how to see whether that has served it: a context pins the module.
+ *
+ *	probe [thread | fork | vfork | exec | bare WAY | static | dlopen]... entry ENTRY
+ *	probe [...] properties
+ *	probe [...] preloaded
+ *
+ * The first prints who made the context ("module", "native"), or the errno's name. The second
+ * prints the properties of descriptors and calls, which have to be the same whoever serves. The
+ * third prints LD_PRELOAD. What stands before is done first, in that order, and the rest of it
+ * there; "static" executes probe-static, "bare" executes in one of the ways of ways.c, without an
+ * environment.
+ */
+#define _GNU_SOURCE
+#include "entries.h"
+#include "ways.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/userfault.h>
+
+#define ENTRIES_LIBRARY "/lib/redirect/entries.so"
+
+static const struct entry *known = entries;
+static char *self;
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(EXIT_FAILURE);
+}
+
+/* How often the module is pinned, by contexts and open devices; 0 if it isn't loaded. */
+static long pins(void)
+{
+	FILE *file = fopen("/sys/module/userfault/refcnt", "r");
+	long count = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%ld", &count) != 1)
+		fail("refcnt");
+	fclose(file);
+	return count;
+}
+
+static bool speaks_the_protocol(int fd)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+
+	return ioctl(fd, UFFDIO_API, &api) == 0 && api.ioctls & 1u << _UFFDIO_REGISTER;
+}
+
+static int try_entry(const char *name)
+{
+	const struct entry *entry = known;
+
+	while (entry->name && strcmp(entry->name, name))
+		entry++;
+	if (!entry->name)
+		return EXIT_FAILURE;
+
+	const long before = pins();
+
+	errno = EXDEV; /* which nobody returns */
+	const int fd = entry->make();
+
+	if (fd < 0) {
+		puts(strerrorname_np(errno));
+		return EXIT_SUCCESS;
+	}
+	if (errno != EXDEV)
+		fail("errno was changed, to");
+
+	const bool by_module = pins() > before;
+
+	if (!speaks_the_protocol(fd))
+		fail("UFFDIO_API");
+	close(fd);
+	if (pins() != before)
+		fail("something was left open");
+	puts(by_module ? "module" : "native");
+	return EXIT_SUCCESS;
+}
+
+/* --- properties ---------------------------------------------------------------- */
+
+static void print_descriptor(const char *how, int fd, int lowest)
+{
+	char path[64], link[64] = "";
+
+	if (fd < 0) {
+		printf("%s: %s\n", how, strerrorname_np(errno));
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, link, sizeof(link) - 1) < 0)
+		fail("readlink");
+	printf("%s: %s%s fd flags %#x, file flags %#o\n", how, link,
+	       fd == lowest ? ", lowest number," : "", (unsigned int)fcntl(fd, F_GETFD),
+	       (unsigned int)fcntl(fd, F_GETFL));
+	close(fd);
+}
+
+static int lowest_free(void)
+{
+	const int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static void print_flags(void)
+{
+	static const long flags[] = {
+		0, O_CLOEXEC, O_NONBLOCK, O_CLOEXEC | O_NONBLOCK, UFFD_USER_MODE_ONLY,
+		O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY, 2, O_RDWR, O_APPEND, -1, LONG_MIN,
+		1L << 40,
+	};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		const int lowest = lowest_free();
+		char how[64];
+
+		snprintf(how, sizeof(how), "userfaultfd(%#lx)", flags[i]);
+		print_descriptor(how, (int)syscall(SYS_userfaultfd, flags[i]), lowest);
+	}
+}
+
+/* With no number free for another descriptor. */
+static void print_full_table(void)
+{
+	const struct rlimit none = {0, 1024};
+	struct rlimit before;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	setrlimit(RLIMIT_NOFILE, &none);
+	const int fd = (int)syscall(SYS_userfaultfd, 0);
+	const int error = errno;
+	const int device = open("/dev/userfaultfd", O_RDWR);
+	const int device_error = errno;
+	setrlimit(RLIMIT_NOFILE, &before);
+	printf("full table: %d %s, %d %s\n", fd, strerrorname_np(error), device,
+	       strerrorname_np(device_error));
+}
+
+static void print_device(void)
+{
+	const int lowest = lowest_free();
+	const int fd = open("/dev/userfaultfd", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+
+	printf("device: %s number, fd flags %#x, file flags %#o", fd == lowest ? "lowest" : "other",
+	       (unsigned int)fcntl(fd, F_GETFD), (unsigned int)fcntl(fd, F_GETFL));
+	printf(", %s\n", fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) ? "a device" : "none");
+	if (ioctl(fd, USERFAULTFD_IOC_NEW, -1) != -1 || errno != EINVAL)
+		fail("flags of USERFAULTFD_IOC_NEW");
+	if (ioctl(fd, USERFAULTFD_IOC_NEW + 1, 0) != -1 || errno != EINVAL)
+		fail("another command of the device");
+	close(fd);
+}
+
+static void print_bad_paths(void)
+{
+	static char *const bad = (char *)16;
+
+	printf("open of nothing readable: %d %s\n", open(bad, O_RDONLY), strerrorname_np(errno));
+	printf("its syscall: %ld %s\n", syscall(SYS_openat, AT_FDCWD, bad, O_RDONLY, 0),
+	       strerrorname_np(errno));
+	printf("open of nothing: %d %s\n", open("/none", O_RDONLY), strerrorname_np(errno));
+	printf("ioctl of no device: %d %s\n", ioctl(STDOUT_FILENO, USERFAULTFD_IOC_NEW, 0),
+	       strerrorname_np(errno));
+	printf("ioctl of nothing: %d %s\n", ioctl(-1, USERFAULTFD_IOC_NEW, 0),
+	       strerrorname_np(errno));
+}
+
+/* The sixth argument of mmap is the offset, and a call through syscall() has to pass it on. */
+static void print_six_arguments(void)
+{
+	const long page = sysconf(_SC_PAGESIZE);
+	const int file = (int)syscall(SYS_memfd_create, "six", 0);
+	char letter = 'x';
+
+	if (ftruncate(file, 2 * page) || pwrite(file, "6", 1, page) != 1)
+		fail("memfd");
+	const long memory = syscall(SYS_mmap, 0, page, PROT_READ, MAP_SHARED, file, page);
+	if (memory != -1)
+		letter = *(char *)memory;
+	printf("sixth argument: %c\n", letter);
+	close(file);
+}
+
+/* An open that makes a file takes a mode. */
+static void print_mode(void)
+{
+	struct stat status;
+	const char *path = "/tmp/probe-mode";
+
+	umask(0);
+	close(open(path, O_CREAT | O_WRONLY | O_EXCL, 0642));
+	if (stat(path, &status))
+		fail(path);
+	printf("mode: %o\n", status.st_mode & 07777);
+	unlink(path);
+}
+
+static int print_properties(void)
+{
+	print_flags();
+	print_full_table();
+	print_device();
+	print_bad_paths();
+	print_six_arguments();
+	print_mode();
+	return EXIT_SUCCESS;
+}
+
+/* --- where it is done ---------------------------------------------------------- */
+
+static int go_on(char **words);
+
+static void *go_on_in_thread(void *words)
+{
+	return (void *)(long)go_on(words);
+}
+
+static int in_thread(char **words)
+{
+	pthread_t thread;
+	void *status;
+
+	if (pthread_create(&thread, NULL, go_on_in_thread, words) || pthread_join(thread, &status))
+		fail("thread");
+	return (int)(long)status;
+}
+
+static int status_of(pid_t child)
+{
+	int status;
+
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		fail("child");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+static int in_fork(char **words)
+{
+	const pid_t child = fork();
+
+	if (child == 0)
+		exit(go_on(words));
+	return status_of(child);
+}
+
+static int in_exec(char **words)
+{
+	words[-1] = self;
+	execv(self, words - 1);
+	fail(self);
+	return EXIT_FAILURE;
+}
+
+static int in_static(char **words)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s-static", self);
+	self = path;
+	return in_exec(words);
+}
+
+static int in_vfork(char **words)
+{
+	words[-1] = self;
+	const pid_t child = vfork();
+
+	if (child == 0) {
+		execv(self, words - 1);
+		_exit(EXIT_FAILURE);
+	}
+	return status_of(child);
+}
+
+static int in_bare(char **words)
+{
+	const char *way = words[0];
+
+	if (!way)
+		return EXIT_FAILURE;
+	words[0] = self;
+	return run_barely(way, words, ENTRIES_LIBRARY);
+}
+
+static int in_dlopen(char **words)
+{
+	void *library = dlopen(ENTRIES_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+
+	if (library)
+		known = dlsym(library, "entries");
+	if (!library || !known || known == entries) {
+		fprintf(stderr, "dlopen: %s\n", dlerror());
+		return EXIT_FAILURE;
+	}
+	return go_on(words);
+}
+
+static int go_on(char **words)
+{
+	static const struct {
+		const char *word;
+		int (*where)(char **words);
+	} places[] = {
+		{"thread", in_thread}, {"fork", in_fork},     {"vfork", in_vfork},
+		{"exec", in_exec},     {"static", in_static}, {"dlopen", in_dlopen},
+		{"bare", in_bare},
+	};
+
+	if (!words[0])
+		return EXIT_FAILURE;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (!strcmp(words[0], places[i].word))
+			return places[i].where(words + 1);
+	if (!strcmp(words[0], "properties"))
+		return print_properties();
+	if (!strcmp(words[0], "preloaded"))
+		return puts(getenv("LD_PRELOAD") ?: "nothing") < 0;
+	if (!strcmp(words[0], "entry") && words[1])
+		return try_entry(words[1]);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	self = argc ? argv[0] : "";
+	const int status = argc > 1 ? go_on(argv + 1) : EXIT_FAILURE;
+
+	if (status == EXIT_FAILURE)
+		fprintf(stderr, "probe: failed\n");
+	return status;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_REDIRECT_WAYS_H
+#define SELFTESTS_REDIRECT_WAYS_H
+
+/*
+ * Runs @argv[0] in a way of that name with an empty environment; the name "others" is that of an
+ * environment which has LD_PRELOAD=@other and nothing else. Returns its exit status, or
+ * EXIT_FAILURE.
+ */
+int run_barely(const char *name, char **argv, const char *other);
+
+#endif
