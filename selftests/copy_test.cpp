@@ -432,7 +432,7 @@ MEMORY_TEST_CASE("a copy that is told not to wake leaves its waiters to wake", "
 	const auto source = patterned(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
-	wait_for_waiters(world.context, 1);
+	wait_for_sleepers(world.context, 1);
 	REQUIRE(world.context.copy(world.memory.address(0), source.bytes(0, 1),
 				   CopyModes::DontWake));
 	CHECK(fdinfo(world.context.fd()).total == 1);

@@ -307,7 +307,7 @@ TEST_CASE("mapping that is told not to wake leaves its waiters to wake", "[minor
 
 	minor.write(0, 1);
 	auto reader = in_thread([&] { return minor.memory().word(0); });
-	wait_for_waiters(minor.world.context, 1);
+	wait_for_sleepers(minor.world.context, 1);
 	REQUIRE(minor.world.context.resume(minor.memory().range(), ContinueModes::DontWake));
 	CHECK(fdinfo(minor.world.context.fd()).total == 1);
 	CHECK_FALSE(is_done(reader));

@@ -119,7 +119,7 @@ TEST_CASE("a moved page wakes who waits for it, unless that is not wanted", "[mo
 	const Move move(2, 2);
 	auto reader = in_thread([&] { return move.world.memory.word(1); });
 
-	CHECK(move.world.memory.index_of(next_fault(move.world.context).address) == 1);
+	wait_for_sleepers(move.world.context, 1);
 	REQUIRE(move.move(1, 0, 1, MoveModes::DontWake));
 	CHECK(fdinfo(move.world.context.fd()).total == 1);
 	CHECK_FALSE(is_done(reader));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "processes.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -124,6 +125,15 @@ bool sleeps_in(pid_t process, pid_t thread, long number)
 
 	return (state == 'S' || state == 'D') &&
 	       first_line(task / "syscall").starts_with(std::to_string(number) + ' ');
+}
+
+std::size_t count_faulting_threads()
+{
+	const std::filesystem::directory_iterator tasks("/proc/self/task");
+
+	return static_cast<std::size_t>(std::count_if(begin(tasks), end(tasks), [](auto &task) {
+		return sleeps_in(::getpid(), std::stoi(task.path().filename()), in_no_syscall);
+	}));
 }
 
 std::size_t count_threads()

@@ -29,6 +29,9 @@ std::vector<std::string> describe_threads(pid_t pid);
 bool sleeps_in(pid_t process, pid_t thread, long number);
 inline constexpr long in_no_syscall = -1;
 
+/* How many threads of this process sleep in a fault of their own code. */
+std::size_t count_faulting_threads();
+
 /* How many threads this process has. */
 std::size_t count_threads();
 

@@ -138,7 +138,7 @@ TEST_CASE("unprotecting that is told not to wake leaves its waiters to wake", "[
 
 	guarded.protect();
 	auto writer = write_in_thread(guarded, 0, 7);
-	wait_for_waiters(guarded.context, 1);
+	wait_for_sleepers(guarded.context, 1);
 	take(guarded.context.write_unprotect(guarded.memory.range(), UnprotectModes::DontWake));
 	CHECK(fdinfo(guarded.context.fd()).total == 1);
 	CHECK_FALSE(is_done(writer));

@@ -18,7 +18,7 @@ std::vector<std::future<std::uint64_t>> readers_of(const World &world)
 
 	for (std::size_t i = 0; i < world.memory.pages(); i++)
 		readers.push_back(in_thread([&world, i] { return world.memory.word(i) + 0; }));
-	wait_for_waiters(world.context, readers.size());
+	wait_for_sleepers(world.context, readers.size());
 	return readers;
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("waking finds waiters far apart", "[wake]")
 	take(context.register_range(memory.range(), Modes::Missing));
 	for (const std::size_t i : {0uz, 1uz, pages / 2, pages - 1})
 		readers.push_back(in_thread([&memory, i] { return memory.word(i) + 0; }));
-	wait_for_waiters(context, readers.size());
+	wait_for_sleepers(context, readers.size());
 	for (const std::size_t i : {0uz, 1uz, pages / 2, pages - 1})
 		CHECK(context.zeropage(memory.range(i, 1), ZeropageModes::DontWake));
 	take(context.wake(memory.range()));

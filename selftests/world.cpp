@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "world.hpp"
 
+#include "processes.hpp"
+
 #include <vector>
 
 namespace selftests {
@@ -70,6 +72,13 @@ void wait_for_waiters(const Context &context, std::size_t count)
 {
 	wait_until(std::to_string(count) + " faults wait",
 		   [&] { return fdinfo(context.fd()).total == count; });
+}
+
+void wait_for_sleepers(const Context &context, std::size_t count)
+{
+	wait_for_waiters(context, count);
+	wait_until(std::to_string(count) + " threads sleep in a fault",
+		   [&] { return count_faulting_threads() == count; });
 }
 
 void wait_for_pending(const Context &context, std::size_t count)

@@ -55,6 +55,12 @@ bool is_readable(const userfault::Context &context);
 void wait_for_waiters(const userfault::Context &context, std::size_t count);
 void wait_for_pending(const userfault::Context &context, std::size_t count);
 
+/*
+ * As wait_for_waiters(), and until as many threads of this process sleep in a fault: a waiter is
+ * counted before it looks, for the last time, whether its page is still missing.
+ */
+void wait_for_sleepers(const userfault::Context &context, std::size_t count);
+
 /* The world most tests happen in: some registered memory, none of it there yet. */
 struct World {
 	explicit World(std::size_t pages, userfault::Features features = userfault::Features::None);

@@ -152,7 +152,7 @@ MEMORY_TEST_CASE("zeroing that is told not to wake leaves its waiters to wake", 
 	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
-	wait_for_waiters(world.context, 1);
+	wait_for_sleepers(world.context, 1);
 	REQUIRE(world.context.zeropage(world.memory.range(), ZeropageModes::DontWake));
 	CHECK(fdinfo(world.context.fd()).total == 1);
 	CHECK_FALSE(is_done(reader));
