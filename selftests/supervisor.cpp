@@ -2,6 +2,7 @@
 #include "supervisor.hpp"
 
 #include "free_memory.hpp"
+#include "huge_pages.hpp"
 #include "loaded_module.hpp"
 #include "processes.hpp"
 
@@ -131,6 +132,7 @@ void Supervisor::run(const Case &test)
 {
 	Notes notes;
 	const FreeMemory memory(kmemleak_);
+	const EmptyPools pools;
 	std::array<int, 2> pipe;
 
 	report_.comment("RUN " + test.name);
@@ -152,6 +154,8 @@ void Supervisor::run(const Case &test)
 	judge_log(log_.complaints(), verdict);
 	if (const auto bytes = memory.missing())
 		verdict.wrong.push_back("leaked " + std::to_string(*bytes >> 20) + " MiB");
+	if (const auto left = pools.empty_again(); !left.empty())
+		verdict.wrong.push_back("huge pages that were not given back: " + left);
 	verdict.skipped = notes.why_skipped();
 	if (!verdict.wrong.empty())
 		report_.comment("last seen at " + notes.last_place());
