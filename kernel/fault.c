@@ -34,11 +34,13 @@
  */
 #include <linux/userfault.h>
 
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 
 #include "ctx.h"
 #include "fault.h"
+#include "hugetlb.h"
 #include "msg.h"
 
 static struct uffd_msg uf_fault_msg(const struct uf_ctx *ctx, const struct vm_fault *vmf,
@@ -86,10 +88,14 @@ static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
  */
 static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason)
 {
-	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
-	pte_t *pte;
 	bool unresolved;
+	pte_t *pte;
+	pmd_t pmd;
 
+	if (is_vm_hugetlb_page(vmf->vma))
+		return uf_hugetlb_fault_unresolved(vmf, reason);
+
+	pmd = pmdp_get_lockless(vmf->pmd);
 	if (!pmd_present(pmd) || pmd_trans_huge(pmd))
 		return uf_fault_pmd_unresolved(pmd, reason);
 
@@ -110,23 +116,34 @@ static unsigned int uf_fault_task_state(const struct vm_fault *vmf)
 	return TASK_UNINTERRUPTIBLE;
 }
 
+/* Add the waiter, and have it sleep if there is something to wait for. Drops the fault lock. */
+static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struct vm_fault *vmf,
+			     unsigned long reason)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	bool huge = is_vm_hugetlb_page(vma), wait;
+
+	if (huge)
+		uf_hugetlb_lock(vma);	/* sleeps, and so comes before the state is set */
+	__set_current_state(uf_fault_task_state(vmf));
+	uf_waiter_add(&ctx->waiters, waiter);
+	smp_mb();	/* [A] */
+	wait = uf_fault_unresolved(vmf, reason) && !uf_ctx_dead(ctx);
+	if (huge)
+		uf_hugetlb_unlock(vma);
+	release_fault_lock(vmf);
+	return wait;
+}
+
 /* Drops the fault lock. Any wake-up ends the wait: the access is tried again, and may fault again. */
 static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned long reason)
 {
-	struct uf_waiter waiter = {
-		.page = vmf->address & PAGE_MASK,
-		.msg = uf_fault_msg(ctx, vmf, reason),
-	};
-	bool wait;
+	struct uf_waiter waiter = { .msg = uf_fault_msg(ctx, vmf, reason) };
 
+	/* With EXACT_ADDRESS it may be any page of a huge one: that which the monitor is told of. */
+	waiter.page = waiter.msg.arg.pagefault.address & PAGE_MASK;
 	uf_ctx_get(ctx);
-	__set_current_state(uf_fault_task_state(vmf));
-	uf_waiter_add(&ctx->waiters, &waiter);
-	smp_mb();	/* [A] */
-	wait = uf_fault_unresolved(vmf, reason) && !uf_ctx_dead(ctx);
-	release_fault_lock(vmf);
-
-	if (wait) {
+	if (uf_fault_prepare(ctx, &waiter, vmf, reason)) {
 		uf_msg_announce(ctx);
 		schedule();
 	}

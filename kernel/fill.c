@@ -3,9 +3,9 @@
 #include <linux/userfault.h>
 
 #include <linux/mm.h>
-#include <linux/highmem.h>
+#include <linux/hugetlb.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #include "ctx.h"
 #include "fill.h"
@@ -16,7 +16,8 @@ struct uf_filling {
 	const struct uf_fill *fill;
 	struct uf_ctx *ctx;
 	struct mm_struct *mm;
-	const struct uf_fill_ops *ops;
+	const struct uf_fill_ops *ops;	/* NULL: no VMA was looked up yet */
+	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes */
 	unsigned int max;		/* pages of the next run at most */
 	unsigned int limit;		/* pages of any run at most */
@@ -36,9 +37,32 @@ static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
 
 	if (vma_is_anonymous(vma))
 		return shared ? NULL : &uf_fill_anon_ops;
+	if (is_vm_hugetlb_page(vma))
+		return &uf_fill_hugetlb_ops;
 	if (uf_ksym(vma_is_shmem)(vma))
 		return shared ? &uf_fill_shmem_shared_ops : &uf_fill_shmem_private_ops;
 	return NULL;
+}
+
+/* Choose what fills @vma. ENOENT: that has changed while no lock was held. EINVAL: nothing does as asked. */
+static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct *vma)
+{
+	const struct uf_fill_ops *ops = uf_fill_ops_for(vma);
+	const struct uf_fill *fill = filling->fill;
+	unsigned long unit = PAGE_SIZE;
+
+	if (!ops || (fill->source == UF_FILL_ZERO && !ops->zero) ||
+	    (fill->source == UF_FILL_CONTINUE && !ops->map_cached))
+		return -EINVAL;
+	if (ops->huge)
+		unit = huge_page_size(hstate_vma(vma));
+	if (filling->ops && (filling->ops != ops || filling->unit != unit))
+		return -ENOENT;
+	if (!IS_ALIGNED(fill->dst | fill->len, unit))
+		return -EINVAL;
+	filling->ops = ops;
+	filling->unit = unit;
+	return 0;
 }
 
 /* Lock the one VMA that has all of the range and is registered: with whom doesn't matter, as upstream. */
@@ -62,8 +86,8 @@ static int uf_fill_lock(struct uf_filling *filling)
 	err = -EINVAL;
 	if (fill->wp && !userfaultfd_wp(vma))
 		goto unlock;
-	filling->ops = uf_fill_ops_for(vma);
-	if (!filling->ops || (fill->source == UF_FILL_CONTINUE && !filling->ops->map_cached))
+	err = uf_fill_choose_ops(filling, vma);
+	if (err)
 		goto unlock;
 
 	filling->run.vma = vma;
@@ -97,7 +121,10 @@ static int uf_run_page_table(struct uf_filling *filling)
 	return 0;
 }
 
-/* The next run: the rest of the fill, as far as one page table goes, and no more than filling->max. */
+/*
+ * The next run: the rest of the fill, as far as one page table goes, and no more than filling->max; or the
+ * next huge page.
+ */
 static int uf_run_plan(struct uf_filling *filling)
 {
 	const struct uf_fill *fill = filling->fill;
@@ -106,9 +133,14 @@ static int uf_run_plan(struct uf_filling *filling)
 
 	run->dst = fill->dst + filling->done;
 	run->src = fill->src + filling->done;
+	run->err = 0;
+	if (filling->ops->huge) {
+		run->nr = filling->unit >> PAGE_SHIFT;
+		return 0;
+	}
+
 	end = pmd_addr_end(run->dst, fill->dst + fill->len);
 	run->nr = min_t(unsigned long, (end - run->dst) >> PAGE_SHIFT, filling->max);
-	run->err = 0;
 	return uf_run_page_table(filling);
 }
 
@@ -159,19 +191,10 @@ static int uf_fill_locked(struct uf_filling *filling)
  */
 static int uf_fill_copy_faulting(struct uf_filling *filling)
 {
-	struct uf_run *run = &filling->run;
-	const void __user *src = (const void __user *)(filling->fill->src + filling->done);
-	void *to = kmap_local_folio(run->first, 0);
-	unsigned long left;
-
-	left = copy_from_user(to, src, PAGE_SIZE);
-	kunmap_local(to);
-	if (left)
-		return -EFAULT;
-	flush_dcache_folio(run->first);
-	run->first_copied = true;
+	filling->run.faulting = false;
+	filling->run.src = filling->fill->src + filling->done;
 	filling->max = 1;
-	return 0;
+	return filling->ops->copy_faulting(&filling->run);
 }
 
 static int uf_fill_all(struct uf_filling *filling)
@@ -185,13 +208,15 @@ static int uf_fill_all(struct uf_filling *filling)
 			break;
 		err = uf_fill_locked(filling);
 		uf_fill_unlock(filling, run->vma);
-		if (!run->first || run->first_copied)
+		if (!run->faulting)
 			break;
 		err = uf_fill_copy_faulting(filling);
 	} while (!err);
 
 	if (run->first)
 		folio_put(run->first);
+	if (run->bounce)
+		vfree(run->bounce);
 	return err;
 }
 
@@ -208,11 +233,16 @@ long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
 	filling.fill = fill;
 	filling.ctx = ctx;
 	filling.mm = ctx->view.mm;
+	filling.ops = NULL;
 	filling.done = 0;
 	filling.limit = uf_fill_takes_folios(fill->source) ? UF_RUN_FOLIOS_MAX : PTRS_PER_PTE;
 	filling.max = filling.limit;
+	filling.run.faulting = false;
 	filling.run.first = NULL;
 	filling.run.first_copied = false;
+	filling.run.bounced = false;
+	filling.run.bounce = NULL;
+	filling.run.bounce_size = 0;
 
 	err = uf_fill_all(&filling);
 	return filling.done ?: err;

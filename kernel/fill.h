@@ -4,9 +4,10 @@
  *
  * Overview
  *
- * A fill goes in runs: the pages of one page table that are filled together. For a run the engine
- * (fill.c) finds the VMA and the page table; the memory type's ops (fill_anon.c, fill_shmem.c) prepare the
- * pages without page-table lock, then install them all under it, and count them once.
+ * A fill goes in runs: the pages of one page table that are filled together, or one huge page of hugetlb.
+ * For a run the engine (fill.c) finds the VMA and the page table; the memory type's ops (fill_anon.c,
+ * fill_shmem.c, fill_hugetlb.c) prepare the pages without page-table lock, then install them all under it,
+ * and count them once.
  *
  * Locking
  *
@@ -56,14 +57,18 @@ long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill);
 
 struct uf_run {
 	struct vm_area_struct *vma;
-	pmd_t *pmd;			/* its page table has the whole run */
+	pmd_t *pmd;			/* its page table has the whole run; not for huge pages */
 	bool wp;			/* install write-protected */
 	unsigned long dst;		/* first page */
 	unsigned long src;
 	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */
 	int err;			/* what is wrong with the page behind those, if anything is */
+	bool faulting;			/* the source of the first page has to be faulted in, without locks */
 	struct folio *first;		/* of the first page, if it is left from the run before */
-	bool first_copied;		/* else its source has to be faulted in, without locks */
+	bool first_copied;		/* and complete; else it is @faulting */
+	bool bounced;			/* @bounce has the first page, a huge one */
+	void *bounce;			/* memory for that */
+	size_t bounce_size;
 	struct folio *folios[UF_RUN_FOLIOS_MAX];
 };
 
@@ -71,12 +76,15 @@ struct uf_run {
  * What a memory type does. All are called with the VMA locked and no page-table lock, and return the
  * number of pages that are installed now, at the beginning of the run; if that is less than run->nr was,
  * run->err says why there was no getting further, or 0: the rest is for the next run. copy() takes
- * run->first over; it leaves another there, not copied, and -EFAULT, if the source of the page behind has
- * to be faulted in.
+ * run->first over; it leaves another there, not copied, run->faulting set, and -EFAULT, if the source of
+ * the page behind has to be faulted in. Then copy_faulting() is called without locks, and copy() again,
+ * if it returns 0, when the VMA has been looked up anew.
  */
 struct uf_fill_ops {
+	bool huge;			/* a run is one huge page, whose page table is for copy() to find */
 	unsigned int (*copy)(struct uf_run *run);
-	unsigned int (*zero)(struct uf_run *run);
+	int (*copy_faulting)(struct uf_run *run);
+	unsigned int (*zero)(struct uf_run *run);	/* NULL: there are no zeroes to map */
 	unsigned int (*map_cached)(struct uf_run *run);	/* NULL: there is no page cache */
 	unsigned int (*poison)(struct uf_run *run);
 };
@@ -84,6 +92,7 @@ struct uf_fill_ops {
 extern const struct uf_fill_ops uf_fill_anon_ops;
 extern const struct uf_fill_ops uf_fill_shmem_shared_ops;
 extern const struct uf_fill_ops uf_fill_shmem_private_ops;
+extern const struct uf_fill_ops uf_fill_hugetlb_ops;
 
 /* Anonymous pages, for every memory type whose private mappings take them; as in struct uf_fill_ops. */
 unsigned int uf_anon_copy(struct uf_run *run);

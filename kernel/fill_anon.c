@@ -117,6 +117,7 @@ unsigned int uf_anon_zero(struct uf_run *run)
 
 const struct uf_fill_ops uf_fill_anon_ops = {
 	.copy = uf_anon_copy,
+	.copy_faulting = uf_run_copy_first,
 	.zero = uf_anon_zero,
 	.poison = uf_run_poison,
 };

@@ -21,6 +21,7 @@ void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int e
 	if (run->first)
 		folio_put(run->first);
 	run->first = NULL;
+	run->faulting = false;
 	run->nr = n;
 	run->err = err;
 }
@@ -82,8 +83,23 @@ void uf_run_copy_sources(struct uf_run *run)
 		uf_run_free(run, n + 1, run->nr);
 		uf_run_cut(run, n, n, -EFAULT);
 		run->first = faulting;
+		run->faulting = true;
 	}
 	run->first_copied = false;
+}
+
+int uf_run_copy_first(struct uf_run *run)
+{
+	void *to = kmap_local_folio(run->first, 0);
+	unsigned long left;
+
+	left = copy_from_user(to, (const void __user *)run->src, PAGE_SIZE);
+	kunmap_local(to);
+	if (left)
+		return -EFAULT;
+	flush_dcache_folio(run->first);
+	run->first_copied = true;
+	return 0;
 }
 
 void uf_run_charge(struct uf_run *run)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What filling takes on more than one memory type; for the ops of fill.h. uf_run_within_file() apart, all
- * are called with the VMA locked and no page-table lock.
+ * What filling takes on more than one memory type of small pages; for the ops of fill.h. If not said
+ * otherwise, all are called with the VMA locked and no page-table lock.
  */
 #ifndef UF_FILL_RUN_H
 #define UF_FILL_RUN_H
@@ -30,6 +30,9 @@ void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local);
  * ends, and the folio there kept in run->first.
  */
 void uf_run_copy_sources(struct uf_run *run);
+
+/* Copy the source of run->first, faulting it in; called without locks. EFAULT: there is none. */
+int uf_run_copy_first(struct uf_run *run);
 
 /* Charge run->folios to the cgroup of the address space; the run is cut down to what could be. */
 void uf_run_charge(struct uf_run *run);

@@ -385,6 +385,7 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 
 const struct uf_fill_ops uf_fill_shmem_shared_ops = {
 	.copy = uf_shmem_copy,
+	.copy_faulting = uf_run_copy_first,
 	.zero = uf_shmem_zero,
 	.map_cached = uf_shmem_map_cached,
 	.poison = uf_run_poison,
@@ -392,6 +393,7 @@ const struct uf_fill_ops uf_fill_shmem_shared_ops = {
 
 const struct uf_fill_ops uf_fill_shmem_private_ops = {
 	.copy = uf_anon_copy,
+	.copy_faulting = uf_run_copy_first,
 	.zero = uf_anon_zero,
 	.map_cached = uf_shmem_map_cached,
 	.poison = uf_run_poison,

@@ -102,10 +102,10 @@ static int uf_register_flags(u64 mode, unsigned long *vm_flags)
 	return 0;
 }
 
-/* The commands that work on memory with these flags. */
-static u64 uf_register_ioctls(unsigned long vm_flags)
+/* The commands that work on memory with these flags, some of it @huge. */
+static u64 uf_register_ioctls(unsigned long vm_flags, bool huge)
 {
-	u64 ioctls = UF_RANGE_IOCTLS;
+	u64 ioctls = huge ? UF_RANGE_IOCTLS & UFFD_API_RANGE_IOCTLS_BASIC : UF_RANGE_IOCTLS;
 
 	if (!(vm_flags & VM_UFFD_WP))
 		ioctls &= ~BIT_ULL(_UFFDIO_WRITEPROTECT);
@@ -119,6 +119,7 @@ static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	struct uffdio_register *reg = &arg->reg;
 	struct uffdio_register __user *user_reg = user;
 	unsigned long vm_flags;
+	bool huge;
 	int err;
 
 	err = uf_register_flags(reg->mode, &vm_flags);
@@ -131,11 +132,11 @@ static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	if (!mmget_not_zero(ctx->view.mm))
 		return -ENOMEM;
 	err = uf_region_register(ctx, reg->range.start, reg->range.start + reg->range.len,
-				 vm_flags);
+				 vm_flags, &huge);
 	mmput(ctx->view.mm);
 	if (err)
 		return err;
-	return put_user(uf_register_ioctls(vm_flags), &user_reg->ioctls);
+	return put_user(uf_register_ioctls(vm_flags, huge), &user_reg->ioctls);
 }
 
 static long uf_ioctl_unregister(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)

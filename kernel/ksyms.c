@@ -32,6 +32,23 @@ static const struct uf_ksym {
 	UF_KSYMS(UF_KSYM_ROW)
 };
 
+#define UF_KSYM_DATA_DEFINE(name, type, purpose) type *uf_ksym_data_##name __ro_after_init;
+UF_KSYMS_DATA(UF_KSYM_DATA_DEFINE)
+
+static const struct uf_ksym_datum {
+	const char *name;
+	const char *purpose;
+	void **address;
+} uf_ksyms_data[] = {
+#define UF_KSYM_DATA_ROW(sym, type, why)				\
+	{								\
+		.name = #sym,						\
+		.purpose = why,						\
+		.address = (void **)&uf_ksym_data_##sym,		\
+	},
+	UF_KSYMS_DATA(UF_KSYM_DATA_ROW)
+};
+
 static int uf_ksyms_find_lookup(void)
 {
 	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
@@ -51,14 +68,10 @@ static int uf_ksyms_find_lookup(void)
 	return 0;
 }
 
-int uf_ksyms_find(void)
+static int uf_ksyms_find_functions(void)
 {
 	unsigned long addr;
-	int i, err;
-
-	err = uf_ksyms_find_lookup();
-	if (err)
-		return err;
+	int i, err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(uf_ksyms); i++) {
 		addr = uf_ksyms_lookup(uf_ksyms[i].name);
@@ -71,6 +84,32 @@ int uf_ksyms_find(void)
 		__static_call_update(uf_ksyms[i].key, uf_ksyms[i].trampoline, (void *)addr);
 	}
 	return err;
+}
+
+static int uf_ksyms_find_data(void)
+{
+	int i, err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(uf_ksyms_data); i++) {
+		*uf_ksyms_data[i].address = (void *)uf_ksyms_lookup(uf_ksyms_data[i].name);
+		if (*uf_ksyms_data[i].address)
+			continue;
+		pr_err("this kernel does not tell where %s is, needed for %s: has it CONFIG_KALLSYMS_ALL?\n",
+		       uf_ksyms_data[i].name, uf_ksyms_data[i].purpose);
+		err = -ENOENT;
+	}
+	return err;
+}
+
+int uf_ksyms_find(void)
+{
+	int err, functions;
+
+	err = uf_ksyms_find_lookup();
+	if (err)
+		return err;
+	functions = uf_ksyms_find_functions();
+	return uf_ksyms_find_data() ?: functions;
 }
 
 unsigned long uf_ksyms_lookup(const char *name)

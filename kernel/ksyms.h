@@ -6,7 +6,7 @@
  * That is faster than a function pointer, and needs no ENDBR at the target, which the kernel may have
  * sealed where the processor enforces IBT.
  *
- * To add one: its type and a line in the list; in compat/mm_ksyms.h if not all kernels have it.
+ * To add one: its type and a line in the list (UF_KSYMS_DATA for a variable); in compat/mm_ksyms.h if not all kernels have it.
  */
 #ifndef UF_KSYMS_H
 #define UF_KSYMS_H
@@ -59,6 +59,29 @@ typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_he
 #define UF_KSYMS_MEMCG(X)
 #endif
 
+#ifdef CONFIG_HUGETLB_PAGE
+typedef pte_t *uf_huge_pte_alloc_fn(struct mm_struct *, struct vm_area_struct *, unsigned long,
+		unsigned long);
+typedef pte_t *uf_huge_pte_offset_fn(struct mm_struct *, unsigned long, unsigned long);
+typedef void uf_hugetlb_vma_lock_read_fn(struct vm_area_struct *);
+typedef void uf_hugetlb_vma_unlock_read_fn(struct vm_area_struct *);
+typedef u32 uf_hugetlb_fault_mutex_hash_fn(struct address_space *, pgoff_t);
+typedef void uf_hugetlb_unshare_all_pmds_fn(struct vm_area_struct *);
+#define UF_KSYMS_HUGETLB(X)							\
+	X(huge_pte_alloc, uf_huge_pte_alloc_fn, "filling")			\
+	X(huge_pte_offset, uf_huge_pte_offset_fn, "capture")			\
+	X(hugetlb_vma_lock_read, uf_hugetlb_vma_lock_read_fn, "capture and filling") \
+	X(hugetlb_vma_unlock_read, uf_hugetlb_vma_unlock_read_fn, "capture and filling") \
+	X(hugetlb_fault_mutex_hash, uf_hugetlb_fault_mutex_hash_fn, "filling")	\
+	X(hugetlb_unshare_all_pmds, uf_hugetlb_unshare_all_pmds_fn, "registering") \
+	UF_COMPAT_KSYMS_HUGETLB(X)
+#define UF_KSYMS_DATA(X)							\
+	X(hugetlb_fault_mutex_table, struct mutex *, "filling")
+#else
+#define UF_KSYMS_HUGETLB(X)
+#define UF_KSYMS_DATA(X)
+#endif
+
 #define UF_KSYMS(X)								\
 	X(ftrace_location, uf_ftrace_location_fn, "taking functions over")	\
 	X(__pte_alloc, uf___pte_alloc_fn, "filling")				\
@@ -88,12 +111,19 @@ typedef void uf_userfaultfd_unmap_complete_fn(struct mm_struct *, struct list_he
 	X(migration_entry_wait, uf_migration_entry_wait_fn, "moving")		\
 	X(pmd_migration_entry_wait, uf_pmd_migration_entry_wait_fn, "moving")	\
 	X(get_swap_device, uf_get_swap_device_fn, "moving")			\
+	UF_KSYMS_HUGETLB(X)							\
 	UF_COMPAT_KSYMS(X)
 
 #define UF_KSYM_DECLARE(name, type, purpose) DECLARE_STATIC_CALL(uf_ksym_##name, type);
 UF_KSYMS(UF_KSYM_DECLARE)
 
 #define uf_ksym(name) static_call(uf_ksym_##name)
+
+/* The same for variables of the kernel: uf_ksym_data(name) is the variable. */
+#define UF_KSYM_DATA_DECLARE(name, type, purpose) extern type *uf_ksym_data_##name;
+UF_KSYMS_DATA(UF_KSYM_DATA_DECLARE)
+
+#define uf_ksym_data(name) (*uf_ksym_data_##name)
 
 /*
  * Find all of them, once, at load; nothing may call uf_ksym() before. May sleep. Returns 0, or -ENOENT

@@ -13,6 +13,7 @@
 #include <linux/sched/mm.h>
 
 #include "ctx.h"
+#include "hugetlb.h"
 #include "protect.h"
 #include "region.h"
 
@@ -29,11 +30,16 @@ static bool uf_region_only_wp_async(const struct uf_ctx *ctx, unsigned long vm_f
 	       (vm_flags & __VM_UFFD_FLAGS) == VM_UFFD_WP;
 }
 
-/* Anonymous memory and shmem, of the ordinary kind. Only a file can have pages that aren't mapped. */
+/*
+ * Anonymous memory and shmem, of the ordinary kind, and hugetlb. Only a file can have pages that aren't
+ * mapped.
+ */
 static bool uf_region_can_register(const struct uf_ctx *ctx, struct vm_area_struct *vma,
 				   unsigned long vm_flags)
 {
-	if (is_vm_hugetlb_page(vma) || vma->vm_flags & UF_REGION_REFUSED)
+	if (is_vm_hugetlb_page(vma))
+		return true;
+	if (vma->vm_flags & UF_REGION_REFUSED)
 		return false;
 	if (uf_region_only_wp_async(ctx, vm_flags))
 		return true;
@@ -148,12 +154,26 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 		return PTR_ERR(vma);
 
 	uf_region_set(vma, ctx, vm_flags);
+	if (is_vm_hugetlb_page(vma))
+		uf_hugetlb_registered(vma);
 	uf_region_skip(walk, vma);
 	return 0;
 }
 
+/* Whether [@start, @end) begins or ends within a huge page of @vma. */
+static bool uf_region_cuts(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	unsigned long size;
+
+	if (!is_vm_hugetlb_page(vma))
+		return false;
+	size = vma_kernel_pagesize(vma);
+	return (start > vma->vm_start && !IS_ALIGNED(start, size)) ||
+	       (end < vma->vm_end && !IS_ALIGNED(end, size));
+}
+
 static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
-				    unsigned long vm_flags)
+				    unsigned long vm_flags, bool *huge)
 {
 	VMA_ITERATOR(vmi, ctx->view.mm, start);
 	struct vm_area_struct *vma;
@@ -166,8 +186,12 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 		/* Filling ignores PROT_WRITE: only memory that could be made writable may be filled. */
 		if (!(vma->vm_flags & VM_MAYWRITE))
 			return -EPERM;
+		if (uf_region_cuts(vma, start, end))
+			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			return -EBUSY;
+		if (is_vm_hugetlb_page(vma))
+			*huge = true;
 		found = true;
 		if (vma->vm_end >= end)
 			break;
@@ -176,15 +200,16 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 }
 
 int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
-		       unsigned long vm_flags)
+		       unsigned long vm_flags, bool *huge)
 {
 	struct mm_struct *mm = ctx->view.mm;
 	struct uf_region_walk walk;
 	struct vm_area_struct *vma;
 	int err;
 
+	*huge = false;
 	mmap_write_lock(mm);
-	err = uf_region_check_register(ctx, start, end, vm_flags);
+	err = uf_region_check_register(ctx, start, end, vm_flags, huge);
 	if (err)
 		goto unlock;
 

@@ -11,9 +11,12 @@ struct uf_ctx;
  * already (uf_range_check()). Errors are those of the uapi header.
  */
 
-/* Register what is mapped in [@start, @end) with @ctx; @vm_flags: VM_UFFD_* bits. */
+/*
+ * Register what is mapped in [@start, @end) with @ctx; @vm_flags: VM_UFFD_* bits. @huge: whether some of
+ * it is hugetlb memory.
+ */
 int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
-		       unsigned long vm_flags);
+		       unsigned long vm_flags, bool *huge);
 
 /* Unregister what is registered there, and wake its waiters. */
 int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end);

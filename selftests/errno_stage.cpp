@@ -22,6 +22,7 @@ namespace {
 
 /* Far from everything else that a process has. */
 constexpr std::uint64_t base = 0x2000'0000'0000;
+constexpr std::uint64_t stage_pages = 2048;
 /* As a length from address 0 on it must not reach the program. */
 constexpr std::uint64_t window_pages = 1024;
 
@@ -35,6 +36,7 @@ enum class Kind {
 	read_only_shmem,
 	long_shmem, /* mapped for more pages than it has */
 	hugetlb,
+	shared_hugetlb,
 };
 
 enum class Holder { nobody, context, other };
@@ -50,6 +52,7 @@ struct Area {
 
 constexpr int read_write = PROT_READ | PROT_WRITE;
 constexpr Modes file_modes = Modes::Missing | Modes::Minor;
+constexpr Modes all_modes = file_modes | Modes::WriteProtect;
 constexpr std::uint64_t filled_page = 12;
 
 constexpr Area areas[] = {
@@ -76,6 +79,9 @@ constexpr Area areas[] = {
 	{"behind protectable", 88, 2, Kind::anonymous, read_write, Holder::context},
 	{"struct", 64, 1, Kind::anonymous, read_write, Holder::nobody},
 	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::nobody},
+	{"registered hugetlb", 1024, 512, Kind::hugetlb, read_write, Holder::context, all_modes},
+	{"registered shared hugetlb", 1536, 512, Kind::shared_hugetlb, read_write, Holder::context,
+	 all_modes},
 };
 
 std::uint64_t page_at(std::uint64_t page)
@@ -148,9 +154,16 @@ int flags_of(Kind kind)
 		return MAP_PRIVATE;
 	case Kind::hugetlb:
 		return MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+	case Kind::shared_hugetlb:
+		return MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB;
 	default:
 		return MAP_SHARED;
 	}
+}
+
+bool is_hugetlb(const Area &area)
+{
+	return area.kind == Kind::hugetlb || area.kind == Kind::shared_hugetlb;
 }
 
 void map_area(const Area &area)
@@ -161,7 +174,7 @@ void map_area(const Area &area)
 		       flags_of(area.kind) | MAP_FIXED_NOREPLACE, files().backing(area.kind), 0);
 
 	/* A machine without huge pages has a hole there, for both backends. */
-	if (mapped != wanted && area.kind != Kind::hugetlb)
+	if (mapped != wanted && !is_hugetlb(area))
 		give_up(std::string("mmap of ") + area.name);
 }
 
@@ -238,6 +251,8 @@ Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of
 	map_areas();
 	for (const auto &area : areas) {
 		const Range range{page_at(area.first), area.pages * page_size()};
+		if (is_hugetlb(area) && !count_mappings(range))
+			continue;
 		if (area.holder == Holder::context)
 			take(context_.register_range(range, area.modes));
 		if (area.holder == Holder::other)
@@ -252,7 +267,7 @@ Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of
 
 Stage::~Stage()
 {
-	::munmap(reinterpret_cast<void *>(base), window_pages * page_size());
+	::munmap(reinterpret_cast<void *>(base), stage_pages * page_size());
 }
 
 void Stage::map_areas()
@@ -295,7 +310,7 @@ std::vector<Value> Stage::lengths(std::uint64_t start)
 		{"9 pages", 9 * page},
 		{"64 pages", 64 * page},
 		{"512 pages", 512 * page},
-		{"all of the stage", window_pages * page},
+		{"1024 pages", window_pages * page},
 		{"2^47", 1ull << 47},
 		{"2^63", 1ull << 63},
 		{"-start - page", -start - page},
@@ -308,8 +323,7 @@ std::vector<Value> Stage::lengths(std::uint64_t start)
 
 bool Stage::has_hugetlb(std::uint64_t start, std::uint64_t length)
 {
-	return any_area_in(start, length,
-			   [](const Area &area) { return area.kind == Kind::hugetlb; });
+	return any_area_in(start, length, is_hugetlb);
 }
 
 bool Stage::has_other_context(std::uint64_t start, std::uint64_t length)
@@ -322,7 +336,7 @@ std::string Stage::state() const
 {
 	std::ostringstream text;
 
-	for (const auto &mapping : describe_mappings({base, window_pages * page_size()}))
+	for (const auto &mapping : describe_mappings({base, stage_pages * page_size()}))
 		text << mapping << '\n';
 	return text.str();
 }

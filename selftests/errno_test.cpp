@@ -6,6 +6,7 @@
  */
 #include "errno_rows.hpp"
 #include "harness.hpp"
+#include "huge_pages.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -31,7 +32,8 @@ bool contains(const std::string &text, const std::string &part)
 constexpr std::uint64_t features_here =
 	UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
 	UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_MISSING_SHMEM |
-	UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
+	UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_MISSING_HUGETLBFS | UFFD_FEATURE_MINOR_HUGETLBFS |
+	UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
 	UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
 	UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
 /* Of these, what native userfaultfd of older kernels has not. */
@@ -111,13 +113,6 @@ bool has_newer_command(const Row &module, const Row &native)
 }
 
 /* Natively it may be that such memory can't be registered for another reason. */
-bool lacks_huge_pages(const Row &module, const Row &native)
-{
-	return module.command == "REGISTER" && module.hugetlb &&
-	       (refused(module, native, 0) || refused(module, native, EPERM) ||
-		(module.other_context && refused(module, native, EBUSY)));
-}
-
 bool keeps_what_is_of_others(const Row &module, const Row &native)
 {
 	return kernel() < 6017 && module.command == "UNREGISTER" && module.other_context &&
@@ -208,7 +203,6 @@ const struct Reason {
 	{tells_of_commands_here,
 	 "REGISTER tells of the commands that are there, and older kernels have not all"},
 	{has_newer_command, "older kernels have no such command"},
-	{lacks_huge_pages, "huge pages can't be registered so far"},
 	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
 	{finds_nothing_mapped,
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
@@ -291,26 +285,18 @@ unsigned compare(std::vector<Row> (*rows_of)(Backend))
 	return without;
 }
 
-/* Huge pages for the stage, as long as this lives. */
-struct HugePages {
-	HugePages() { set(4); }
-	~HugePages() { set(0); }
-
-	void set(unsigned count) { std::ofstream("/proc/sys/vm/nr_hugepages") << count; }
-};
-
 } // namespace
 
 TEST_CASE("wrong ranges are answered as native userfaultfd does", "[errno][module][slow]")
 {
-	const HugePages huge_pages;
+	const HugePages huge_pages(8);
 
 	CHECK(compare(rows_of_ranges) == 0);
 }
 
 TEST_CASE("wrong copies are answered as native userfaultfd does", "[errno][module][slow]")
 {
-	const HugePages huge_pages;
+	const HugePages huge_pages(8);
 
 	CHECK(compare(rows_of_copies) == 0);
 }

@@ -6,6 +6,7 @@
 #ifndef UF_COMPAT_MM_KSYMS_H
 #define UF_COMPAT_MM_KSYMS_H
 
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/rmap.h>
@@ -69,6 +70,18 @@ typedef void uf___cgroup_throttle_swaprate_fn(struct page *, gfp_t);
 typedef int uf_split_huge_page_to_list_fn(struct page *, struct list_head *);
 typedef void uf___mmu_notifier_invalidate_range_end_fn(struct mmu_notifier_range *, bool);
 
+typedef struct page *uf_alloc_huge_page_fn(struct vm_area_struct *, unsigned long, int);
+typedef void uf_restore_reserve_on_error_fn(struct hstate *, struct vm_area_struct *,
+		unsigned long, struct page *);
+typedef int uf_hugetlb_add_to_page_cache_fn(struct page *, struct address_space *, pgoff_t);
+typedef void uf_hugepage_add_new_anon_rmap_fn(struct page *, struct vm_area_struct *,
+		unsigned long);
+#define UF_COMPAT_KSYMS_HUGETLB(X)					\
+	X(alloc_huge_page, uf_alloc_huge_page_fn, "filling")		\
+	X(restore_reserve_on_error, uf_restore_reserve_on_error_fn, "filling") \
+	X(hugetlb_add_to_page_cache, uf_hugetlb_add_to_page_cache_fn, "filling") \
+	X(hugepage_add_new_anon_rmap, uf_hugepage_add_new_anon_rmap_fn, "filling")
+
 #define UF_COMPAT_KSYMS(X)						\
 	X(anon_inode_getfile_secure, uf_anon_inode_getfile_secure_fn, "making contexts") \
 	X(userfaultfd_unmap_prep, uf_userfaultfd_unmap_prep_fn, "events")	\
@@ -126,6 +139,18 @@ typedef void uf___folio_throttle_swaprate_fn(struct folio *, gfp_t);
 #else
 #define UF_COMPAT_KSYMS_THROTTLE(X)
 #endif
+
+typedef struct folio *uf_alloc_hugetlb_folio_fn(struct vm_area_struct *, unsigned long, bool);
+typedef void uf_restore_reserve_on_error_fn(struct hstate *, struct vm_area_struct *,
+		unsigned long, struct folio *);
+typedef int uf_hugetlb_add_to_page_cache_fn(struct folio *, struct address_space *, pgoff_t);
+typedef void uf_hugetlb_add_new_anon_rmap_fn(struct folio *, struct vm_area_struct *,
+		unsigned long);
+#define UF_COMPAT_KSYMS_HUGETLB(X)					\
+	X(alloc_hugetlb_folio, uf_alloc_hugetlb_folio_fn, "filling")	\
+	X(restore_reserve_on_error, uf_restore_reserve_on_error_fn, "filling") \
+	X(hugetlb_add_to_page_cache, uf_hugetlb_add_to_page_cache_fn, "filling") \
+	X(hugetlb_add_new_anon_rmap, uf_hugetlb_add_new_anon_rmap_fn, "filling")
 
 #ifdef CONFIG_PER_VMA_LOCK
 typedef struct vm_area_struct *uf_lock_vma_under_rcu_fn(struct mm_struct *, unsigned long);

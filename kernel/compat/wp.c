@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/userfault.h>
 
+#include <linux/hugetlb.h>
+
 #include "compat.h"
 
 #ifdef UF_COMPAT_6_1
@@ -17,6 +19,30 @@ static void uf_compat_wp_async_pte(struct vm_fault *vmf)
 	pte_unmap_unlock(pte, ptl);
 }
 
+#ifdef CONFIG_HUGETLB_PAGE
+/* The write that comes next finds out whether the page may be written or has to be copied. */
+static void uf_compat_wp_async_huge(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct hstate *h = hstate_vma(vma);
+	spinlock_t *ptl;
+	pte_t *pte;
+
+	uf_ksym(hugetlb_vma_lock_read)(vma);
+	pte = uf_ksym(huge_pte_offset)(vma->vm_mm, vmf->address, huge_page_size(h));
+	if (pte) {
+		ptl = huge_pte_lock(h, vma->vm_mm, pte);
+		if (pte_present(*pte) && huge_pte_uffd_wp(*pte))
+			set_huge_pte_at(vma->vm_mm, vmf->address, pte,
+					huge_pte_clear_uffd_wp(*pte));
+		spin_unlock(ptl);
+	}
+	uf_ksym(hugetlb_vma_unlock_read)(vma);
+}
+#else
+static void uf_compat_wp_async_huge(struct vm_fault *vmf) {}
+#endif
+
 bool uf_compat_wp_async_fault(struct vm_fault *vmf)
 {
 	pmd_t pmd;
@@ -24,6 +50,10 @@ bool uf_compat_wp_async_fault(struct vm_fault *vmf)
 	if (!uf_compat_wp_wants(vmf->vma, UFFD_FEATURE_WP_ASYNC))
 		return false;
 
+	if (is_vm_hugetlb_page(vmf->vma)) {
+		uf_compat_wp_async_huge(vmf);
+		return true;
+	}
 	if (pmd_trans_huge(READ_ONCE(*vmf->pmd)))
 		uf_ksym(__split_huge_pmd)(vmf->vma, vmf->pmd, vmf->address, false, NULL);
 	pmd = READ_ONCE(*vmf->pmd);

@@ -152,7 +152,8 @@ struct uffdio_range {
 };
 
 /*
- * UFFDIO_REGISTER: from now on tell of faults in the range.
+ * UFFDIO_REGISTER: from now on tell of faults in the range. On hugetlb memory it begins and ends with a
+ * huge page, else EINVAL, and a fault is told by the start of its huge page.
  *
  * EINVAL: no or an unknown mode, a bad range, nothing mapped there, or memory that can't be
  * registered in that mode; holes are skipped. EPERM: a mapping that could never be written to.
@@ -179,6 +180,9 @@ struct uffdio_register {
  * shared one. EFAULT: the source can't be read, the file has no such page (CONTINUE), or ends before it.
  * EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or no room in the file system. EINTR:
  * the caller is being killed. EAGAIN with nothing done: mappings are changing, read the events first.
+ *
+ * On hugetlb memory ranges are of whole huge pages, else EINVAL, ZEROPAGE is EINVAL, and ENOMEM means that
+ * no huge page is to be had.
  *
  * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page before is
  * seen through the new mapping.

@@ -98,8 +98,8 @@ public:
 	Result<Grant> handshake(Features features = Features::None) const;
 
 	/*
-	 * Watches @range, whole pages, for the faults of @modes. Returns the commands that work on
-	 * all of it. EINVAL: range not page-aligned, not mapped, or of a kind that can't be watched
+	 * Watches @range, whole pages, and of hugetlb memory whole huge pages, for the faults of
+	 * @modes. Returns the commands that work on all of it. EINVAL: range not page-aligned, not mapped, or of a kind that can't be watched
 	 * so; EBUSY: another context has some of it; EPERM: file memory that may not be written.
 	 */
 	Result<Ioctls> register_range(Range range, Modes modes) const;
@@ -116,7 +116,7 @@ public:
 
 	/*
 	 * Fills missing pages from @destination on with the bytes of @source, both whole pages, and
-	 * wakes their waiters. CopyModes::WriteProtect installs them write-protected, where
+	 * wakes their waiters. In hugetlb memory, here and below, pages are huge pages. CopyModes::WriteProtect installs them write-protected, where
 	 * Modes::WriteProtect is registered (else EINVAL). One system call: EAGAIN with bytes done
 	 * means that the rest is still to be done, EAGAIN without means that the process's mappings
 	 * are changing right now and messages about it may have to be read first.
@@ -127,7 +127,7 @@ public:
 	Progress copy(Address destination, std::span<const std::byte> source,
 		      CopyModes modes = CopyModes::None) const;
 
-	/* The same, with zeroes. */
+	/* The same, with zeroes; EINVAL in hugetlb memory, which has none to map. */
 	Progress zeropage(Range range, ZeropageModes modes = ZeropageModes::None) const;
 
 	/*

@@ -14,7 +14,7 @@ namespace userfault {
 
 /* A thread waits for the page at @address. It goes on when the page is filled, or woken. */
 struct Fault {
-	/* Start of the page; with Features::ExactAddress the very byte. */
+	/* Start of the page, be it a huge one; with Features::ExactAddress the very byte. */
 	Address address = 0;
 	FaultFlags flags = FaultFlags::None;
 	/* With Features::ThreadId the faulting thread, as its own process numbers it; else 0. */

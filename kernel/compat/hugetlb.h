@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hugetlb: its folios, its page cache, its entries in page tables. The reserve that a folio was
+ * taken from goes with it: uf_compat_hugetlb_unalloc() is the only way to put back one that nobody
+ * has got to see.
+ */
+#ifndef UF_COMPAT_HUGETLB_H
+#define UF_COMPAT_HUGETLB_H
+
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/rmap.h>
+
+#include "../ksyms.h"
+
+#ifdef UF_COMPAT_6_1 /* before hugetlb knew folios, and kept them in the page cache by small pages \
+			(6.7) */
+
+/* A folio for @addr, out of the reserve if there is one, charged to the caller's cgroup; or an
+ * error. */
+static inline struct folio *uf_compat_hugetlb_alloc(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct page *page = uf_ksym(alloc_huge_page)(vma, addr, 0);
+
+	return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
+}
+
+static inline void uf_compat_hugetlb_unalloc(struct hstate *h, struct vm_area_struct *vma,
+					     unsigned long addr, struct folio *folio)
+{
+	uf_ksym(restore_reserve_on_error)(h, vma, addr, &folio->page);
+	folio_put(folio);
+}
+
+/* Into the page cache as huge page @index, locked from then on. */
+static inline int uf_compat_hugetlb_cache(struct folio *folio, struct address_space *mapping,
+					  pgoff_t index)
+{
+	return uf_ksym(hugetlb_add_to_page_cache)(&folio->page, mapping, index);
+}
+
+/* Where in the page cache huge page @index is. */
+static inline pgoff_t uf_compat_hugetlb_cache_index(struct hstate *h, pgoff_t index)
+{
+	return index;
+}
+
+/* Caller holds the page-table lock, as for the next. */
+static inline void uf_compat_hugetlb_add_file_rmap(struct folio *folio)
+{
+	page_dup_file_rmap(&folio->page, true);
+}
+
+static inline void uf_compat_hugetlb_add_new_anon(struct folio *folio, struct vm_area_struct *vma,
+						  unsigned long addr)
+{
+	ClearHPageRestoreReserve(&folio->page);
+	uf_ksym(hugepage_add_new_anon_rmap)(&folio->page, vma, addr);
+}
+
+/* A new folio is in use, and may be migrated. */
+static inline void uf_compat_hugetlb_set_migratable(struct folio *folio)
+{
+	SetHPageMigratable(&folio->page);
+}
+
+static inline pte_t uf_compat_huge_ptep_get(struct mm_struct *mm, unsigned long addr, pte_t *pte)
+{
+	return huge_ptep_get(pte);
+}
+
+static inline void uf_compat_set_huge_pte(struct hstate *h, struct mm_struct *mm,
+					  unsigned long addr, pte_t *pte, pte_t entry)
+{
+	set_huge_pte_at(mm, addr, pte, entry);
+}
+
+#else
+
+static inline struct folio *uf_compat_hugetlb_alloc(struct vm_area_struct *vma, unsigned long addr)
+{
+	return uf_ksym(alloc_hugetlb_folio)(vma, addr, false);
+}
+
+static inline void uf_compat_hugetlb_unalloc(struct hstate *h, struct vm_area_struct *vma,
+					     unsigned long addr, struct folio *folio)
+{
+	uf_ksym(restore_reserve_on_error)(h, vma, addr, folio);
+	folio_put(folio);
+}
+
+static inline int uf_compat_hugetlb_cache(struct folio *folio, struct address_space *mapping,
+					  pgoff_t index)
+{
+	return uf_ksym(hugetlb_add_to_page_cache)(folio, mapping, index);
+}
+
+static inline pgoff_t uf_compat_hugetlb_cache_index(struct hstate *h, pgoff_t index)
+{
+	return index << huge_page_order(h);
+}
+
+static inline void uf_compat_hugetlb_add_file_rmap(struct folio *folio)
+{
+	hugetlb_add_file_rmap(folio);
+}
+
+static inline void uf_compat_hugetlb_add_new_anon(struct folio *folio, struct vm_area_struct *vma,
+						  unsigned long addr)
+{
+	uf_ksym(hugetlb_add_new_anon_rmap)(folio, vma, addr);
+}
+
+static inline void uf_compat_hugetlb_set_migratable(struct folio *folio)
+{
+	folio_set_hugetlb_migratable(folio);
+}
+
+static inline pte_t uf_compat_huge_ptep_get(struct mm_struct *mm, unsigned long addr, pte_t *pte)
+{
+	return huge_ptep_get(mm, addr, pte);
+}
+
+static inline void uf_compat_set_huge_pte(struct hstate *h, struct mm_struct *mm,
+					  unsigned long addr, pte_t *pte, pte_t entry)
+{
+	set_huge_pte_at(mm, addr, pte, entry, huge_page_size(h));
+}
+
+#endif
+
+#endif /* UF_COMPAT_HUGETLB_H */

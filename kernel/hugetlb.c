@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Memory of hugetlb; see hugetlb.h. */
+#include <linux/userfault.h>
+
+#include <linux/hugetlb.h>
+#include <linux/userfaultfd_k.h>
+
+#include "compat/compat.h"
+#include "compat/hugetlb.h"
+#include "hugetlb.h"
+
+void uf_hugetlb_lock(struct vm_area_struct *vma)
+{
+	uf_ksym(hugetlb_vma_lock_read)(vma);
+}
+
+void uf_hugetlb_unlock(struct vm_area_struct *vma)
+{
+	uf_ksym(hugetlb_vma_unlock_read)(vma);
+}
+
+/* hugetlb doesn't set vmf->pmd, and vmf->pte, where it is set, is from before the lock was dropped.
+ */
+bool uf_hugetlb_fault_unresolved(const struct vm_fault *vmf, unsigned long reason)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	unsigned long size = huge_page_size(hstate_vma(vmf->vma));
+	pte_t *pte, entry;
+
+	pte = uf_ksym(huge_pte_offset)(mm, vmf->address, size);
+	if (!pte)
+		return !(reason & VM_UFFD_WP);
+	entry = uf_compat_huge_ptep_get(mm, vmf->address, pte);
+	if (reason & VM_UFFD_WP)
+		return pte_present(entry) && huge_pte_uffd_wp(entry);
+	return uf_pte_missing(entry) && !uf_pte_poisoned(entry);
+}
+
+void uf_hugetlb_registered(struct vm_area_struct *vma)
+{
+	if (uffd_disable_huge_pmd_share(vma))
+		uf_ksym(hugetlb_unshare_all_pmds)(vma);
+}
