@@ -56,6 +56,14 @@ Fd shmem_file(std::size_t pages)
 	return file;
 }
 
+Fd huge_file(std::size_t pages)
+{
+	Fd file(static_cast<int>(checked(::memfd_create("selftests", MFD_CLOEXEC | MFD_HUGETLB))));
+
+	set_pages(file, pages);
+	return file;
+}
+
 Fd tmpfs_file(std::size_t pages, const char *option, const char *value)
 {
 	return file_in(mounted("tmpfs", option, value), pages);

@@ -23,6 +23,9 @@ userfault::Fd shmem_file(std::size_t pages);
  */
 userfault::Fd tmpfs_file(std::size_t pages, const char *option, const char *value);
 
+/* The same in hugetlb, so that it has huge pages. */
+userfault::Fd huge_file(std::size_t pages);
+
 } // namespace selftests
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "files.hpp"
 #include "harness.hpp"
+#include "huge_pages.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -60,6 +61,16 @@ Memory Memory::aligned(std::size_t pages, std::size_t alignment, MemoryKind kind
 		return aligned(pages, alignment, shmem_file(pages), MAP_SHARED);
 	case MemoryKind::private_file:
 		return aligned(pages, alignment, shmem_file(pages), MAP_PRIVATE);
+	case MemoryKind::private_huge:
+		return aligned(pages, huge_page_size, userfault::Fd(),
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB);
+	case MemoryKind::shared_huge:
+		return aligned(pages, huge_page_size, userfault::Fd(),
+			       MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB);
+	case MemoryKind::private_huge_file:
+		return aligned(pages, huge_page_size, huge_file(pages), MAP_PRIVATE);
+	case MemoryKind::shared_huge_file:
+		return aligned(pages, huge_page_size, huge_file(pages), MAP_SHARED);
 	default:
 		return aligned(pages, alignment);
 	}

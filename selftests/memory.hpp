@@ -19,6 +19,11 @@ enum class MemoryKind {
 	shared_anonymous, /* which is shmem */
 	shared_file,	  /* of shmem, as is the next */
 	private_file,
+	/* Of huge pages: */
+	private_huge,
+	shared_huge,
+	private_huge_file,
+	shared_huge_file,
 };
 
 /*

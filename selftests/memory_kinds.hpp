@@ -21,6 +21,19 @@ struct PrivateFile {
 	static constexpr auto kind = MemoryKind::private_file;
 };
 
+struct PrivateHuge {
+	static constexpr auto kind = MemoryKind::private_huge;
+};
+struct SharedHuge {
+	static constexpr auto kind = MemoryKind::shared_huge;
+};
+struct PrivateHugeFile {
+	static constexpr auto kind = MemoryKind::private_huge_file;
+};
+struct SharedHugeFile {
+	static constexpr auto kind = MemoryKind::shared_huge_file;
+};
+
 } // namespace selftests
 
 /* A test for each kind of memory made of small pages, TestType::kind; its name has the kind's
@@ -30,5 +43,8 @@ struct PrivateFile {
 /* The same for shmem. */
 #define SHMEM_TEST_CASE(name, tags)                                                                \
 	TEMPLATE_TEST_CASE(name, tags, SharedAnonymous, SharedFile, PrivateFile)
+/* The same for hugetlb. */
+#define HUGE_TEST_CASE(name, tags)                                                                 \
+	TEMPLATE_TEST_CASE(name, tags, PrivateHuge, SharedHuge, PrivateHugeFile, SharedHugeFile)
 
 #endif
