@@ -127,6 +127,8 @@ std::vector<Subject> fill_subjects()
 				   userfault::Features::Poison),
 		subject<Poisoning>("POISON by 2 MiB", 512, GroundKind::anonymous,
 				   userfault::Features::Poison),
+		subject<Copying>("COPY to hugetlb", 512, GroundKind::hugetlb),
+		subject<Resuming>("CONTINUE on hugetlb", 512, GroundKind::hugetlb),
 	};
 }
 

@@ -4,6 +4,7 @@
 #include "failure.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <sys/mman.h>
 
 namespace bench {
@@ -16,6 +17,16 @@ constexpr std::size_t alignment = 2 << 20;
 std::size_t mapped_length(std::size_t pages)
 {
 	return (pages + 2) * page_size() + alignment;
+}
+
+/* The kernel's pool has at least so many. */
+void need_huge_pages(std::size_t bytes)
+{
+	constexpr auto pool = "/proc/sys/vm/nr_hugepages";
+	std::size_t count = 0;
+
+	if (std::ifstream(pool) >> count && count < bytes / alignment)
+		std::ofstream(pool) << bytes / alignment;
 }
 
 /* The ground within its mapping. */
@@ -39,9 +50,16 @@ Ground::Ground(std::size_t pages, GroundKind kind)
 	checked(::mprotect(mapping_.data(), bytes_.data() - mapping_.data(), PROT_NONE),
 		"mprotect");
 	checked(::mprotect(end, mapping_.data() + mapping_.size() - end, PROT_NONE), "mprotect");
-	if (kind == GroundKind::shmem &&
-	    ::mmap(bytes_.data(), bytes_.size(), PROT_READ | PROT_WRITE,
-		   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (kind == GroundKind::hugetlb)
+		need_huge_pages(bytes_.size());
+	if (kind != GroundKind::anonymous)
+		map_shared(kind == GroundKind::hugetlb ? MAP_HUGETLB : 0);
+}
+
+void Ground::map_shared(int flags) const
+{
+	if (::mmap(bytes_.data(), bytes_.size(), PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | flags, -1, 0) == MAP_FAILED)
 		checked(-1, "mmap");
 }
 
@@ -52,7 +70,7 @@ void Ground::fill() const
 
 void Ground::drop() const
 {
-	const int advice = kind_ == GroundKind::shmem ? MADV_REMOVE : MADV_DONTNEED;
+	const int advice = kind_ == GroundKind::anonymous ? MADV_DONTNEED : MADV_REMOVE;
 
 	checked(::madvise(bytes_.data(), bytes_.size(), advice), "madvise");
 }

@@ -12,11 +12,11 @@ namespace bench {
 
 using userfault::page_size;
 
-enum class GroundKind { anonymous, shmem };
+enum class GroundKind { anonymous, shmem, hugetlb };
 
 /*
- * Anonymous memory to measure on, private or shared, which is shmem, counted in pages. It begins on
- * a border of 2 MiB, where a page table does, and keeps its distance from all other memory: its VMA
+ * Anonymous memory to measure on, private, or shared, which is shmem or of hugetlb, counted in
+ * pages. It begins on a border of 2 MiB, where a page table does, and keeps its distance from all other memory: its VMA
  * never merges with another.
  */
 class Ground {
@@ -52,10 +52,12 @@ public:
 	void fill() const;
 	/* Makes all pages missing again. The page tables stay. */
 	void drop() const;
-	/* Takes all pages out of the page tables; shmem keeps them. */
+	/* Takes all pages out of the page tables; files keep them. */
 	void unmap() const;
 
 private:
+	void map_shared(int flags) const;
+
 	userfault::Mapping mapping_;
 	std::span<std::byte> bytes_;
 	GroundKind kind_;
