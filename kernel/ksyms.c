@@ -13,7 +13,7 @@
 typedef unsigned long uf_kallsyms_lookup_name_fn(const char *name);
 DEFINE_STATIC_CALL_NULL(uf_kallsyms_lookup_name, uf_kallsyms_lookup_name_fn);
 
-#define UF_KSYM_DEFINE(name, type, purpose) DEFINE_STATIC_CALL_NULL(uf_ksym_##name, type);
+#define UF_KSYM_DEFINE(name, purpose) DEFINE_STATIC_CALL_NULL(uf_ksym_##name, typeof(name));
 UF_KSYMS(UF_KSYM_DEFINE)
 
 static const struct uf_ksym {
@@ -22,7 +22,7 @@ static const struct uf_ksym {
 	struct static_call_key *key;
 	void *trampoline;
 } uf_ksyms[] = {
-#define UF_KSYM_ROW(sym, type, why)					\
+#define UF_KSYM_ROW(sym, why)						\
 	{								\
 		.name = #sym,						\
 		.purpose = why,						\
@@ -32,7 +32,7 @@ static const struct uf_ksym {
 	UF_KSYMS(UF_KSYM_ROW)
 };
 
-#define UF_KSYM_DATA_DEFINE(name, type, purpose) type *uf_ksym_data_##name __ro_after_init;
+#define UF_KSYM_DATA_DEFINE(name, purpose) typeof(name) *uf_ksym_data_##name __ro_after_init;
 UF_KSYMS_DATA(UF_KSYM_DATA_DEFINE)
 
 static const struct uf_ksym_datum {
@@ -40,7 +40,7 @@ static const struct uf_ksym_datum {
 	const char *purpose;
 	void **address;
 } uf_ksyms_data[] = {
-#define UF_KSYM_DATA_ROW(sym, type, why)				\
+#define UF_KSYM_DATA_ROW(sym, why)					\
 	{								\
 		.name = #sym,						\
 		.purpose = why,						\

@@ -38,7 +38,7 @@ constexpr std::array wrong = {
 	"irq event stamp",
 	"kmemleak",
 	"leaked",
-	"lockdep",
+	"locking correctness validator",
 	"non-zero nr_ptes",
 	"non-zero pgtables_bytes",
 	"page allocation failure",

@@ -7,6 +7,8 @@
 
 #include "../ksyms.h"
 
+#ifdef CONFIG_MMU_NOTIFIER
+
 /*
  * The entries of [@start, @end) in @vma are about to change. Caller holds the mmap lock, or has the VMA
  * locked: who registers a notifier meanwhile has no secondary page table yet that could be stale. May
@@ -40,5 +42,21 @@ static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool
 	uf_ksym(__mmu_notifier_invalidate_range_end)(range);
 #endif
 }
+
+#else
+
+static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
+					    enum mmu_notifier_event event,
+					    struct vm_area_struct *vma, unsigned long start,
+					    unsigned long end)
+{
+	return false;
+}
+
+static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool told)
+{
+}
+
+#endif
 
 #endif /* UF_COMPAT_NOTIFIER_H */
