@@ -39,7 +39,6 @@ constexpr std::uint64_t features_here =
 /* Of these, what native userfaultfd of older kernels has not. */
 constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
 					 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
-constexpr std::uint64_t newer_range_ioctls = 1ull << _UFFDIO_POISON | 1ull << _UFFDIO_MOVE;
 
 /* The kernel that is running: 6012 for 6.12. */
 unsigned kernel()
@@ -90,6 +89,15 @@ bool refused(const Row &module, const Row &native, int error)
 	return module.outcome.error == EINVAL && native.outcome.error == error;
 }
 
+/* Newer kernels have more commands on a range; hugetlb has neither ZEROPAGE nor MOVE anywhere. */
+std::uint64_t with_newer_commands(std::uint64_t commands)
+{
+	commands |= 1ull << _UFFDIO_POISON;
+	if (commands & 1ull << _UFFDIO_ZEROPAGE)
+		commands |= 1ull << _UFFDIO_MOVE;
+	return commands;
+}
+
 /* Whether the structs differ in nothing but their last field. */
 bool last_field_differs(const Row &module, const Row &native)
 {
@@ -102,7 +110,7 @@ bool tells_of_commands_here(const Row &module, const Row &native)
 {
 	return kernel() < 6012 && module.command == "REGISTER" && both_succeed(module, native) &&
 	       module.outcome.state == native.outcome.state && last_field_differs(module, native) &&
-	       module.outcome.fields.back() == (native.outcome.fields.back() | newer_range_ioctls);
+	       module.outcome.fields.back() == with_newer_commands(native.outcome.fields.back());
 }
 
 /* What it changes is the module's own, too. */
