@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ABI, frozen: the size of every structure, the offset of every field, the number of every command,
- * as <linux/userfaultfd.h> has them in Linux 6.12 and 7.2. user/src/abi.cpp says the same in C++.
+ * The ABI, frozen: the size of every structure, the offset of every field, the number of every
+ * command, as <linux/userfaultfd.h> has them in Linux 6.12 and 7.2. user/src/abi.cpp says the same
+ * in C++.
  */
 #include <linux/userfault.h>
 

@@ -23,8 +23,8 @@ MODULE_PARM_DESC(kernel_faults,
 static struct kmem_cache *uf_ctx_cache;
 
 /*
- * What native userfaultfd_unregister() hands to the entries of the queue that it wakes: the range, all
- * of it if the length is 0. It holds that queue's lock, with interrupts off.
+ * What native userfaultfd_unregister() hands to the entries of the queue that it wakes: the range,
+ * all of it if the length is 0. It holds that queue's lock, with interrupts off.
  */
 struct uf_native_wake_range {
 	unsigned long start;
@@ -64,7 +64,9 @@ static void uf_ctx_init_once(void *object)
 	uf_event_queue_init(&ctx->events);
 }
 
-/* The constructor also keeps the cache from being merged, so that destroying it finds what leaked. */
+/*
+ * The constructor also keeps the cache from being merged, so that destroying it finds what leaked.
+ */
 int uf_ctx_cache_create(void)
 {
 	uf_ctx_cache = kmem_cache_create("userfault_ctx", sizeof(struct uf_ctx), 0,
@@ -108,9 +110,10 @@ void uf_ctx_put(struct uf_ctx *ctx)
 }
 
 /*
- * Without waiters a wake-up must cost next to nothing, because every page operation ends with one. A
- * thread holds a reference from before it becomes a waiter until after it has ceased to be one, so that
- * the file's own reference alone means that nobody waits. The barrier is [B] of the proof in fault.c.
+ * Without waiters a wake-up must cost next to nothing, because every page operation ends with one.
+ * A thread holds a reference from before it becomes a waiter until after it has ceased to be one,
+ * so that the file's own reference alone means that nobody waits. The barrier is [B] of the proof
+ * in fault.c.
  */
 static bool uf_ctx_has_waiters(struct uf_ctx *ctx)
 {
@@ -133,12 +136,12 @@ void uf_ctx_wake_all(struct uf_ctx *ctx)
 /*
  * The file is closed: mark dead, take the context out of every VMA, wake every waiter.
  *
- * No waiter can be missed. A thread becomes a waiter with the fault lock held, under which the VMA still
- * pointed here. Clearing the VMAs takes the mmap lock for writing, and writes each VMA's lock, which
- * excludes the fault lock: so a thread that saw the VMA before is a waiter by now and is woken below,
- * and one that comes later sees a VMA without a context. If the address space has no users left, nobody
- * can be faulting in it. That the context is dead needs no lock to be seen: it only saves a thread from
- * waiting to be woken at once.
+ * No waiter can be missed. A thread becomes a waiter with the fault lock held, under which the VMA
+ * still pointed here. Clearing the VMAs takes the mmap lock for writing, and writes each VMA's
+ * lock, which excludes the fault lock: so a thread that saw the VMA before is a waiter by now and
+ * is woken below, and one that comes later sees a VMA without a context. If the address space has
+ * no users left, nobody can be faulting in it. That the context is dead needs no lock to be seen:
+ * it only saves a thread from waiting to be woken at once.
  *
  * Nor can an event: see uf_event_wait().
  */

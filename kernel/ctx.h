@@ -156,7 +156,9 @@ void uf_ctx_wake_all(struct uf_ctx *ctx);
  */
 int uf_ctx_create(unsigned int flags);
 
-/* The cache that contexts come from: at load, ENOMEM; and at unload, when none is left. May sleep. */
+/*
+ * The cache that contexts come from: at load, ENOMEM; and at unload, when none is left. May sleep.
+ */
 int uf_ctx_cache_create(void);
 void uf_ctx_cache_destroy(void);
 

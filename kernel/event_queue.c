@@ -27,7 +27,9 @@ static void uf_event_add(struct uf_event_queue *queue, struct uf_event *event)
 	spin_unlock(&queue->lock);
 }
 
-/* Whether there is nothing more to wait for. Under the lock, so that whoever changes it wakes us. */
+/*
+ * Whether there is nothing more to wait for. Under the lock, so that whoever changes it wakes us.
+ */
 static bool uf_event_over(const struct uf_ctx *ctx, const struct uf_event *event)
 {
 	lockdep_assert_held(&ctx->events.lock);

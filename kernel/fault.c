@@ -4,8 +4,8 @@
  *
  * Why no wake-up is lost
  *
- * mm found the page missing or protected, and dropped the page-table lock before it called us. Somebody
- * may resolve the fault between that and our sleep. Two orders hold:
+ * mm found the page missing or protected, and dropped the page-table lock before it called us.
+ * Somebody may resolve the fault between that and our sleep. Two orders hold:
  *
  *	faulting thread				resolving thread
  *	---------------				----------------
@@ -16,21 +16,21 @@
  *	read the page-table entry		[B] smp_mb(), in uf_ctx_wake()
  *	if it is as it was, sleep		read the reference count, then the bucket
  *
- * [A] and [B] pair. Either the faulting thread's read sees the new entry, and it doesn't sleep; or the
- * resolving thread's reads see the reference and the waiter, and it wakes it. Both may happen, never
- * neither.
+ * [A] and [B] pair. Either the faulting thread's read sees the new entry, and it doesn't sleep; or
+ * the resolving thread's reads see the reference and the waiter, and it wakes it. Both may happen,
+ * never neither.
  *
- * A waker that finds the waiter sets it UF_WOKEN and then calls wake_up_process(). It found it under the
- * bucket's lock, and so after the thread had set its state: the wake-up makes it running again, and
- * schedule() returns at once if it hadn't slept yet.
+ * A waker that finds the waiter sets it UF_WOKEN and then calls wake_up_process(). It found it
+ * under the bucket's lock, and so after the thread had set its state: the wake-up makes it running
+ * again, and schedule() returns at once if it hadn't slept yet.
  *
- * UFFDIO_WAKE of a page that nobody resolved needs no page-table entry: a monitor knows of the fault
- * because it was told, so that the waiter was in its bucket before; and a wake-up that comes before the
- * fault has nobody to wake.
+ * UFFDIO_WAKE of a page that nobody resolved needs no page-table entry: a monitor knows of the
+ * fault because it was told, so that the waiter was in its bucket before; and a wake-up that comes
+ * before the fault has nobody to wake.
  *
- * Readers: the waiter is put on the pending queue before [A]; uf_msg_announce() looks for sleeping readers
- * after it. A reader first joins the wait queue, then looks at the pending queue (msg.c), with a full
- * barrier between. Either it sees the waiter, or we see it.
+ * Readers: the waiter is put on the pending queue before [A]; uf_msg_announce() looks for sleeping
+ * readers after it. A reader first joins the wait queue, then looks at the pending queue (msg.c),
+ * with a full barrier between. Either it sees the waiter, or we see it.
  */
 #include <linux/userfault.h>
 
@@ -64,8 +64,8 @@ static struct uffd_msg uf_fault_msg(const struct uf_ctx *ctx, const struct vm_fa
 }
 
 /*
- * A page that isn't there any more, or whose entry is on its way through swap or migration, is for mm to
- * find out about: the access is tried again, and may fault again.
+ * A page that isn't there any more, or whose entry is on its way through swap or migration, is for
+ * mm to find out about: the access is tried again, and may fault again.
  */
 static bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
 {
@@ -82,9 +82,9 @@ static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
 }
 
 /*
- * Whether the page is still missing, or protected. Read without the page-table lock: a change that is
- * missed here was made by somebody who then wakes us. The fault lock keeps the upper levels, and so
- * vmf->pmd.
+ * Whether the page is still missing, or protected. Read without the page-table lock: a change that
+ * is missed here was made by somebody who then wakes us. The fault lock keeps the upper levels, and
+ * so vmf->pmd.
  */
 static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason)
 {
@@ -135,12 +135,16 @@ static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struc
 	return wait;
 }
 
-/* Drops the fault lock. Any wake-up ends the wait: the access is tried again, and may fault again. */
+/*
+ * Drops the fault lock. Any wake-up ends the wait: the access is tried again, and may fault again.
+ */
 static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned long reason)
 {
 	struct uf_waiter waiter = { .msg = uf_fault_msg(ctx, vmf, reason) };
 
-	/* With EXACT_ADDRESS it may be any page of a huge one: that which the monitor is told of. */
+	/*
+	 * With EXACT_ADDRESS it may be any page of a huge one: that which the monitor is told of.
+	 */
 	waiter.page = waiter.msg.arg.pagefault.address & PAGE_MASK;
 	uf_ctx_get(ctx);
 	if (uf_fault_prepare(ctx, &waiter, vmf, reason)) {
@@ -152,7 +156,10 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	uf_ctx_put(ctx);
 }
 
-/* The order of the checks is upstream's since 6.7; before, the one for a closed context came sooner. */
+/*
+ * The order of the checks is upstream's since 6.7; before, the one for a closed context came
+ * sooner.
+ */
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vmf->vma);
@@ -181,8 +188,8 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 
 	/*
 	 * Being closed: soon the VMA is an ordinary one. The lock must be dropped for that, because
-	 * uf_ctx_release() waits for it; and so must the processor, which it may need to get there: a
-	 * thread that only faults again and again never leaves the kernel without preemption.
+	 * uf_ctx_release() waits for it; and so must the processor, which it may need to get there:
+	 * a thread that only faults again and again never leaves the kernel without preemption.
 	 */
 	if (uf_ctx_dead(ctx)) {
 		release_fault_lock(vmf);

@@ -44,7 +44,10 @@ static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
 	return NULL;
 }
 
-/* Choose what fills @vma. ENOENT: that has changed while no lock was held. EINVAL: nothing does as asked. */
+/*
+ * Choose what fills @vma. ENOENT: that has changed while no lock was held. EINVAL: nothing does as
+ * asked.
+ */
 static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct *vma)
 {
 	const struct uf_fill_ops *ops = uf_fill_ops_for(vma);
@@ -65,7 +68,10 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	return 0;
 }
 
-/* Lock the one VMA that has all of the range and is registered: with whom doesn't matter, as upstream. */
+/*
+ * Lock the one VMA that has all of the range and is registered: with whom doesn't matter, as
+ * upstream.
+ */
 static int uf_fill_lock(struct uf_filling *filling)
 {
 	const struct uf_fill *fill = filling->fill;
@@ -122,8 +128,8 @@ static int uf_run_page_table(struct uf_filling *filling)
 }
 
 /*
- * The next run: the rest of the fill, as far as one page table goes, and no more than filling->max; or the
- * next huge page.
+ * The next run: the rest of the fill, as far as one page table goes, and no more than filling->max;
+ * or the next huge page.
  */
 static int uf_run_plan(struct uf_filling *filling)
 {
@@ -185,9 +191,10 @@ static int uf_fill_locked(struct uf_filling *filling)
 }
 
 /*
- * The source of the next page faults, which must not happen under a lock: it may be a file that has to
- * be read, or memory that another monitor fills. After this the runs grow from one page again, because
- * the pages behind are likely to fault too, and what a run has prepared behind such a page is lost.
+ * The source of the next page faults, which must not happen under a lock: it may be a file that has
+ * to be read, or memory that another monitor fills. After this the runs grow from one page again,
+ * because the pages behind are likely to fault too, and what a run has prepared behind such a page
+ * is lost.
  */
 static int uf_fill_copy_faulting(struct uf_filling *filling)
 {

@@ -4,21 +4,21 @@
  *
  * Overview
  *
- * A fill goes in runs: the pages of one page table that are filled together, or one huge page of hugetlb.
- * For a run the engine (fill.c) finds the VMA and the page table; the memory type's ops (fill_anon.c,
- * fill_shmem.c, fill_hugetlb.c) prepare the pages without page-table lock, then install them all under it,
- * and count them once.
+ * A fill goes in runs: the pages of one page table that are filled together, or one huge page of
+ * hugetlb. For a run the engine (fill.c) finds the VMA and the page table; the memory type's ops
+ * (fill_anon.c, fill_shmem.c, fill_hugetlb.c) prepare the pages without page-table lock, then
+ * install them all under it, and count them once.
  *
  * Locking
  *
- * The VMA is locked over as many runs as possible, in the way that the kernel has (uf_compat_vma_lock_fill).
- * Under that lock nothing may fault: a source page that isn't there is copied with no lock held, after
- * which the VMA is looked up, and checked, anew.
+ * The VMA is locked over as many runs as possible, in the way that the kernel has
+ * (uf_compat_vma_lock_fill). Under that lock nothing may fault: a source page that isn't there is
+ * copied with no lock held, after which the VMA is looked up, and checked, anew.
  *
  * Atomicity
  *
- * A page is complete before it can be seen, and never replaces another. A fill stops at the first page
- * that it can't do, and reports the bytes before it.
+ * A page is complete before it can be seen, and never replaces another. A fill stops at the first
+ * page that it can't do, and reports the bytes before it.
  */
 #ifndef UF_FILL_H
 #define UF_FILL_H
@@ -43,15 +43,16 @@ struct uf_fill {
 };
 
 /*
- * Do it. The ranges are checked (uf_range_check()), and the caller holds the address space (mmget). May
- * sleep and fault; takes and leaves no lock. Returns the bytes done, or if there are none: -ENOENT,
- * -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
+ * Do it. The ranges are checked (uf_range_check()), and the caller holds the address space (mmget).
+ * May sleep and fault; takes and leaves no lock. Returns the bytes done, or if there are none:
+ * -ENOENT, -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
 long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill);
 
 /*
- * Folios that a run has at most: enough that locking and counting cost next to nothing a page, few enough
- * to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole page table.
+ * Folios that a run has at most: enough that locking and counting cost next to nothing a page, few
+ * enough to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole
+ * page table.
  */
 #define UF_RUN_FOLIOS_MAX	64
 
@@ -73,12 +74,12 @@ struct uf_run {
 };
 
 /*
- * What a memory type does. All are called with the VMA locked and no page-table lock, and return the
- * number of pages that are installed now, at the beginning of the run; if that is less than run->nr was,
- * run->err says why there was no getting further, or 0: the rest is for the next run. copy() takes
- * run->first over; it leaves another there, not copied, run->faulting set, and -EFAULT, if the source of
- * the page behind has to be faulted in. Then copy_faulting() is called without locks, and copy() again,
- * if it returns 0, when the VMA has been looked up anew.
+ * What a memory type does. All are called with the VMA locked and no page-table lock, and return
+ * the number of pages that are installed now, at the beginning of the run; if that is less than
+ * run->nr was, run->err says why there was no getting further, or 0: the rest is for the next run.
+ * copy() takes run->first over; it leaves another there, not copied, run->faulting set, and
+ * -EFAULT, if the source of the page behind has to be faulted in. Then copy_faulting() is called
+ * without locks, and copy() again, if it returns 0, when the VMA has been looked up anew.
  */
 struct uf_fill_ops {
 	bool huge;			/* a run is one huge page, whose page table is for copy() to find */
@@ -94,7 +95,10 @@ extern const struct uf_fill_ops uf_fill_shmem_shared_ops;
 extern const struct uf_fill_ops uf_fill_shmem_private_ops;
 extern const struct uf_fill_ops uf_fill_hugetlb_ops;
 
-/* Anonymous pages, for every memory type whose private mappings take them; as in struct uf_fill_ops. */
+/*
+ * Anonymous pages, for every memory type whose private mappings take them; as in struct
+ * uf_fill_ops.
+ */
 unsigned int uf_anon_copy(struct uf_run *run);
 unsigned int uf_anon_zero(struct uf_run *run);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Filling private memory with anonymous pages: new folios of one page, or the zero page. Private mappings
- * of shmem get the same, within the file's size.
+ * Filling private memory with anonymous pages: new folios of one page, or the zero page. Private
+ * mappings of shmem get the same, within the file's size.
  */
 #include <linux/userfault.h>
 
@@ -13,9 +13,9 @@
 #include "fill_run.h"
 
 /*
- * How many pages to prepare: as many as are missing at the beginning of the run, as far as can be told
- * without the lock. The first is prepared all the same, so that a bad source is reported before a page
- * that exists, as upstream does.
+ * How many pages to prepare: as many as are missing at the beginning of the run, as far as can be
+ * told without the lock. The first is prepared all the same, so that a bad source is reported
+ * before a page that exists, as upstream does.
  */
 static unsigned int uf_anon_plan(struct uf_run *run)
 {
@@ -34,7 +34,10 @@ static unsigned int uf_anon_plan(struct uf_run *run)
 	return n;
 }
 
-/* Whether the pages of @vma are simply to come from the local node. A file may have a policy of its own. */
+/*
+ * Whether the pages of @vma are simply to come from the local node. A file may have a policy of its
+ * own.
+ */
 static bool uf_anon_default_policy(struct vm_area_struct *vma)
 {
 #ifdef CONFIG_NUMA

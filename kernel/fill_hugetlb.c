@@ -2,26 +2,28 @@
 /*
  * Filling hugetlb memory, one huge page a run.
  *
- * A huge page is taken from a pool that mmap() has reserved it in, for the file (shared mappings) or for
- * the mapping (private ones), and the books are kept by hugetlb itself: allocating takes the page out of
- * its reservation, and a page that nobody gets to see goes back into it. With a shared mapping it goes
- * into the page cache, and then into the page table; with a private one it is an anonymous page, and the
- * file stays as it is. Huge pages can't be zeroes: there is no huge zero page to map.
+ * A huge page is taken from a pool that mmap() has reserved it in, for the file (shared mappings)
+ * or for the mapping (private ones), and the books are kept by hugetlb itself: allocating takes the
+ * page out of its reservation, and a page that nobody gets to see goes back into it. With a shared
+ * mapping it goes into the page cache, and then into the page table; with a private one it is an
+ * anonymous page, and the file stays as it is. Huge pages can't be zeroes: there is no huge zero
+ * page to map.
  *
  * Locking
  *
  * The fault mutex of the page, which belongs to its place in the file, keeps away every fault on it
- * through any mapping, and other fills: what is found missing stays missing. Inside it the VMA's hugetlb
- * lock keeps the page table, see hugetlb.h, and inside that come the folio's lock and the page-table lock.
+ * through any mapping, and other fills: what is found missing stays missing. Inside it the VMA's
+ * hugetlb lock keeps the page table, see hugetlb.h, and inside that come the folio's lock and the
+ * page-table lock.
  *
- * Who truncates the file or punches holes in it takes the fault mutex of pages only that he finds. Of a
- * page that is being made he would settle the reservation, and the books be wrong for good once it is put
- * back. So a page is made for a file under the inode's lock, outside the fault mutex. (That it comes inside
- * the mmap lock is hugetlb's own order.)
+ * Who truncates the file or punches holes in it takes the fault mutex of pages only that he finds.
+ * Of a page that is being made he would settle the reservation, and the books be wrong for good
+ * once it is put back. So a page is made for a file under the inode's lock, outside the fault
+ * mutex. (That it comes inside the mmap lock is hugetlb's own order.)
  *
- * Under them the source is copied as far as that needs no fault. Else the huge page is put back, and the
- * source copied to ordinary memory with no lock held: a huge page kept for that would be one that
- * somebody has reserved.
+ * Under them the source is copied as far as that needs no fault. Else the huge page is put back,
+ * and the source copied to ordinary memory with no lock held: a huge page kept for that would be
+ * one that somebody has reserved.
  */
 #include <linux/userfault.h>
 
@@ -80,12 +82,12 @@ static pte_t uf_huge_entry(const struct uf_run *run, const struct uf_huge_place 
 }
 
 /*
- * Map the folio: @new, or what the file had; if it is @cached it is locked. The entry takes the reference
- * over. Without the page-table lock a folio that isn't cached may be gone again. Inlined, because CONTINUE
- * does little else.
+ * Map the folio: @new, or what the file had; if it is @cached it is locked. The entry takes the
+ * reference over. Without the page-table lock a folio that isn't cached may be gone again. Inlined,
+ * because CONTINUE does little else.
  */
-static __always_inline int uf_huge_map(struct uf_run *run, const struct uf_huge_place *at, struct folio *folio,
-		       bool new, bool cached)
+static __always_inline int uf_huge_map(struct uf_run *run, const struct uf_huge_place *at,
+					struct folio *folio, bool new, bool cached)
 {
 	struct vm_area_struct *vma = run->vma;
 	bool writable = new || vma->vm_flags & VM_SHARED;
@@ -113,7 +115,10 @@ static __always_inline int uf_huge_map(struct uf_run *run, const struct uf_huge_
 	return err;
 }
 
-/* The new folio, complete, into the file and into the page table; on an error it is the caller's still. */
+/*
+ * The new folio, complete, into the file and into the page table; on an error it is the caller's
+ * still.
+ */
 static int uf_huge_map_shared(struct uf_run *run, const struct uf_huge_place *at,
 			      struct folio *folio, bool *cached)
 {
@@ -131,8 +136,9 @@ static int uf_huge_map_shared(struct uf_run *run, const struct uf_huge_place *at
 }
 
 /*
- * The source to @folio. EFAULT: some of it isn't there, and has to be copied by uf_huge_copy_faulting().
- * Huge pages aren't in high memory: one stretch of addresses has all of it.
+ * The source to @folio. EFAULT: some of it isn't there, and has to be copied by
+ * uf_huge_copy_faulting(). Huge pages aren't in high memory: one stretch of addresses has all of
+ * it.
  */
 static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 {
@@ -157,7 +163,10 @@ static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 	return left ? -EFAULT : 0;
 }
 
-/* A new page, if none is there. In upstream's order: a page that exists, none to be had, a bad source. */
+/*
+ * A new page, if none is there. In upstream's order: a page that exists, none to be had, a bad
+ * source.
+ */
 static int uf_huge_copy_locked(struct uf_run *run, const struct uf_huge_place *at)
 {
 	struct vm_area_struct *vma = run->vma;

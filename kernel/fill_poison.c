@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Filling with poison: entries that kill who touches them, on every memory type with pages of this size. */
+/*
+ * Filling with poison: entries that kill who touches them, on every memory type with pages of this
+ * size.
+ */
 #include <linux/userfault.h>
 
 #include <linux/mm.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What filling takes on more than one memory type of small pages; for the ops of fill.h. If not said
- * otherwise, all are called with the VMA locked and no page-table lock.
+ * What filling takes on more than one memory type of small pages; for the ops of fill.h. If not
+ * said otherwise, all are called with the VMA locked and no page-table lock.
  */
 #ifndef UF_FILL_RUN_H
 #define UF_FILL_RUN_H
@@ -14,20 +14,20 @@
 #include "fill.h"
 
 /*
- * End the run before page @n, for this reason: of @prepared folios those behind are put back, and so is
- * run->first.
+ * End the run before page @n, for this reason: of @prepared folios those behind are put back, and
+ * so is run->first.
  */
 void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err);
 
 /*
- * Folios of one page for the run, which takes run->first over: from where the VMA's memory policy wants
- * them, or simply @local ones. The run is cut down to what there is.
+ * Folios of one page for the run, which takes run->first over: from where the VMA's memory policy
+ * wants them, or simply @local ones. The run is cut down to what there is.
  */
 void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local);
 
 /*
- * Copy the sources to run->folios, as far as they can be had without a fault. The run is cut where that
- * ends, and the folio there kept in run->first.
+ * Copy the sources to run->folios, as far as they can be had without a fault. The run is cut where
+ * that ends, and the folio there kept in run->first.
  */
 void uf_run_copy_sources(struct uf_run *run);
 
@@ -38,9 +38,9 @@ int uf_run_copy_first(struct uf_run *run);
 void uf_run_charge(struct uf_run *run);
 
 /*
- * How many of the run's pages lie within the file; all, where there is none. Under the page-table lock
- * that holds good: who shrinks a file sets its size first, and then takes the pages behind out of the
- * page tables, under their locks.
+ * How many of the run's pages lie within the file; all, where there is none. Under the page-table
+ * lock that holds good: who shrinks a file sets its size first, and then takes the pages behind out
+ * of the page tables, under their locks.
  */
 static inline unsigned int uf_run_within_file(const struct uf_run *run)
 {

@@ -2,20 +2,22 @@
 /*
  * Filling shmem: tmpfs, memfd, shared anonymous memory.
  *
- * Private mappings get anonymous pages (fill_anon.c), and the file stays as it is. With a shared one a new
- * page goes into the page cache, and from there into the page table.
+ * Private mappings get anonymous pages (fill_anon.c), and the file stays as it is. With a shared
+ * one a new page goes into the page cache, and from there into the page table.
  *
- * Why not by the way of write(2): it puts its bytes over what is there. That nothing is there can be
- * decided for all users of the file only in the page cache, under its lock. So that is where a page goes,
- * as khugepaged puts its own: paid for with shmem_charge(), which accounts for blocks, quota and commit
- * limit; allocated by the file's memory policy; complete; and locked, until it is mapped too. Whoever
- * finds it earlier, through another mapping or a descriptor, waits for its lock, and then looks whether
- * it is still in the cache. If it could not be mapped it was taken out again, and nobody has seen it.
+ * Why not by the way of write(2): it puts its bytes over what is there. That nothing is there can
+ * be decided for all users of the file only in the page cache, under its lock. So that is where a
+ * page goes, as khugepaged puts its own: paid for with shmem_charge(), which accounts for blocks,
+ * quota and commit limit; allocated by the file's memory policy; complete; and locked, until it is
+ * mapped too. Whoever finds it earlier, through another mapping or a descriptor, waits for its
+ * lock, and then looks whether it is still in the cache. If it could not be mapped it was taken out
+ * again, and nobody has seen it.
  *
- * A cache entry that is swapped out counts as a page, and so does one that fallocate(2) has reserved.
+ * A cache entry that is swapped out counts as a page, and so does one that fallocate(2) has
+ * reserved.
  *
- * Locks of new folios are taken when nobody knows of them, and of cached ones without waiting for more
- * than one: there is no order among folios that could be violated.
+ * Locks of new folios are taken when nobody knows of them, and of cached ones without waiting for
+ * more than one: there is no order among folios that could be violated.
  */
 #include <linux/userfault.h>
 
@@ -40,8 +42,9 @@ static pgoff_t uf_shmem_index(const struct uf_run *run)
 }
 
 /*
- * How many pages to prepare: as many as are missing at the beginning of the run, as far as can be told
- * without locks, and the first in any case, so that what is wrong with it is found in upstream's order.
+ * How many pages to prepare: as many as are missing at the beginning of the run, as far as can be
+ * told without locks, and the first in any case, so that what is wrong with it is found in
+ * upstream's order.
  */
 static unsigned int uf_shmem_plan(const struct uf_run *run)
 {
@@ -68,8 +71,9 @@ static unsigned int uf_shmem_charge(struct inode *inode, unsigned int nr)
 }
 
 /*
- * Give back what was paid for but isn't in the page cache; @uncached pages were never there, and are
- * counted as if they were. Told of no further pages, shmem_uncharge() compares its books with the cache.
+ * Give back what was paid for but isn't in the page cache; @uncached pages were never there, and
+ * are counted as if they were. Told of no further pages, shmem_uncharge() compares its books with
+ * the cache.
  */
 static void uf_shmem_uncharge(struct inode *inode, unsigned int uncached)
 {
@@ -81,7 +85,10 @@ static void uf_shmem_uncharge(struct inode *inode, unsigned int uncached)
 	uf_ksym(shmem_uncharge)(inode, 0);
 }
 
-/* Whether the file's pages are simply to come from the local node. Policies are looked up like this too. */
+/*
+ * Whether the file's pages are simply to come from the local node. Policies are looked up like this
+ * too.
+ */
 static bool uf_shmem_default_policy(struct inode *inode)
 {
 #ifdef CONFIG_NUMA
@@ -111,7 +118,10 @@ static void uf_shmem_prepare(struct uf_run *run, bool zero)
 		__folio_mark_uptodate(run->folios[n]);
 }
 
-/* Put @folio, locked, where the page cache has nothing. Caller holds its lock; @xas says what is wrong. */
+/*
+ * Put @folio, locked, where the page cache has nothing. Caller holds its lock; @xas says what is
+ * wrong.
+ */
 static bool uf_shmem_store(struct xa_state *xas, struct address_space *mapping, pgoff_t index,
 			   struct folio *folio)
 {
@@ -138,7 +148,10 @@ static bool uf_shmem_store(struct xa_state *xas, struct address_space *mapping, 
 	return true;
 }
 
-/* The run's folios into the page cache, up to the first place that is taken; shmem_charge() has counted. */
+/*
+ * The run's folios into the page cache, up to the first place that is taken; shmem_charge() has
+ * counted.
+ */
 static void uf_shmem_cache(struct uf_run *run)
 {
 	struct address_space *mapping = uf_shmem_mapping(run);
@@ -179,7 +192,10 @@ static void uf_shmem_install(struct vm_area_struct *vma, unsigned long addr, pte
 	update_mmu_cache(vma, addr, pte);	/* nothing to flush: there was no entry */
 }
 
-/* Map run->folios, which are in the page cache, and locked; how many. The entries take references over. */
+/*
+ * Map run->folios, which are in the page cache, and locked; how many. The entries take references
+ * over.
+ */
 static unsigned int uf_shmem_map(struct uf_run *run)
 {
 	struct vm_area_struct *vma = run->vma;
@@ -206,7 +222,10 @@ static unsigned int uf_shmem_map(struct uf_run *run)
 	return n;
 }
 
-/* New folios are in the page cache: let those be used that are mapped, and take the others out again. */
+/*
+ * New folios are in the page cache: let those be used that are mapped, and take the others out
+ * again.
+ */
 static void uf_shmem_publish(struct uf_run *run, unsigned int cached, unsigned int mapped)
 {
 	unsigned int n;
@@ -253,8 +272,9 @@ static unsigned int uf_shmem_zero(struct uf_run *run)
 }
 
 /*
- * The run's pages from the @n-th on, as far as @folio has them and they are sound, into run->folios, with
- * a reference each. It is locked, with a reference that goes to the first. How many there are now.
+ * The run's pages from the @n-th on, as far as @folio has them and they are sound, into
+ * run->folios, with a reference each. It is locked, with a reference that goes to the first. How
+ * many there are now.
  */
 static unsigned int uf_shmem_take(struct uf_run *run, unsigned int n, struct folio *folio)
 {
@@ -320,7 +340,10 @@ static unsigned int uf_shmem_get_first(struct uf_run *run)
 	return taken;
 }
 
-/* The pages from the @n-th on that are ready to be mapped, up to the first that isn't. How many now. */
+/*
+ * The pages from the @n-th on that are ready to be mapped, up to the first that isn't. How many
+ * now.
+ */
 static unsigned int uf_shmem_take_ready(struct uf_run *run, unsigned int n)
 {
 	struct address_space *mapping = uf_shmem_mapping(run);
@@ -365,7 +388,10 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 	unsigned int within = uf_run_within_file(run);
 	unsigned int taken = 0, mapped;
 
-	/* No further pages than the file has; and if it hasn't the first, shmem is to say what that is. */
+	/*
+	 * No further pages than the file has; and if it hasn't the first, shmem is to say what that
+	 * is.
+	 */
 	run->nr = max(within, 1U);
 	if (within)
 		taken = uf_shmem_try_first(run);

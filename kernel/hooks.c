@@ -4,20 +4,20 @@
  *
  * Overview
  *
- * Each row of the table is a function of <linux/userfaultfd_k.h>. mm calls the first for faults in VMAs
- * armed with VM_UFFD_*, the others for every VMA that is copied, moved, thinned out or unmapped. ftrace
- * calls uf_hook_divert() at its entry, which looks at the argument that says whom the call is for. If
- * that is, or leads to, a context of ours, the function in the table runs in place of the kernel's. Else
- * nothing happens, and the kernel's function runs as if nobody had been there: a native fault that sleeps
- * for hours has no frame of ours on its stack.
+ * Each row of the table is a function of <linux/userfaultfd_k.h>. mm calls the first for faults in
+ * VMAs armed with VM_UFFD_*, the others for every VMA that is copied, moved, thinned out or
+ * unmapped. ftrace calls uf_hook_divert() at its entry, which looks at the argument that says whom
+ * the call is for. If that is, or leads to, a context of ours, the function in the table runs in
+ * place of the kernel's. Else nothing happens, and the kernel's function runs as if nobody had been
+ * there: a native fault that sleeps for hours has no frame of ours on its stack.
  *
  * Only a call that is for several contexts, a list of events, may be for native ones as well. Our
  * function calls the kernel's for those, with nothing of ours left in the argument, so that it
  * isn't diverted again.
  *
  * What isn't here: what only asks a context for its features (userfaultfd_wp_async(),
- * userfaultfd_wp_unpopulated()). For a context of ours the kernel's functions read them in the view,
- * where they are true.
+ * userfaultfd_wp_unpopulated()). For a context of ours the kernel's functions read them in the
+ * view, where they are true.
  *
  * Locking and lifetime
  *
@@ -161,8 +161,8 @@ static int uf_hook_locate(struct uf_hook *hook)
 }
 
 /*
- * It fails only after ftrace has found itself broken and stopped. Then mm goes on calling the callback,
- * whose text must stay: the unloading, or the failed load, never ends.
+ * It fails only after ftrace has found itself broken and stopped. Then mm goes on calling the
+ * callback, whose text must stay: the unloading, or the failed load, never ends.
  */
 static void uf_hooks_unregister(void)
 {
@@ -218,8 +218,9 @@ int uf_hooks_attach(void)
 }
 
 /*
- * Where the kernel can be preempted, unregistering waits with synchronize_rcu_tasks(), because of the
- * trampoline; where it can't, until each processor has scheduled. Either is what we need ourselves.
+ * Where the kernel can be preempted, unregistering waits with synchronize_rcu_tasks(), because of
+ * the trampoline; where it can't, until each processor has scheduled. Either is what we need
+ * ourselves.
  */
 void uf_hooks_detach(void)
 {

@@ -3,8 +3,8 @@
  * The commands: one table, one handler each.
  *
  * uf_ioctl() finds the command's row and copies its argument in, once. A handler checks every field
- * before it acts, in upstream's order, so that a wrong call gets upstream's error. What it returns is
- * what ioctl(2) returns.
+ * before it acts, in upstream's order, so that a wrong call gets upstream's error. What it returns
+ * is what ioctl(2) returns.
  */
 #include <linux/userfault.h>
 
@@ -58,7 +58,10 @@ static int uf_api_check(const struct uffdio_api *api)
 	return 0;
 }
 
-/* The caller sees the answer before the context is armed, so that EFAULT leaves the handshake to come. */
+/*
+ * The caller sees the answer before the context is armed, so that EFAULT leaves the handshake to
+ * come.
+ */
 static long uf_ioctl_api(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
 {
 	struct uffdio_api answer = {
@@ -169,8 +172,8 @@ static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 }
 
 /*
- * Say how far it got, wake the pages that are there. Upstream reports before it wakes: a caller whose
- * result can't be written gets EFAULT, and must wake by hand.
+ * Say how far it got, wake the pages that are there. Upstream reports before it wakes: a caller
+ * whose result can't be written gets EFAULT, and must wake by hand.
  */
 static long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len, long done,
 			  bool wake, __s64 __user *result)
@@ -405,8 +408,9 @@ static const struct uf_ioctl uf_ioctls[] = {
 };
 
 /*
- * copy_from_user() by constant sizes: one that the compiler doesn't know has hardened usercopy look for
- * the object around @in, which takes longer than the copy. Returns the bytes that could not be read.
+ * copy_from_user() by constant sizes: one that the compiler doesn't know has hardened usercopy look
+ * for the object around @in, which takes longer than the copy. Returns the bytes that could not be
+ * read.
  */
 static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user *user, size_t size)
 {
@@ -421,7 +425,10 @@ static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user 
 	return copy_from_user(in, user, size);
 }
 
-/* Before the argument is looked at, as upstream; the result, if there is one, is behind what goes in. */
+/*
+ * Before the argument is looked at, as upstream; the result, if there is one, is behind what goes
+ * in.
+ */
 static long uf_ioctl_changing(const struct uf_ioctl *row, void __user *user)
 {
 	__s64 __user *result = user + row->in;

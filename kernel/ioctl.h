@@ -9,7 +9,9 @@
 
 struct file;
 
-/* The commands there are, as bit sets of their numbers: of a descriptor, and of a range of memory. */
+/*
+ * The commands there are, as bit sets of their numbers: of a descriptor, and of a range of memory.
+ */
 #define UF_API_IOCTLS	(BIT_ULL(_UFFDIO_REGISTER) | BIT_ULL(_UFFDIO_UNREGISTER) | BIT_ULL(_UFFDIO_API))
 #define UF_RANGE_IOCTLS	(BIT_ULL(_UFFDIO_WAKE) | BIT_ULL(_UFFDIO_COPY) | BIT_ULL(_UFFDIO_ZEROPAGE) | \
 			 BIT_ULL(_UFFDIO_WRITEPROTECT) | BIT_ULL(_UFFDIO_CONTINUE) | \

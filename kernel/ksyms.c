@@ -2,8 +2,9 @@
 /*
  * Finding the mm primitives.
  *
- * The kernel exports neither them nor kallsyms_lookup_name() (since 5.7), but a kprobe finds the latter.
- * With IBT the probe sits behind the function's ENDBR: good enough to call once, for its true address.
+ * The kernel exports neither them nor kallsyms_lookup_name() (since 5.7), but a kprobe finds the
+ * latter. With IBT the probe sits behind the function's ENDBR: good enough to call once, for its
+ * true address.
  */
 #include <linux/kprobes.h>
 #include <linux/printk.h>

@@ -2,13 +2,13 @@
 /*
  * The table of kernel functions, mm primitives most of them, that modules can't link to.
  *
- * Each is called as uf_ksym(name)(arguments): a static call, so that the processor sees a direct call.
- * That is faster than a function pointer, and needs no ENDBR at the target, which the kernel may have
- * sealed where the processor enforces IBT.
+ * Each is called as uf_ksym(name)(arguments): a static call, so that the processor sees a direct
+ * call. That is faster than a function pointer, and needs no ENDBR at the target, which the kernel
+ * may have sealed where the processor enforces IBT.
  *
- * To add one: a line in the list, UF_KSYMS_DATA for a variable; in compat/mm_ksyms.h if not all kernels
- * have it. Its type is that of its declaration in the kernel's headers. What is declared in no header that
- * modules can include is declared in compat/mm_ksyms.h.
+ * To add one: a line in the list, UF_KSYMS_DATA for a variable; in compat/mm_ksyms.h if not all
+ * kernels have it. Its type is that of its declaration in the kernel's headers. What is declared in
+ * no header that modules can include is declared in compat/mm_ksyms.h.
  */
 #ifndef UF_KSYMS_H
 #define UF_KSYMS_H
@@ -100,12 +100,14 @@ UF_KSYMS_DATA(UF_KSYM_DATA_DECLARE)
 #define uf_ksym_data(name) (*uf_ksym_data_##name)
 
 /*
- * Find all of them, once, at load; nothing may call uf_ksym() before. May sleep. Returns 0, or -ENOENT
- * after naming in the log each one that this kernel hasn't.
+ * Find all of them, once, at load; nothing may call uf_ksym() before. May sleep. Returns 0, or
+ * -ENOENT after naming in the log each one that this kernel hasn't.
  */
 int uf_ksyms_find(void);
 
-/* The address of a kernel function by name, 0 if there is none. After uf_ksyms_find(). May sleep. */
+/*
+ * The address of a kernel function by name, 0 if there is none. After uf_ksyms_find(). May sleep.
+ */
 unsigned long uf_ksyms_lookup(const char *name);
 
 #endif /* UF_KSYMS_H */

@@ -33,8 +33,8 @@ static bool uf_move_vma_fits(struct vm_area_struct *vma)
 }
 
 /*
- * Either range lies in one VMA, and the page is the same at both ends: may be written, and under the same
- * conditions. The destination is registered with this very context.
+ * Either range lies in one VMA, and the page is the same at both ends: may be written, and under
+ * the same conditions. The destination is registered with this very context.
  */
 static bool uf_move_allowed(const struct uf_moving *moving, struct uf_ctx *ctx)
 {
@@ -51,8 +51,8 @@ static bool uf_move_allowed(const struct uf_moving *moving, struct uf_ctx *ctx)
 }
 
 /*
- * How far the step may go: to the end of a page table, on either side. Where the ranges overlap, what a page
- * leaves and where it arrives must be seen by those behind: they go in later steps.
+ * How far the step may go: to the end of a page table, on either side. Where the ranges overlap,
+ * what a page leaves and where it arrives must be seen by those behind: they go in later steps.
  */
 static unsigned long uf_move_reach(const struct uf_moving *moving)
 {

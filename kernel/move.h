@@ -4,22 +4,24 @@
  *
  * Overview
  *
- * A move goes in steps (move.c): a huge page that fits is moved whole (move_huge.c); else a run of pages,
- * those of one page table on either side, is moved together (move_run.c): their folio, their swap entry,
- * the zero page, or, if the caller says so, the hole. Where something has to be waited for, a folio that
- * is locked or has to be split, a step moves nothing, waits without locks, and is done again.
+ * A move goes in steps (move.c): a huge page that fits is moved whole (move_huge.c); else a run of
+ * pages, those of one page table on either side, is moved together (move_run.c): their folio, their
+ * swap entry, the zero page, or, if the caller says so, the hole. Where something has to be waited
+ * for, a folio that is locked or has to be split, a step moves nothing, waits without locks, and is
+ * done again.
  *
  * Strictness
  *
- * Only folios that nobody else has are moved: exclusive, not pinned, not shared by fork or KSM. What is
- * moved can no longer be reached at its source when it can first be seen at its destination.
+ * Only folios that nobody else has are moved: exclusive, not pinned, not shared by fork or KSM.
+ * What is moved can no longer be reached at its source when it can first be seen at its
+ * destination.
  *
  * Locking
  *
- * Both VMAs are locked over the whole move, as for a fill. Then, in this order: folio, anon_vma, page
- * tables. A run takes them the other way round, and so by trylock. The folio's lock keeps its mapping
- * and index, except from those who walk an anon_vma without it, for whom the anon_vma is locked where the
- * kernel has such.
+ * Both VMAs are locked over the whole move, as for a fill. Then, in this order: folio, anon_vma,
+ * page tables. A run takes them the other way round, and so by trylock. The folio's lock keeps its
+ * mapping and index, except from those who walk an anon_vma without it, for whom the anon_vma is
+ * locked where the kernel has such.
  */
 #ifndef UF_MOVE_H
 #define UF_MOVE_H
@@ -34,9 +36,9 @@ struct uf_move {
 };
 
 /*
- * Do it. The ranges are checked (uf_range_check()), the caller holds the address space (mmget). May sleep;
- * takes and leaves no lock. Returns the bytes moved, or if there are none: -ENOENT, -EINVAL, -EEXIST,
- * -EBUSY, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
+ * Do it. The ranges are checked (uf_range_check()), the caller holds the address space (mmget). May
+ * sleep; takes and leaves no lock. Returns the bytes moved, or if there are none: -ENOENT, -EINVAL,
+ * -EEXIST, -EBUSY, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
 long uf_move(struct uf_ctx *ctx, const struct uf_move *move);
 
@@ -52,8 +54,8 @@ struct uf_moving {
 };
 
 /*
- * One step. There is a page table at the source, and one at the destination; or a huge page, or an entry
- * in its place, at the source. Returns the bytes moved, or an error; -EAGAIN: look again.
+ * One step. There is a page table at the source, and one at the destination; or a huge page, or an
+ * entry in its place, at the source. Returns the bytes moved, or an error; -EAGAIN: look again.
  */
 long uf_move_run(struct uf_moving *moving);
 long uf_move_huge(struct uf_moving *moving);

@@ -24,7 +24,10 @@ static bool uf_move_huge_may_go(struct folio *folio)
 	return !folio || (PageAnonExclusive(&folio->page) && !folio_maybe_dma_pinned(folio));
 }
 
-/* Entry for the destination; what can be pinned or shared stays. Caller holds both page-table locks. */
+/*
+ * Entry for the destination; what can be pinned or shared stays. Caller holds both page-table
+ * locks.
+ */
 static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct folio *folio)
 {
 	struct vm_area_struct *dst_vma = moving->dst_vma;
@@ -64,7 +67,8 @@ static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct foli
 	int err = -EAGAIN;
 	bool told;
 
-	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src, moving->src + HPAGE_PMD_SIZE);
+	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src,
+					moving->src + HPAGE_PMD_SIZE);
 	uf_compat_anon_init(&anon);
 	if (folio) {
 		folio_lock(folio);

@@ -2,10 +2,11 @@
 /*
  * Moving the pages of a page table; see move.h.
  *
- * A run is taken, page by page, under both page-table locks: each folio is locked, and its anon_vma, all by
- * trylock. Then the entries are cleared, the TLBs flushed once for all of them, and only when nobody can
- * reach the pages by their old address any more are they mapped at the new one. Whoever pins a folio by its
- * page table, without locks, has either done so when the flush returns, or sees that the entry has changed.
+ * A run is taken, page by page, under both page-table locks: each folio is locked, and its
+ * anon_vma, all by trylock. Then the entries are cleared, the TLBs flushed once for all of them,
+ * and only when nobody can reach the pages by their old address any more are they mapped at the new
+ * one. Whoever pins a folio by its page table, without locks, has either done so when the flush
+ * returns, or sees that the entry has changed.
  */
 #include <linux/userfault.h>
 
@@ -301,7 +302,9 @@ static long uf_move_swapped(struct uf_move_run *run)
 	return moved;
 }
 
-/* Without locks: do what the first page needs. Bytes moved, or an error, -EAGAIN if there is none. */
+/*
+ * Without locks: do what the first page needs. Bytes moved, or an error, -EAGAIN if there is none.
+ */
 static long uf_move_overcome(struct uf_move_run *run)
 {
 	struct folio *folio = run->obstacle_folio;
@@ -350,7 +353,8 @@ long uf_move_run(struct uf_moving *moving)
 	run.obstacle_folio = NULL;
 	uf_compat_anon_init(&run.anon);
 
-	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src, moving->src + run.max * PAGE_SIZE);
+	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src,
+					moving->src + run.max * PAGE_SIZE);
 	moved = uf_move_run_map(&run);
 	if (!moved) {
 		moved = uf_move_run_locked(&run);

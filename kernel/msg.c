@@ -16,7 +16,10 @@
 #include "ctx.h"
 #include "msg.h"
 
-/* The barrier in wq_has_sleeper() pairs with that of a reader, or poller, that has joined the queue. */
+/*
+ * The barrier in wq_has_sleeper() pairs with that of a reader, or poller, that has joined the
+ * queue.
+ */
 void uf_msg_announce(struct uf_ctx *ctx)
 {
 	if (wq_has_sleeper(&ctx->view.fd_wqh))
@@ -180,7 +183,10 @@ __poll_t uf_msg_poll(struct file *file, struct poll_table_struct *wait)
 	if (!uf_ctx_initialized(ctx) || !(file->f_flags & O_NONBLOCK))
 		return EPOLLERR;
 
-	/* The poller is on the queue before it looks; pairs with wq_has_sleeper() in uf_msg_announce(). */
+	/*
+	 * The poller is on the queue before it looks; pairs with wq_has_sleeper() in
+	 * uf_msg_announce().
+	 */
 	smp_mb();
 	return uf_msg_pending(ctx) ? EPOLLIN : 0;
 }

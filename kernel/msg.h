@@ -7,7 +7,10 @@
 
 struct uf_ctx;
 
-/* There is something to tell: wake every poller and one reader. Any context that can take a spinlock. */
+/*
+ * There is something to tell: wake every poller and one reader. Any context that can take a
+ * spinlock.
+ */
 void uf_msg_announce(struct uf_ctx *ctx);
 
 /* read(2) and poll(2) of a context's file; what they return is in the uapi header, at uffd_msg. */

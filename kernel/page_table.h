@@ -5,8 +5,8 @@
 #include <linux/mm_types.h>
 
 /*
- * The pmd entry for @addr, with the levels above it; NULL: no memory. Caller keeps the VMA there from
- * going away.
+ * The pmd entry for @addr, with the levels above it; NULL: no memory. Caller keeps the VMA there
+ * from going away.
  */
 pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long addr);
 

@@ -30,8 +30,8 @@ static int uf_protect_by_mm(struct uf_protecting *work, unsigned long start, uns
 }
 
 /*
- * Whether a write to this private page would find nothing to do but to allow it. Soft-dirty tracking may
- * want to see it.
+ * Whether a write to this private page would find nothing to do but to allow it. Soft-dirty
+ * tracking may want to see it.
  */
 static bool uf_protect_may_write(struct vm_area_struct *vma, pte_t pte)
 {
@@ -175,8 +175,8 @@ static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsi
 }
 
 /*
- * File memory: absent pages get markers, and those need page tables. That there is no memory for them is
- * an error here; in change_protection() of some kernels it is a warning.
+ * File memory: absent pages get markers, and those need page tables. That there is no memory for
+ * them is an error here; in change_protection() of some kernels it is a warning.
  */
 static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
@@ -223,7 +223,10 @@ void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned 
 	uf_protect_vma(vma, start, end, false);	/* allocates nothing, and can't fail */
 }
 
-/* Whether every VMA of the range can be protected; returns the first. With whom it is doesn't matter. */
+/*
+ * Whether every VMA of the range can be protected; returns the first. With whom it is doesn't
+ * matter.
+ */
 static struct vm_area_struct *uf_protect_check(struct mm_struct *mm, unsigned long start,
 					       unsigned long end)
 {

@@ -4,26 +4,29 @@
  *
  * Overview
  *
- * That a page is protected is one bit of its page-table entry, uffd-wp. mm keeps it wherever the entry
- * goes (swap, migration, a split huge page, fork), /proc/PID/pagemap shows it, and a write to such a page
- * is a fault for us. So protecting is a walk that sets the bit and takes the right to write away;
- * unprotecting clears it, and gives that right back where nothing else speaks against it: else the next
- * write finds out. The walk over the page tables of anonymous memory is here; for all else there is mm's,
- * change_protection(), which serves mprotect() too: huge pages, pages that migrate, file memory.
+ * That a page is protected is one bit of its page-table entry, uffd-wp. mm keeps it wherever the
+ * entry goes (swap, migration, a split huge page, fork), /proc/PID/pagemap shows it, and a write to
+ * such a page is a fault for us. So protecting is a walk that sets the bit and takes the right to
+ * write away; unprotecting clears it, and gives that right back where nothing else speaks against
+ * it: else the next write finds out. The walk over the page tables of anonymous memory is here; for
+ * all else there is mm's, change_protection(), which serves mprotect() too: huge pages, pages that
+ * migrate, file memory.
  *
- * Where no page is: file memory gets a marker in the page table, which the page inherits when it comes.
- * Private anonymous memory has no protection there, unless UFFD_FEATURE_WP_UNPOPULATED asks for it: then
- * it is a marker too, or what compat/wp.h has for kernels that know none for anonymous memory.
+ * Where no page is: file memory gets a marker in the page table, which the page inherits when it
+ * comes. Private anonymous memory has no protection there, unless UFFD_FEATURE_WP_UNPOPULATED asks
+ * for it: then it is a marker too, or what compat/wp.h has for kernels that know none for anonymous
+ * memory.
  *
  * Locking
  *
- * The mmap lock is held over the whole range, for reading, so that no VMA comes or goes meanwhile. Nothing
- * more: faults go on, and each entry changes under its page-table lock.
+ * The mmap lock is held over the whole range, for reading, so that no VMA comes or goes meanwhile.
+ * Nothing more: faults go on, and each entry changes under its page-table lock.
  *
  * No write is missed
  *
- * When uf_protect() returns, no processor has an old entry in its TLB any more: a page whose protection
- * somebody relies on can't be written behind his back. In between a write may go either way.
+ * When uf_protect() returns, no processor has an old entry in its TLB any more: a page whose
+ * protection somebody relies on can't be written behind his back. In between a write may go either
+ * way.
  */
 #ifndef UF_PROTECT_H
 #define UF_PROTECT_H
@@ -34,18 +37,19 @@ struct uf_ctx;
 struct vm_area_struct;
 
 /*
- * Protect, or unprotect, [@start, @start + @len): checked (uf_range_check()), with holes and over as many
- * VMAs as there are. Wakes nobody. The caller holds the address space (mmget). May sleep.
+ * Protect, or unprotect, [@start, @start + @len): checked (uf_range_check()), with holes and over
+ * as many VMAs as there are. Wakes nobody. The caller holds the address space (mmget). May sleep.
  *
- * -ENOENT: nothing is mapped there, or something that isn't registered for write protection. -EINVAL: a
- * part of a huge page of hugetlb. -EAGAIN: mappings are changing. Nothing was changed then. -ENOMEM: no
- * memory for page tables; the range up to some page is done.
+ * -ENOENT: nothing is mapped there, or something that isn't registered for write protection.
+ * -EINVAL: a part of a huge page of hugetlb. -EAGAIN: mappings are changing. Nothing was changed
+ * then. -ENOMEM: no memory for page tables; the range up to some page is done.
  */
 int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, bool protect);
 
 /*
- * Unprotect a part of @vma that is about to lose its registration for write protection. The caller holds
- * the mmap lock and the VMA's lock for writing: nobody fills it write-protected meanwhile. May sleep.
+ * Unprotect a part of @vma that is about to lose its registration for write protection. The caller
+ * holds the mmap lock and the VMA's lock for writing: nobody fills it write-protected meanwhile.
+ * May sleep.
  */
 void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 

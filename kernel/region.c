@@ -2,9 +2,9 @@
 /*
  * Registration: which VMAs belong to a context.
  *
- * A VMA's context pointer and its VM_UFFD_* flags are set and cleared together, under the mmap lock and
- * with the VMA's lock written: native userfaultfd has a BUG_ON for one without the other, in loops over
- * all VMAs of a process. Each command first checks the whole range, then changes it.
+ * A VMA's context pointer and its VM_UFFD_* flags are set and cleared together, under the mmap lock
+ * and with the VMA's lock written: native userfaultfd has a BUG_ON for one without the other, in
+ * loops over all VMAs of a process. Each command first checks the whole range, then changes it.
  */
 #include <linux/userfault.h>
 
@@ -18,12 +18,14 @@
 #include "region.h"
 
 /*
- * Upstream means to refuse MAP_DROPPABLE since 6.11, and does so when it unregisters; when it registers,
- * a mask hides the flag from the check in some releases (6.12), but not in the newest.
+ * Upstream means to refuse MAP_DROPPABLE since 6.11, and does so when it unregisters; when it
+ * registers, a mask hides the flag from the check in some releases (6.12), but not in the newest.
  */
 #define UF_REGION_REFUSED (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK)
 
-/* Write protection that resolves itself, and nothing else, is possible on whatever has page tables. */
+/*
+ * Write protection that resolves itself, and nothing else, is possible on whatever has page tables.
+ */
 static bool uf_region_only_wp_async(const struct uf_ctx *ctx, unsigned long vm_flags)
 {
 	return ctx->view.features & UFFD_FEATURE_WP_ASYNC &&
@@ -31,8 +33,8 @@ static bool uf_region_only_wp_async(const struct uf_ctx *ctx, unsigned long vm_f
 }
 
 /*
- * Anonymous memory and shmem, of the ordinary kind, and hugetlb. Only a file can have pages that aren't
- * mapped.
+ * Anonymous memory and shmem, of the ordinary kind, and hugetlb. Only a file can have pages that
+ * aren't mapped.
  */
 static bool uf_region_can_register(const struct uf_ctx *ctx, struct vm_area_struct *vma,
 				   unsigned long vm_flags)
@@ -69,7 +71,9 @@ static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ct
 	vma->vm_userfaultfd_ctx.ctx = ctx;
 	vm_flags_reset(vma, (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags);
 
-	/* In shared memory entries are writable by default, unless it is registered for protection. */
+	/*
+	 * In shared memory entries are writable by default, unless it is registered for protection.
+	 */
 	if (vma->vm_flags & VM_SHARED && protection_changes)
 		uf_ksym(vma_set_page_prot)(vma);
 }
@@ -183,7 +187,10 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 		cond_resched();
 		if (!uf_region_can_register(ctx, vma, vm_flags))
 			return -EINVAL;
-		/* Filling ignores PROT_WRITE: only memory that could be made writable may be filled. */
+		/*
+		 * Filling ignores PROT_WRITE: only memory that could be made writable may be
+		 * filled.
+		 */
 		if (!(vma->vm_flags & VM_MAYWRITE))
 			return -EPERM;
 		if (uf_region_cuts(vma, start, end))

@@ -12,8 +12,8 @@ struct uf_ctx;
  */
 
 /*
- * Register what is mapped in [@start, @end) with @ctx; @vm_flags: VM_UFFD_* bits. @huge: whether some of
- * it is hugetlb memory.
+ * Register what is mapped in [@start, @end) with @ctx; @vm_flags: VM_UFFD_* bits. @huge: whether
+ * some of it is hugetlb memory.
  */
 int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
 		       unsigned long vm_flags, bool *huge);

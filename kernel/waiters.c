@@ -49,8 +49,8 @@ static void uf_waiter_unlink(struct uf_wait_table *table, struct uf_wait_bucket 
 
 	hlist_del(&waiter->node);
 	/*
-	 * Told: the way back takes the bucket's lock. Pairs with the release in uf_waiters_tell(), which
-	 * is done with *waiter.
+	 * Told: the way back takes the bucket's lock. Pairs with the release in uf_waiters_tell(),
+	 * which is done with *waiter.
 	 */
 	if (smp_load_acquire(&waiter->state) != UF_PENDING)
 		return;
@@ -76,9 +76,9 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 }
 
 /*
- * Under an RCU read lock, which keeps the task_struct: once the state is UF_WOKEN the thread may return
- * and exit. Should it by then be asleep elsewhere, it sees a spurious wake-up, which every sleeper in the
- * kernel allows for.
+ * Under an RCU read lock, which keeps the task_struct: once the state is UF_WOKEN the thread may
+ * return and exit. Should it by then be asleep elsewhere, it sees a spurious wake-up, which every
+ * sleeper in the kernel allows for.
  */
 static void uf_waiter_wake(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
 			   struct uf_waiter *waiter)
@@ -154,8 +154,8 @@ bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct u
 }
 
 /*
- * The waiter may have gone, and another come to the same place on the same stack: then that one is told
- * twice, which a monitor must allow for anyway, because a fault that is retried is told again.
+ * The waiter may have gone, and another come to the same place on the same stack: then that one is
+ * told twice, which a monitor must allow for anyway, because a fault that is retried is told again.
  */
 void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told)
 {

@@ -4,23 +4,23 @@
  *
  * Overview
  *
- * A waiter is a thread blocked in a fault, and lives on that thread's stack. It is in up to two places
- * at once: a bucket, found by hashing its page, from the fault until it is woken; and the pending
- * queue, first in first out, from the fault until a monitor has been told of it. Waking a page looks
- * into one bucket, whoever else waits. Its life is one word:
+ * A waiter is a thread blocked in a fault, and lives on that thread's stack. It is in up to two
+ * places at once: a bucket, found by hashing its page, from the fault until it is woken; and the
+ * pending queue, first in first out, from the fault until a monitor has been told of it. Waking a
+ * page looks into one bucket, whoever else waits. Its life is one word:
  *
  *	UF_PENDING --- told ---> UF_TOLD --- woken ---> UF_WOKEN
  *	     \___________________ woken __________________^
  *
- * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer looks at it: its thread
- * may return, and its stack be reused, at once.
+ * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer looks at it: its
+ * thread may return, and its stack be reused, at once.
  *
  * Locking
  *
- * bucket->lock, then pending_lock inside it. Both are held for a few instructions a waiter and never
- * taken by an interrupt, so neither disables interrupts. Outside of both may be the context's
- * view.fault_pending_wqh.lock, when native code wakes through the bridge (ctx.h). The lock of the queue
- * of readers and pollers never nests with ours.
+ * bucket->lock, then pending_lock inside it. Both are held for a few instructions a waiter and
+ * never taken by an interrupt, so neither disables interrupts. Outside of both may be the context's
+ * view.fault_pending_wqh.lock, when native code wakes through the bridge (ctx.h). The lock of the
+ * queue of readers and pollers never nests with ours.
  *
  * Field protection
  *
@@ -80,8 +80,8 @@ struct uf_wait_table {
 void uf_wait_table_init(struct uf_wait_table *table);
 
 /*
- * Make the current thread a waiter. @waiter's page and msg are filled in, the rest is done here. From
- * here until uf_waiter_remove() has returned @waiter must stay where it is.
+ * Make the current thread a waiter. @waiter's page and msg are filled in, the rest is done here.
+ * From here until uf_waiter_remove() has returned @waiter must stay where it is.
  */
 void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter);
 
@@ -100,15 +100,20 @@ struct uf_told {
 	unsigned long page;
 };
 
-/* The oldest pending waiter becomes told, and its message is copied to @msg. False: none is pending. */
+/*
+ * The oldest pending waiter becomes told, and its message is copied to @msg. False: none is
+ * pending.
+ */
 bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct uf_told *told);
 
-/* The monitor could not be told after all: the waiter, if it still waits, is the next to be told. */
+/*
+ * The monitor could not be told after all: the waiter, if it still waits, is the next to be told.
+ */
 void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told);
 
 /*
- * Wake every waiter of [@start, @start + @len), page aligned and not empty. Caller orders this after
- * whatever the waiters are to see.
+ * Wake every waiter of [@start, @start + @len), page aligned and not empty. Caller orders this
+ * after whatever the waiters are to see.
  */
 void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len);
 

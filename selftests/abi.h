@@ -225,7 +225,10 @@ FIXTURE_TEARDOWN(device)
 		close(self->device);
 }
 
-/* A context without features that doesn't block, and memory of which it has registered the lower half */
+/*
+ * A context without features that doesn't block, and memory of which it has registered the lower
+ * half
+ */
 FIXTURE(context) {
 	int device;
 	int fd;

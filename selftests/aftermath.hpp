@@ -11,8 +11,8 @@ namespace selftests {
 void judge_leaks(const Kmemleak &kmemleak, Ktap &report);
 
 /*
- * For tests that were run by others: a report of its own, of the kernel's log since it was first marked
- * with "userfault selftests: ", and of leaked memory where the kernel can tell.
+ * For tests that were run by others: a report of its own, of the kernel's log since it was first
+ * marked with "userfault selftests: ", and of leaked memory where the kernel can tell.
  */
 ExitCode report_aftermath(Ktap &report);
 

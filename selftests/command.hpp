@@ -17,7 +17,9 @@ class Command {
 public:
 	using Words = std::vector<std::string>;
 
-	/* The first word is looked for in PATH; @prepare, if any, is done before, in its process. */
+	/*
+	 * The first word is looked for in PATH; @prepare, if any, is done before, in its process.
+	 */
 	explicit Command(const Words &words, const std::function<void()> &prepare = {});
 
 	void signal(int number) const { process_.signal(number); }

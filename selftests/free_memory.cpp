@@ -42,8 +42,8 @@ std::size_t free_at_hand()
 }
 
 /*
- * Where kmemleak watches over the slab's objects, their memory counts as free: KASAN, which comes with
- * it, keeps freed objects for long, to notice who still uses them. Pages are left to us then.
+ * Where kmemleak watches over the slab's objects, their memory counts as free: KASAN, which comes
+ * with it, keeps freed objects for long, to notice who still uses them. Pages are left to us then.
  */
 std::size_t free_now(bool kmemleak)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Guard regions (since Linux 6.13) in registered memory: pages that are neither there nor missing. */
+/*
+ * Guard regions (since Linux 6.13) in registered memory: pages that are neither there nor missing.
+ */
 #include "world.hpp"
 
 #include <catch2/catch.hpp>

@@ -43,9 +43,9 @@ std::vector<std::string> read_report()
 Kmemleak::Kmemleak() : available_(tell("scan=off")) {}
 
 /*
- * An object is suspected when two looks at it find the same content and the second finds it old enough:
- * that is a matter of time, which has to pass. A further look clears who was seen in the moment in
- * which only a register referred to it.
+ * An object is suspected when two looks at it find the same content and the second finds it old
+ * enough: that is a matter of time, which has to pass. A further look clears who was seen in the
+ * moment in which only a register referred to it.
  */
 std::vector<std::string> Kmemleak::report() const
 {

@@ -154,8 +154,8 @@ int error_of_new(unsigned long flags)
 }
 
 /*
- * So many kibibytes are in vmalloc and in the slab caches; those are left out where kmemleak watches over
- * them, because KASAN keeps what has been freed there.
+ * So many kibibytes are in vmalloc and in the slab caches; those are left out where kmemleak
+ * watches over them, because KASAN keeps what has been freed there.
  */
 std::size_t kernel_memory()
 {

@@ -225,7 +225,9 @@ TEST_CASE("what overlaps is moved page by page, holes too", "[move]")
 	const World world(16);
 
 	world.fill(0);
-	/* Each page's hole is taken by the page before it has left: the one page goes all the way. */
+	/*
+	 * Each page's hole is taken by the page before it has left: the one page goes all the way.
+	 */
 	REQUIRE(world.context.move(world.memory.address(1), world.memory.range(0, 8),
 				   MoveModes::AllowSourceHoles));
 	CHECK(has_pattern(world.memory.bytes(8, 1), 0));
@@ -420,7 +422,9 @@ TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
 
 TEST_CASE("pages that are written while they move are never lost or torn", "[move]")
 {
-	/* Each page is passed from one place to the other and back, under a thread that adds to it. */
+	/*
+	 * Each page is passed from one place to the other and back, under a thread that adds to it.
+	 */
 	need(Features::Move);
 	const World there(64), back(64);
 	const unsigned rounds = 200;

@@ -24,7 +24,9 @@ userfault::Options options_for(userfault::Features required = userfault::Feature
 userfault::Context open_context(userfault::Features required = userfault::Features::None);
 userfault::Context open_context(const userfault::Options &options);
 
-/* Skips the test if the backend under test doesn't offer all of @features: an older kernel's own. */
+/*
+ * Skips the test if the backend under test doesn't offer all of @features: an older kernel's own.
+ */
 void need(userfault::Features features);
 
 /* Fills a page with the pattern of its index, and wakes its waiters. */

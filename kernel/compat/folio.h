@@ -24,7 +24,9 @@
 #include <linux/folio_batch.h>
 #endif
 
-/* A folio as @vma's memory policy wants it for @addr, or NULL; before 6.13 one says what THP wants. */
+/*
+ * A folio as @vma's memory policy wants it for @addr, or NULL; before 6.13 one says what THP wants.
+ */
 static inline struct folio *uf_compat_vma_alloc_folio(gfp_t gfp, int order,
 						      struct vm_area_struct *vma,
 						      unsigned long addr)
@@ -46,7 +48,10 @@ static inline int uf_compat_mem_cgroup_charge(struct folio *folio, struct mm_str
 	return 0;
 }
 
-/* rmap and LRU of an anonymous folio that nobody else can see yet. Caller holds the page-table lock. */
+/*
+ * rmap and LRU of an anonymous folio that nobody else can see yet. Caller holds the page-table
+ * lock.
+ */
 static inline void uf_compat_folio_add_new_anon(struct folio *folio, struct vm_area_struct *vma,
 						unsigned long addr)
 {
@@ -70,7 +75,10 @@ static inline void uf_compat_folio_add_file_rmap(struct folio *folio, struct pag
 #endif
 }
 
-/* Count a page that shmem has got into the page cache. Caller holds the lock of that, without interrupts. */
+/*
+ * Count a page that shmem has got into the page cache. Caller holds the lock of that, without
+ * interrupts.
+ */
 static inline void uf_compat_count_cached_shmem(struct folio *folio)
 {
 	lruvec_stat_mod_folio(folio, NR_FILE_PAGES, 1);

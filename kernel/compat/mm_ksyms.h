@@ -18,16 +18,17 @@
 #include "version.h"
 
 /*
- * Declared in no header that modules can include, but in mm/internal.h, mm/swap.h, mm/vma.h, and for
- * others than modules in <asm/tlbflush.h>, so that the compiler can't tell when they change: compare them
- * with each kernel that is added.
+ * Declared in no header that modules can include, but in mm/internal.h, mm/swap.h, mm/vma.h, and
+ * for others than modules in <asm/tlbflush.h>, so that the compiler can't tell when they change:
+ * compare them with each kernel that is added.
  */
 void flush_tlb_batched_pending(struct mm_struct *mm);
 void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 			unsigned int stride_shift, bool freed_tables);
 int __anon_vma_prepare(struct vm_area_struct *vma);
 #if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
-struct folio *swap_cache_get_folio(swp_entry_t entry, struct vm_area_struct *vma, unsigned long addr);
+struct folio *swap_cache_get_folio(swp_entry_t entry, struct vm_area_struct *vma,
+				   unsigned long addr);
 #else
 struct folio *swap_cache_get_folio(swp_entry_t entry);
 #endif

@@ -10,9 +10,9 @@
 #ifdef CONFIG_MMU_NOTIFIER
 
 /*
- * The entries of [@start, @end) in @vma are about to change. Caller holds the mmap lock, or has the VMA
- * locked: who registers a notifier meanwhile has no secondary page table yet that could be stale. May
- * sleep. Returns whether there was anybody to tell, for uf_compat_notifier_end().
+ * The entries of [@start, @end) in @vma are about to change. Caller holds the mmap lock, or has the
+ * VMA locked: who registers a notifier meanwhile has no secondary page table yet that could be
+ * stale. May sleep. Returns whether there was anybody to tell, for uf_compat_notifier_end().
  */
 static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
 					    enum mmu_notifier_event event,

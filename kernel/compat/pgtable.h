@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Page tables. Since 6.5 (the series "mm: allow pte_offset_map[_lock]() to fail") a page table can go
- * away under a reader, mapping it takes an RCU read lock, and may fail.
+ * Page tables. Since 6.5 (the series "mm: allow pte_offset_map[_lock]() to fail") a page table can
+ * go away under a reader, mapping it takes an RCU read lock, and may fail.
  */
 #ifndef UF_COMPAT_PGTABLE_H
 #define UF_COMPAT_PGTABLE_H
@@ -75,9 +75,9 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 #endif
 
 /*
- * An entry in place of a page that is not to be had: who touches it gets SIGBUS as for a page with a memory
- * error. A marker since 6.6. Before, what such a page leaves behind, with the zero page as the page: no
- * page has an error, the entry only needs one that is always there.
+ * An entry in place of a page that is not to be had: who touches it gets SIGBUS as for a page with
+ * a memory error. A marker since 6.6. Before, what such a page leaves behind, with the zero page as
+ * the page: no page has an error, the entry only needs one that is always there.
  */
 static inline pte_t uf_compat_poison_entry(void)
 {
@@ -93,7 +93,10 @@ static inline bool uf_pte_poisoned(pte_t pte)
 	return pte_same(pte, uf_compat_poison_entry());
 }
 
-/* Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that stay. */
+/*
+ * Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that
+ * stay.
+ */
 static inline bool uf_pte_missing(pte_t pte)
 {
 	return pte_none(pte) || pte_is_uffd_marker(pte) || uf_pte_poisoned(pte);

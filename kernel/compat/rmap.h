@@ -2,9 +2,9 @@
 /*
  * Anonymous folios that change their place: their anon_vma, their address, and who has to be told.
  *
- * Until 6.18 rmap walks an anon_vma without the folio's lock here and there (folio_referenced()), so that
- * who changes a folio's mapping and index has the anon_vma locked for writing too; since 6.19 the folio's
- * lock is enough.
+ * Until 6.18 rmap walks an anon_vma without the folio's lock here and there (folio_referenced()),
+ * so that who changes a folio's mapping and index has the anon_vma locked for writing too; since
+ * 6.19 the folio's lock is enough.
  */
 #ifndef UF_COMPAT_RMAP_H
 #define UF_COMPAT_RMAP_H
@@ -37,8 +37,8 @@ static inline struct anon_vma *uf_compat_anon_root(struct folio *folio)
 }
 
 /*
- * Lock @folio's anon_vma too, without sleeping. False: somebody has it, or the folio belongs with another
- * root than those before. @folio is locked and mapped, and the page-table lock is held.
+ * Lock @folio's anon_vma too, without sleeping. False: somebody has it, or the folio belongs with
+ * another root than those before. @folio is locked and mapped, and the page-table lock is held.
  */
 static inline bool uf_compat_anon_trylock(struct uf_compat_anon_lock *anon, struct folio *folio)
 {
@@ -106,8 +106,8 @@ static inline void uf_compat_anon_wait(struct folio *folio)
 }
 
 /*
- * From now on rmap finds @folio at @addr in @vma. It is locked, with its anon_vma (above), and mapped
- * nowhere, or will be there only. Written in one go: it is read without locks.
+ * From now on rmap finds @folio at @addr in @vma. It is locked, with its anon_vma (above), and
+ * mapped nowhere, or will be there only. Written in one go: it is read without locks.
  */
 static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area_struct *vma,
 					     unsigned long addr)

@@ -9,8 +9,9 @@
 #include "../ksyms.h"
 
 /*
- * Pay for @pages more of the file, and count them as if they were in the page cache. False: the file
- * system is full, or memory is overcommitted. May sleep. Before 6.6 the caller locks the cache.
+ * Pay for @pages more of the file, and count them as if they were in the page cache. False: the
+ * file system is full, or memory is overcommitted. May sleep. Before 6.6 the caller locks the
+ * cache.
  */
 static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
 {
@@ -27,8 +28,9 @@ static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
 }
 
 /*
- * The folio that has page @index of the file, up to date, locked and with a reference, from swap if it is
- * there. May sleep. Else an error, and *@folio stays NULL; ENOENT: a hole; EINVAL: behind the end.
+ * The folio that has page @index of the file, up to date, locked and with a reference, from swap if
+ * it is there. May sleep. Else an error, and *@folio stays NULL; ENOENT: a hole; EINVAL: behind the
+ * end.
  */
 static inline int uf_compat_shmem_get_cached(struct inode *inode, pgoff_t index,
 					     struct folio **folio)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * struct mmu_gather, for what is passed on to mm. <asm/tlb.h> has inline functions that call one which
- * the kernel doesn't declare for modules; nobody here calls them.
+ * struct mmu_gather, for what is passed on to mm. <asm/tlb.h> has inline functions that call one
+ * which the kernel doesn't declare for modules; nobody here calls them.
  */
 #ifndef UF_COMPAT_TLB_H
 #define UF_COMPAT_TLB_H

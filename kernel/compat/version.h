@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which kernel this is built for: 6.1, 6.12, or 7.2 and later, which have the newest shape of everything
- * and no name here.
+ * Which kernel this is built for: 6.1, 6.12, or 7.2 and later, which have the newest shape of
+ * everything and no name here.
  *
- * What lies between has no long-term branch in any distribution that the project supports, and mixes
- * the old interfaces with the new ones, some of them functions that nobody declares: a wrong guess
- * would not even be noticed by the compiler.
+ * What lies between has no long-term branch in any distribution that the project supports, and
+ * mixes the old interfaces with the new ones, some of them functions that nobody declares: a wrong
+ * guess would not even be noticed by the compiler.
  */
 #ifndef UF_COMPAT_VERSION_H
 #define UF_COMPAT_VERSION_H
@@ -26,14 +26,23 @@
 #define UF_COMPAT_ANON_VMA_LOCK		/* see rmap.h */
 #endif
 
+#ifndef CONFIG_X86_64
+#error "userfault supports x86-64 alone: no other page tables have been tried."
+#endif
 #ifndef CONFIG_USERFAULTFD
 #error "userfault needs CONFIG_USERFAULTFD=y: it takes over the calls that mm makes there."
 #endif
 #if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !defined(CONFIG_KPROBES)
 #error "userfault needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS and CONFIG_KPROBES."
 #endif
+#ifndef CONFIG_KALLSYMS_ALL
+#error "userfault needs CONFIG_KALLSYMS_ALL=y: it has to find variables of mm, too."
+#endif
 
-/* Spares a variable the clearing that CONFIG_INIT_STACK_ALL_ZERO does. In the newest kernels' headers. */
+/*
+ * Spares a variable the clearing that CONFIG_INIT_STACK_ALL_ZERO does. In the newest kernels'
+ * headers.
+ */
 #ifndef __uninitialized
 #if __has_attribute(__uninitialized__)		/* gcc 12, clang 8 */
 #define __uninitialized __attribute__((__uninitialized__))

@@ -34,8 +34,8 @@ struct uf_compat_vma_pair {
 };
 
 /*
- * Lock the VMA at @dst, which gets its anon_vma, and the one at @src. Takes and leaves no other lock.
- * ENOENT: nothing is mapped there; ENOMEM.
+ * Lock the VMA at @dst, which gets its anon_vma, and the one at @src. Takes and leaves no other
+ * lock. ENOENT: nothing is mapped there; ENOMEM.
  */
 int uf_compat_vma_lock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
 			    struct uf_compat_vma_pair *pair);
@@ -46,8 +46,8 @@ void uf_compat_vma_unlock_pair(struct uf_compat_vma_pair *pair);
 /*
  * Make [@start, @end) of @vma a VMA of its own with these flags and context, or part of a neighbour
  * that has the same: split and merge. @prev is the VMA before @start, or @vma if it begins earlier.
- * Returns the VMA that now holds the range; its flags and context are for the caller to set, as it may
- * be one that was not changed yet. Caller holds the mmap lock for writing. ENOMEM.
+ * Returns the VMA that now holds the range; its flags and context are for the caller to set, as it
+ * may be one that was not changed yet. Caller holds the mmap lock for writing. ENOMEM.
  */
 struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
 					    struct vm_area_struct *vma, unsigned long start,
@@ -55,8 +55,9 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 					    struct userfaultfd_ctx *ctx);
 
 /*
- * The VMA before the one at @start, or NULL; @vmi is set to @start, and goes on with mas_find() to the one
- * at @start or behind. In 6.1 a tree's iterator that has gone back can't be trusted to go forth again.
+ * The VMA before the one at @start, or NULL; @vmi is set to @start, and goes on with mas_find() to
+ * the one at @start or behind. In 6.1 a tree's iterator that has gone back can't be trusted to go
+ * forth again.
  */
 static inline struct vm_area_struct *uf_compat_vma_before(struct vma_iterator *vmi,
 							  unsigned long start)

@@ -2,9 +2,9 @@
 /*
  * Write protection: changing it in page tables, and what the newest kernels do by themselves.
  *
- * Since 6.4 anonymous memory can have markers (UFFD_FEATURE_WP_UNPOPULATED), and since 6.7 mm resolves a
- * write to a protected page of a context with UFFD_FEATURE_WP_ASYNC itself: both ask the context's
- * features. Kernels before get here what comes nearest.
+ * Since 6.4 anonymous memory can have markers (UFFD_FEATURE_WP_UNPOPULATED), and since 6.7 mm
+ * resolves a write to a protected page of a context with UFFD_FEATURE_WP_ASYNC itself: both ask the
+ * context's features. Kernels before get here what comes nearest.
  */
 #ifndef UF_COMPAT_WP_H
 #define UF_COMPAT_WP_H
@@ -24,24 +24,28 @@ static inline bool uf_compat_wp_wants(const struct vm_area_struct *vma, unsigned
 #ifdef UF_COMPAT_6_1
 
 /*
- * Whether absent pages of @vma, anonymous memory, are to be protected. On memory that is registered for
- * missing pages too a write to one is told of as it is, and a zero page would hide that it is missing.
+ * Whether absent pages of @vma, anonymous memory, are to be protected. On memory that is registered
+ * for missing pages too a write to one is told of as it is, and a zero page would hide that it is
+ * missing.
  */
 static inline bool uf_compat_wp_absent(const struct vm_area_struct *vma)
 {
-	return uf_compat_wp_wants(vma, UFFD_FEATURE_WP_UNPOPULATED) && !(vma->vm_flags & VM_UFFD_MISSING);
+	return uf_compat_wp_wants(vma, UFFD_FEATURE_WP_UNPOPULATED) &&
+	       !(vma->vm_flags & VM_UFFD_MISSING);
 }
 
-/* The entry for a protected page that isn't there: the zero page, which pagemap takes for a page. */
+/*
+ * The entry for a protected page that isn't there: the zero page, which pagemap takes for a page.
+ */
 static inline pte_t uf_compat_wp_absent_pte(struct vm_area_struct *vma, unsigned long addr)
 {
 	return pte_mkuffd_wp(pte_mkspecial(pfn_pte(my_zero_pfn(addr), vma->vm_page_prot)));
 }
 
 /*
- * A write to a protected page whose context wants it resolved at once: unprotect the one page, of a huge
- * one the part. Returns whether that is so; the access is to be tried again. Takes and leaves the fault
- * lock as it is. May sleep.
+ * A write to a protected page whose context wants it resolved at once: unprotect the one page, of a
+ * huge one the part. Returns whether that is so; the access is to be tried again. Takes and leaves
+ * the fault lock as it is. May sleep.
  */
 bool uf_compat_wp_async_fault(struct vm_fault *vmf);
 

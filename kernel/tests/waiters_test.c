@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the wait table. It is built into this module a second time, so that they run without
- * the other module, and can look inside.
+ * KUnit tests of the wait table. It is built into this module a second time, so that they run
+ * without the other module, and can look inside.
  */
 #include "../waiters.c"
 

@@ -16,8 +16,8 @@ enum class GroundKind { anonymous, shmem, hugetlb };
 
 /*
  * Anonymous memory to measure on, private, or shared, which is shmem or of hugetlb, counted in
- * pages. It begins on a border of 2 MiB, where a page table does, and keeps its distance from all other memory: its VMA
- * never merges with another.
+ * pages. It begins on a border of 2 MiB, where a page table does, and keeps its distance from all
+ * other memory: its VMA never merges with another.
  */
 class Ground {
 public:

@@ -6,8 +6,8 @@
  * program can include this header instead of that one and run on either. Whatever the project adds
  * is called UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
  *
- * Kept free, because upstream's read-write-protect work has spoken for them: feature bits 17 and 18,
- * register mode bit 3, commands 0x09 and 0x0A.
+ * Kept free, because upstream's read-write-protect work has spoken for them: feature bits 17 and
+ * 18, register mode bit 3, commands 0x09 and 0x0A.
  *
  * How one gets a file descriptor:
  *
@@ -16,8 +16,8 @@
  *	ioctl(fd, UFFDIO_API, &(struct uffdio_api){ .api = UFFD_API });
  *	ioctl(fd, UFFDIO_REGISTER, ...);
  *
- * All addresses and lengths are in bytes, and belong to the process that made the descriptor, whoever
- * uses it now. Unless said otherwise they are multiples of the page size, else EINVAL.
+ * All addresses and lengths are in bytes, and belong to the process that made the descriptor,
+ * whoever uses it now. Unless said otherwise they are multiples of the page size, else EINVAL.
  *
  * Errors that every command knows: EINVAL for a command that is unknown, or that comes before
  * UFFDIO_API; EFAULT where the argument can't be read or written; ESRCH (page commands) and ENOMEM
@@ -152,8 +152,8 @@ struct uffdio_range {
 };
 
 /*
- * UFFDIO_REGISTER: from now on tell of faults in the range. On hugetlb memory it begins and ends with a
- * huge page, else EINVAL, and a fault is told by the start of its huge page.
+ * UFFDIO_REGISTER: from now on tell of faults in the range. On hugetlb memory it begins and ends
+ * with a huge page, else EINVAL, and a fault is told by the start of its huge page.
  *
  * EINVAL: no or an unknown mode, a bad range, nothing mapped there, or memory that can't be
  * registered in that mode; holes are skipped. EPERM: a mapping that could never be written to.
@@ -169,23 +169,24 @@ struct uffdio_register {
 };
 
 /*
- * UFFDIO_COPY, ZEROPAGE, CONTINUE, POISON, MOVE: install pages where there are none, and wake whoever
- * waits for them in this context.
+ * UFFDIO_COPY, ZEROPAGE, CONTINUE, POISON, MOVE: install pages where there are none, and wake
+ * whoever waits for them in this context.
  *
- * The last field is the result: the number of bytes done, or a negative errno if none were. Where it
- * is less than the length the command fails with EAGAIN, and can be called again for the rest.
+ * The last field is the result: the number of bytes done, or a negative errno if none were. Where
+ * it is less than the length the command fails with EAGAIN, and can be called again for the rest.
  *
- * ENOENT: the range is not inside one registered mapping. EINVAL: an unknown mode, a bad range, or memory
- * that can't be filled in that way. EEXIST: there is a page already, in the file if the mapping is a
- * shared one. EFAULT: the source can't be read, the file has no such page (CONTINUE), or ends before it.
- * EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or no room in the file system. EINTR:
- * the caller is being killed. EAGAIN with nothing done: mappings are changing, read the events first.
+ * ENOENT: the range is not inside one registered mapping. EINVAL: an unknown mode, a bad range, or
+ * memory that can't be filled in that way. EEXIST: there is a page already, in the file if the
+ * mapping is a shared one. EFAULT: the source can't be read, the file has no such page (CONTINUE),
+ * or ends before it. EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or no room
+ * in the file system. EINTR: the caller is being killed. EAGAIN with nothing done: mappings are
+ * changing, read the events first.
  *
- * On hugetlb memory ranges are of whole huge pages, else EINVAL, ZEROPAGE is EINVAL, and ENOMEM means that
- * no huge page is to be had.
+ * On hugetlb memory ranges are of whole huge pages, else EINVAL, ZEROPAGE is EINVAL, and ENOMEM
+ * means that no huge page is to be had.
  *
- * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page before is
- * seen through the new mapping.
+ * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page
+ * before is seen through the new mapping.
  */
 struct uffdio_copy {
 	__u64 dst;
@@ -230,14 +231,14 @@ struct uffdio_move {
 };
 
 /*
- * UFFDIO_WRITEPROTECT: protect (MODE_WP) or unprotect a range, over as many mappings and holes as there
- * are in it; unprotecting wakes, unless DONTWAKE says not to. Pages that aren't there are protected
- * in memory of files, and with WP_UNPOPULATED in anonymous memory.
+ * UFFDIO_WRITEPROTECT: protect (MODE_WP) or unprotect a range, over as many mappings and holes as
+ * there are in it; unprotecting wakes, unless DONTWAKE says not to. Pages that aren't there are
+ * protected in memory of files, and with WP_UNPOPULATED in anonymous memory.
  *
- * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_WP. EINVAL: an
- * unknown mode, MODE_WP with DONTWAKE, a bad range, or a part of a hugetlb page. EAGAIN: mappings are
- * changing, read the events first. After these nothing has changed. ENOMEM: no memory for page
- * tables; some of the range may be protected.
+ * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_WP.
+ * EINVAL: an unknown mode, MODE_WP with DONTWAKE, a bad range, or a part of a hugetlb page. EAGAIN:
+ * mappings are changing, read the events first. After these nothing has changed. ENOMEM: no memory
+ * for page tables; some of the range may be protected.
  */
 struct uffdio_writeprotect {
 	struct uffdio_range range;
@@ -260,8 +261,8 @@ struct uffdio_writeprotect {
 
 /*
  * What read(2) returns: as many whole messages as are there and fit, oldest first, faults before
- * events. EINVAL: the buffer holds less than one, or UFFDIO_API is still to come. EAGAIN: nothing to
- * tell, and O_NONBLOCK. A fault that was told stays to be resolved.
+ * events. EINVAL: the buffer holds less than one, or UFFDIO_API is still to come. EAGAIN: nothing
+ * to tell, and O_NONBLOCK. A fault that was told stays to be resolved.
  *
  * poll(2) says POLLIN when there is something to read, POLLERR for a descriptor without O_NONBLOCK
  * and before UFFDIO_API.

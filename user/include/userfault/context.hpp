@@ -99,8 +99,9 @@ public:
 
 	/*
 	 * Watches @range, whole pages, and of hugetlb memory whole huge pages, for the faults of
-	 * @modes. Returns the commands that work on all of it. EINVAL: range not page-aligned, not mapped, or of a kind that can't be watched
-	 * so; EBUSY: another context has some of it; EPERM: file memory that may not be written.
+	 * @modes. Returns the commands that work on all of it. EINVAL: range not page-aligned, not
+	 * mapped, or of a kind that can't be watched so; EBUSY: another context has some of it;
+	 * EPERM: file memory that may not be written.
 	 */
 	Result<Ioctls> register_range(Range range, Modes modes) const;
 
@@ -116,13 +117,14 @@ public:
 
 	/*
 	 * Fills missing pages from @destination on with the bytes of @source, both whole pages, and
-	 * wakes their waiters. In hugetlb memory, here and below, pages are huge pages. CopyModes::WriteProtect installs them write-protected, where
-	 * Modes::WriteProtect is registered (else EINVAL). One system call: EAGAIN with bytes done
-	 * means that the rest is still to be done, EAGAIN without means that the process's mappings
-	 * are changing right now and messages about it may have to be read first.
-	 * EEXIST: there is a page already; EFAULT: @source can't be read, or the file behind the
-	 * destination ends before; ENOENT: the destination isn't registered; ENOMEM: no memory, or
-	 * no room in the file system; ESRCH: the process is gone.
+	 * wakes their waiters. In hugetlb memory, here and below, pages are huge pages.
+	 * CopyModes::WriteProtect installs them write-protected, where Modes::WriteProtect is
+	 * registered (else EINVAL). One system call: EAGAIN with bytes done means that the rest is
+	 * still to be done, EAGAIN without means that the process's mappings are changing right now
+	 * and messages about it may have to be read first. EEXIST: there is a page already; EFAULT:
+	 * @source can't be read, or the file behind the destination ends before; ENOENT: the
+	 * destination isn't registered; ENOMEM: no memory, or no room in the file system; ESRCH:
+	 * the process is gone.
 	 */
 	Progress copy(Address destination, std::span<const std::byte> source,
 		      CopyModes modes = CopyModes::None) const;
@@ -156,18 +158,19 @@ public:
 	Progress resume(Range range, ContinueModes modes = ContinueModes::None) const;
 
 	/*
-	 * Poisons missing pages: who touches them gets SIGBUS, as for memory that has gone bad, until
-	 * they are copied there (not zeroed) or discarded, by MADV_DONTNEED say. Errors as copy().
+	 * Poisons missing pages: who touches them gets SIGBUS, as for memory that has gone bad,
+	 * until they are copied there (not zeroed) or discarded, by MADV_DONTNEED say. Errors as
+	 * copy().
 	 */
 	Progress poison(Range range, PoisonModes modes = PoisonModes::None) const;
 
 	/*
-	 * Moves the pages of @source to where they are missing, from @destination on, without copying
-	 * them, and wakes their waiters; private anonymous memory, of the calling process, as writable
-	 * on either side. ENOENT: a page of the source is missing, see MoveModes::AllowSourceHoles;
-	 * EBUSY: one is shared with another process, or pinned; EINVAL: the destination isn't registered
-	 * with this context, either range isn't within one mapping, or they differ in how they may be
-	 * accessed; else as copy().
+	 * Moves the pages of @source to where they are missing, from @destination on, without
+	 * copying them, and wakes their waiters; private anonymous memory, of the calling process,
+	 * as writable on either side. ENOENT: a page of the source is missing, see
+	 * MoveModes::AllowSourceHoles; EBUSY: one is shared with another process, or pinned;
+	 * EINVAL: the destination isn't registered with this context, either range isn't within one
+	 * mapping, or they differ in how they may be accessed; else as copy().
 	 */
 	Progress move(Address destination, Range source, MoveModes modes = MoveModes::None) const;
 
