@@ -32,7 +32,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo selftests kselftest bench install install-module install-user dkms clean help \
+.PHONY: module user demo selftests kselftest bench features install install-module install-user dkms clean help \
 	bootstrap FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -56,6 +56,8 @@ help:
 	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions: a table, and'
 	@echo '                         build/bench/K.json; build/selftests/bench compare FILE FILE'
 	@echo '                         says by how much two of those differ'
+	@echo 'make features            ask each kernel of the list in a VM what the module and native'
+	@echo '                         userfaultfd offer, and write it to Documentation/features.rst'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
 	@echo '                         the module for the running kernel, its udev rule, the library and'
 	@echo '                         userfault-run;'
@@ -69,6 +71,7 @@ bootstrap:
 
 NEEDED_KERNELS := $(or $(KERNEL),$(STOCK_KERNELS))
 module demo bench kselftest: NEEDED_KERNELS := $(VM_KERNEL)
+features: NEEDED_KERNELS := $(STOCK_KERNELS)
 
 # --- the module ---------------------------------------------------------------
 
@@ -271,6 +274,12 @@ bench: bootstrap
 		-- bench measure $(if $(TEST),$(call quoted,$(TEST))) >$(BENCH_RESULTS).new
 	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
 	@build/selftests/bench report $(BENCH_RESULTS)
+
+features: bootstrap
+	$(build) build/selftests/selftests $(STOCK_KERNELS:%=build/%/userfault.ko)
+	@scripts/features >build/features.rst
+	@mv build/features.rst Documentation/features.rst
+	@echo '  GEN     Documentation/features.rst'
 
 # --- installing ---------------------------------------------------------------
 

@@ -9,6 +9,7 @@
 #include "cases.hpp"
 #include "ktap.hpp"
 #include "loaded_module.hpp"
+#include "offer.hpp"
 #include "supervisor.hpp"
 
 #include <algorithm>
@@ -27,6 +28,7 @@ namespace {
 constexpr auto usage =
 	"usage: selftests [--backend module|native] [--timeout SECONDS] [--part I/N] [--list]\n"
 	"                 [TEST]...\n"
+	"       selftests [--backend module|native] --offer\n"
 	"       selftests --aftermath\n"
 	"\n"
 	"  TEST       a test's name, a part of one with *, or a [tag], as Catch2 takes it\n"
@@ -35,6 +37,8 @@ constexpr auto usage =
 	"  --part     of these tests only the Ith of N parts: every Nth, for machines side by "
 	"side\n"
 	"  --list     only print the names of the tests\n"
+	"  --offer    run no test, print what the backend answers on this kernel: a line of four\n"
+	"             words, between tabs, for each row of Documentation/features.rst\n"
 	"  --aftermath  run no test, judge what others have left in the kernel: what is in its log "
 	"that\n"
 	"             no run of tests has judged, and leaked memory\n";
@@ -49,6 +53,7 @@ struct Options {
 	std::chrono::seconds time_limit{30};
 	Part part;
 	bool list = false;
+	bool offer = false;
 	bool aftermath = false;
 	bool help = false;
 	std::vector<std::string> specs;
@@ -91,13 +96,14 @@ std::optional<Options> options_from(int argc, char **argv)
 		{"timeout", required_argument, nullptr, 't'},
 		{"part", required_argument, nullptr, 'p'},
 		{"list", no_argument, nullptr, 'l'},
+		{"offer", no_argument, nullptr, 'o'},
 		{"aftermath", no_argument, nullptr, 'a'},
 		{"help", no_argument, nullptr, 'h'},
 		{},
 	};
 	Options options;
 
-	for (int key; (key = ::getopt_long(argc, argv, "b:t:p:lah", known, nullptr)) != -1;) {
+	for (int key; (key = ::getopt_long(argc, argv, "b:t:p:loah", known, nullptr)) != -1;) {
 		const auto backend = key == 'b' ? backend_named(optarg) : options.backend;
 		const auto limit = key == 't' ? seconds_from(optarg) : options.time_limit;
 		const auto part = key == 'p' ? part_from(optarg) : options.part;
@@ -108,6 +114,7 @@ std::optional<Options> options_from(int argc, char **argv)
 		options.time_limit = *limit;
 		options.part = *part;
 		options.list |= key == 'l';
+		options.offer |= key == 'o';
 		options.aftermath |= key == 'a';
 		options.help |= key == 'h';
 	}
@@ -147,15 +154,25 @@ ExitCode run_all(const Options &options, const std::vector<Case> &cases)
 	return report.finish();
 }
 
+ExitCode print_offer(Backend backend)
+{
+	for (const auto &[subject, name, answer] : offer())
+		std::cout << name_of(backend) << '\t' << subject << '\t' << name << '\t' << answer
+			  << '\n';
+	return ExitCode::pass;
+}
+
 ExitCode run(const Options &options)
 {
 	if (options.aftermath) {
 		Ktap report(stdout);
 		return report_aftermath(report);
 	}
+	set_backend_under_test(options.backend);
+	if (options.offer)
+		return print_offer(options.backend);
 	const auto cases = selected(options);
 
-	set_backend_under_test(options.backend);
 	if (cases.empty()) {
 		std::cerr << "selftests: that selects no test; --list names those there are\n";
 		return ExitCode::fail;
