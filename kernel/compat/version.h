@@ -32,6 +32,9 @@
 #ifndef CONFIG_USERFAULTFD
 #error "userfault needs CONFIG_USERFAULTFD=y: it takes over the calls that mm makes there."
 #endif
+#ifndef CONFIG_PTE_MARKER_UFFD_WP
+#error "userfault needs CONFIG_PTE_MARKER_UFFD_WP=y: without it files' pages have no write protection."
+#endif
 #if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !defined(CONFIG_KPROBES)
 #error "userfault needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS and CONFIG_KPROBES."
 #endif
