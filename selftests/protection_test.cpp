@@ -386,6 +386,19 @@ TEST_CASE("unregistering lets writers go on", "[wp]")
 	CHECK(guarded.memory.word(0) == 2);
 }
 
+/* Native userfaultfd leaves them asleep. */
+TEST_CASE("unregistering lets writers go on that waited for nothing else", "[wp][module]")
+{
+	const Guarded guarded(1);
+
+	guarded.protect();
+	auto writer = write_in_thread(guarded, 0, 2);
+	wait_for_sleepers(guarded.context, 1);
+	take(guarded.context.unregister_range(guarded.memory.range()));
+	writer.get();
+	CHECK(guarded.memory.word(0) == 2);
+}
+
 TEST_CASE("closing the context unprotects and lets writers go on", "[wp]")
 {
 	Guarded guarded(2);
