@@ -32,8 +32,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo selftests kselftest bench features install install-module install-user dkms clean help \
-	bootstrap FORCE
+.PHONY: module user demo selftests kselftest bench features docs install install-module install-user dkms clean \
+	help bootstrap FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -58,6 +58,7 @@ help:
 	@echo '                         says by how much two of those differ'
 	@echo 'make features            ask each kernel of the list in a VM what the module and native'
 	@echo '                         userfaultfd offer, and write it to Documentation/features.rst'
+	@echo 'make docs                check Documentation/, and make HTML of it in build/Documentation/'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
 	@echo '                         the module for the running kernel, its udev rule, the library and'
 	@echo '                         userfault-run;'
@@ -243,7 +244,7 @@ demo: bootstrap
 		--carry "$$file:$$inside" -- demo "$$inside"
 
 selftests: bootstrap
-	$(build) user $(TESTS) \
+	$(build) user $(TESTS) $(if $(TEST),,docs) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
 	@scripts/selftests $(verbose) $(NEEDED_KERNELS:%=--kernel %) $(if $(TEST),-- $(call quoted,$(TEST)))
 
@@ -280,6 +281,25 @@ features: bootstrap
 	@scripts/features >build/features.rst
 	@mv build/features.rst Documentation/features.rst
 	@echo '  GEN     Documentation/features.rst'
+
+DOCS := $(patsubst %.rst,build/%.html,$(wildcard Documentation/*.rst))
+
+# Every feature and command of the ABI has its entry.
+docs: $(DOCS)
+	@awk '/^#define (UFFD_FEATURE_|UFFDIO_.*_IO)/ { print $$2 }' uapi/linux/userfault.h | \
+	while read -r name; do grep -q "^\`\`.*$$name\`\`" Documentation/userfault.rst || { \
+		echo "make: Documentation/userfault.rst says nothing of $$name" >&2; \
+		echo "  Say there what it does, on which memory, and what is different from upstream." >&2; \
+		exit 1; }; done
+
+build/Documentation/%.html: Documentation/%.rst
+	@command -v rst2html >/dev/null || { \
+		echo "make: rst2html is not there, which checks Documentation/" >&2; \
+		echo "  Install it: apt install python3-docutils" >&2; \
+		exit 1; }
+	@mkdir -p $(@D)
+	@echo '  HTML    $@'
+	@rst2html --halt=2 $< $@
 
 # --- installing ---------------------------------------------------------------
 
