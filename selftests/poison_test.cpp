@@ -2,6 +2,7 @@
 /* UFFDIO_POISON. */
 #include "maps.hpp"
 #include "process.hpp"
+#include "waiting_call.hpp"
 #include "world.hpp"
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <functional>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -176,6 +178,32 @@ TEST_CASE("a copy heals a poisoned page", "[poison]")
 	CHECK(read(world.memory, 1).code == BUS_MCEERR_AR);
 	CHECK(has_pattern(world.memory.bytes(2, 1), 2));
 	CHECK(read(world.memory, 3).code == BUS_MCEERR_AR);
+}
+
+TEST_CASE("poison that was protected, or has moved, is healed all the same", "[poison]")
+{
+	need(Features::Poison);
+	const Memory memory(2), place(2);
+	const auto context =
+		open_context(Features::EventRemap | Features::PagefaultFlagWp | Features::Sigbus);
+
+	take(context.register_range(memory.range(), Modes::Missing | Modes::WriteProtect));
+	REQUIRE(context.poison(memory.range()));
+	take(context.write_protect(memory.range(0, 1)));
+	CHECK(read(memory, 0).code == BUS_MCEERR_AR);
+	fill(context, memory, 0);
+	CHECK(has_pattern(memory.bytes(0, 1), 0));
+
+	WaitingCall moving(context, SYS_mremap, [&] {
+		return ::mremap(memory.page(0), 2 * page_size(), 2 * page_size(),
+				MREMAP_MAYMOVE | MREMAP_FIXED, place.page(0)) == MAP_FAILED;
+	});
+	REQUIRE(take(context.read()));
+	REQUIRE(moving.result() == 0);
+	CHECK(read(place, 1).code == BUS_MCEERR_AR);
+	fill(context, place, 1);
+	CHECK(has_pattern(place.bytes(1, 1), 1));
+	CHECK(has_pattern(place.bytes(0, 1), 0));
 }
 
 TEST_CASE("poison that is discarded is gone", "[poison]")

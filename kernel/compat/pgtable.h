@@ -41,27 +41,37 @@
 #define pte_mkwrite_novma(pte) pte_mkwrite(pte)
 #define pmd_mkwrite_novma(pmd) pmd_mkwrite(pmd)
 
-/* These never fail here; what they may do elsewhere is said below. */
-static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
+/* What these do is said below. Here a page table stays, once it is seen, under the mmap lock. */
+static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t *val)
 {
-	return pte_offset_map(pmd, addr);
+	*val = pmdp_get_lockless(pmd);
+	if (!pmd_present(*val) || pmd_trans_huge(*val))
+		return NULL;
+	return pte_offset_map(val, addr);
 }
 
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
+	pmd_t val = pmdp_get_lockless(pmd);
+
+	if (!pmd_present(val) || pmd_trans_huge(val))
+		return NULL;
 	return pte_offset_map_lock(mm, pmd, addr, ptl);
 }
 
 #else
 
-/* NULL: there is no page table any more. Undo with pte_unmap(). */
-static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
+/*
+ * The entry for @addr, and the pmd entry that it was found by, whose page-table lock it has. NULL:
+ * there is no page table, or not any more. Undo with pte_unmap().
+ */
+static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t *val)
 {
-	return uf_ksym(__pte_offset_map)(pmd, addr, NULL);
+	return uf_ksym(__pte_offset_map)(pmd, addr, val);
 }
 
-/* The same, with the page-table lock. Undo with pte_unmap_unlock(). */
+/* The entry, with the page-table lock. NULL: as above. Undo with pte_unmap_unlock(). */
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
@@ -73,6 +83,13 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 }
 
 #endif
+
+static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
+{
+	pmd_t val;
+
+	return uf_compat_pte_map_pmd(pmd, addr, &val);
+}
 
 /*
  * An entry in place of a page that is not to be had: who touches it gets SIGBUS as for a page with
@@ -88,9 +105,17 @@ static inline pte_t uf_compat_poison_entry(void)
 #endif
 }
 
+/* Protecting such a page, or moving its mapping, may have left flags in the entry. */
 static inline bool uf_pte_poisoned(pte_t pte)
 {
-	return pte_same(pte, uf_compat_poison_entry());
+#if defined(UF_COMPAT_6_1)
+	return is_swap_pte(pte) && pte_to_swp_entry(pte).val ==
+				   pte_to_swp_entry(uf_compat_poison_entry()).val;
+#elif defined(UF_COMPAT_6_12)
+	return is_swap_pte(pte) && is_poisoned_swp_entry(pte_to_swp_entry(pte));
+#else
+	return softleaf_is_poison_marker(softleaf_from_pte(pte));
+#endif
 }
 
 /*
