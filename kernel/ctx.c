@@ -18,7 +18,8 @@
 static bool uf_kernel_faults = true;
 module_param_named(kernel_faults, uf_kernel_faults, bool, 0644);
 MODULE_PARM_DESC(kernel_faults,
-		 "whoever may open the device may handle faults of the kernel itself (default); if off, only CAP_SYS_PTRACE may, and others must ask for UFFD_USER_MODE_ONLY");
+		 "whoever may open the device may handle faults of the kernel itself (default); "
+		 "if off, only CAP_SYS_PTRACE may, and others must ask for UFFD_USER_MODE_ONLY");
 
 static struct kmem_cache *uf_ctx_cache;
 

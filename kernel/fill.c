@@ -111,8 +111,8 @@ static int uf_run_page_table(struct uf_filling *filling)
 	pmd_t *pmd, val;
 
 	pmd = uf_pmd_alloc(filling->mm, filling->run.dst);
-	if (!pmd)
-		return -ENOMEM;
+	if (IS_ERR(pmd))
+		return PTR_ERR(pmd);
 	val = pmdp_get_lockless(pmd);
 	if (pmd_none(val)) {
 		if (uf_ksym(__pte_alloc)(filling->mm, pmd))
@@ -248,6 +248,7 @@ long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
 	filling.run.first = NULL;
 	filling.run.first_copied = false;
 	filling.run.bounced = false;
+	filling.run.busy = NULL;
 	filling.run.bounce = NULL;
 	filling.run.bounce_size = 0;
 

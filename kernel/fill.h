@@ -64,12 +64,13 @@ struct uf_run {
 	unsigned long src;
 	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */
 	int err;			/* what is wrong with the page behind those, if anything is */
-	bool faulting;			/* the source of the first page has to be faulted in, without locks */
+	bool faulting;			/* copy_faulting() is to be called, without locks */
 	struct folio *first;		/* of the first page, if it is left from the run before */
 	bool first_copied;		/* and complete; else it is @faulting */
 	bool bounced;			/* @bounce has the first page, a huge one */
 	void *bounce;			/* memory for that */
 	size_t bounce_size;
+	struct file *busy;		/* with a reference: @faulting is to wait for its inode's lock */
 	struct folio *folios[UF_RUN_FOLIOS_MAX];
 };
 
@@ -78,8 +79,9 @@ struct uf_run {
  * the number of pages that are installed now, at the beginning of the run; if that is less than
  * run->nr was, run->err says why there was no getting further, or 0: the rest is for the next run.
  * copy() takes run->first over; it leaves another there, not copied, run->faulting set, and
- * -EFAULT, if the source of the page behind has to be faulted in. Then copy_faulting() is called
- * without locks, and copy() again, if it returns 0, when the VMA has been looked up anew.
+ * -EFAULT, if the source of the page behind has to be faulted in, or something else needs doing
+ * that can't be done under locks. Then copy_faulting() is called without them, and copy() again, if
+ * it returns 0, when the VMA has been looked up anew.
  */
 struct uf_fill_ops {
 	bool huge;			/* a run is one huge page, whose page table is for copy() to find */

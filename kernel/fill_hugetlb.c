@@ -19,7 +19,8 @@
  * Who truncates the file or punches holes in it takes the fault mutex of pages only that he finds.
  * Of a page that is being made he would settle the reservation, and the books be wrong for good
  * once it is put back. So a page is made for a file under the inode's lock, outside the fault
- * mutex. (That it comes inside the mmap lock is hugetlb's own order.)
+ * mutex. That comes inside the mmap lock, as hugetlb has it, but is held long by whoever allocates
+ * room in the file: it is waited for without locks.
  *
  * Under them the source is copied as far as that needs no fault. Else the huge page is put back,
  * and the source copied to ordinary memory with no lock held: a huge page kept for that would be
@@ -261,8 +262,12 @@ static unsigned int uf_huge_copy(struct uf_run *run)
 	bool shared = run->vma->vm_flags & VM_SHARED;
 	unsigned int installed;
 
-	if (shared)
-		inode_lock_shared(inode);
+	if (shared && !inode_trylock_shared(inode)) {
+		run->busy = get_file(run->vma->vm_file);
+		run->faulting = true;
+		run->err = -EFAULT;
+		return 0;
+	}
 	installed = uf_huge_do(run, uf_huge_copy_locked);
 	if (shared)
 		inode_unlock_shared(inode);
@@ -279,11 +284,25 @@ static unsigned int uf_huge_poison(struct uf_run *run)
 	return uf_huge_do(run, uf_huge_poison_locked);
 }
 
+static int uf_huge_await_inode(struct uf_run *run)
+{
+	struct rw_semaphore *lock = &file_inode(run->busy)->i_rwsem;
+	int err = down_read_killable(lock);
+
+	if (!err)
+		up_read(lock);
+	fput(run->busy);
+	run->busy = NULL;
+	return err;
+}
+
 static int uf_huge_copy_faulting(struct uf_run *run)
 {
 	size_t size = (size_t)run->nr << PAGE_SHIFT, step = SZ_64K, at;
 	const void __user *src = (const void __user *)run->src;
 
+	if (run->busy)
+		return uf_huge_await_inode(run);
 	if (run->bounce_size != size) {
 		vfree(run->bounce);
 		run->bounce = __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |

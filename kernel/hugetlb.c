@@ -19,7 +19,8 @@ void uf_hugetlb_unlock(struct vm_area_struct *vma)
 	uf_ksym(hugetlb_vma_unlock_read)(vma);
 }
 
-/* hugetlb doesn't set vmf->pmd, and vmf->pte, where it is set, is from before the lock was dropped.
+/*
+ * hugetlb doesn't set vmf->pmd, and vmf->pte, where it is set, is from before the lock was dropped.
  */
 bool uf_hugetlb_fault_unresolved(const struct vm_fault *vmf, unsigned long reason)
 {

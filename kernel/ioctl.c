@@ -47,6 +47,8 @@ static int uf_ctx_range_check(struct uf_ctx *ctx, u64 start, u64 len)
 	return uf_range_check(start, len, ctx->view.mm->task_size);
 }
 
+static_assert(UF_FEATURES <= U32_MAX);	/* view.features, which mm reads too, has no more bits */
+
 static int uf_api_check(const struct uffdio_api *api)
 {
 	if (api->api != UFFD_API)

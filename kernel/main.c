@@ -18,6 +18,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "compat/compat.h"
 #include "ctx.h"
 #include "hooks.h"
 #include "ioctl.h"
@@ -54,9 +55,12 @@ static int __init uf_init(void)
 	err = uf_ksyms_find();
 	if (err)
 		return err;
-	err = uf_ctx_cache_create();
+	err = uf_compat_rmap_init();
 	if (err)
 		return err;
+	err = uf_ctx_cache_create();
+	if (err)
+		goto exit_rmap;
 	err = uf_hooks_attach();
 	if (err)
 		goto destroy_cache;
@@ -69,6 +73,8 @@ detach:
 	uf_hooks_detach();
 destroy_cache:
 	uf_ctx_cache_destroy();
+exit_rmap:
+	uf_compat_rmap_exit();
 	return err;
 }
 
@@ -77,6 +83,7 @@ static void __exit uf_exit(void)
 	misc_deregister(&uf_dev);
 	uf_hooks_detach();
 	uf_ctx_cache_destroy();
+	uf_compat_rmap_exit();
 }
 
 module_init(uf_init);

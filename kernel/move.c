@@ -85,14 +85,17 @@ static long uf_move_holes(struct uf_moving *moving)
 
 static long uf_move_step(struct uf_moving *moving)
 {
-	pmd_t src;
+	pmd_t dst, src;
 
 	moving->reach = uf_move_reach(moving);
 	moving->dst_pmd = uf_pmd_alloc(moving->mm, moving->dst);
-	if (!moving->dst_pmd)
-		return -ENOMEM;
-	if (pmd_trans_huge(pmdp_get_lockless(moving->dst_pmd)))
+	if (IS_ERR(moving->dst_pmd))
+		return PTR_ERR(moving->dst_pmd);
+	dst = pmdp_get_lockless(moving->dst_pmd);
+	if (pmd_trans_huge(dst))
 		return -EEXIST;
+	if (!pmd_none(dst) && !pmd_present(dst))
+		return uf_move_wait_huge(moving->mm, moving->dst_pmd, dst, -EEXIST);
 
 	moving->src_pmd = uf_pmd_find(moving->mm, moving->src);
 	if (!moving->src_pmd)
@@ -103,8 +106,7 @@ static long uf_move_step(struct uf_moving *moving)
 	if (!pmd_present(src) || pmd_trans_huge(src))
 		return uf_move_huge(moving);
 
-	if (pmd_none(pmdp_get_lockless(moving->dst_pmd)) &&
-	    uf_ksym(__pte_alloc)(moving->mm, moving->dst_pmd))
+	if (pmd_none(dst) && uf_ksym(__pte_alloc)(moving->mm, moving->dst_pmd))
 		return -ENOMEM;
 	return uf_move_run(moving);
 }

@@ -7,8 +7,8 @@
  * A move goes in steps (move.c): a huge page that fits is moved whole (move_huge.c); else a run of
  * pages, those of one page table on either side, is moved together (move_run.c): their folio, their
  * swap entry, the zero page, or, if the caller says so, the hole. Where something has to be waited
- * for, a folio that is locked or has to be split, a step moves nothing, waits without locks, and is
- * done again.
+ * for, a folio that is locked or has to be split, a step moves nothing, waits without page-table
+ * locks, and is done again.
  *
  * Strictness
  *
@@ -50,6 +50,7 @@ struct uf_moving {
 	unsigned long dst, src;		/* where it begins */
 	unsigned long len;		/* what is left of the move */
 	unsigned long reach;		/* as far as one page table goes on either side */
+	unsigned int tries;		/* to split the large folio at src, in vain */
 	bool holes;
 };
 
@@ -59,6 +60,12 @@ struct uf_moving {
  */
 long uf_move_run(struct uf_moving *moving);
 long uf_move_huge(struct uf_moving *moving);
+
+/*
+ * @entry, of @pmd, is neither a huge page nor a page table nor none: wait until a migration is
+ * over. -EAGAIN: look again; @other: it isn't one, but memory that is with a device.
+ */
+int uf_move_wait_huge(struct mm_struct *mm, pmd_t *pmd, pmd_t entry, int other);
 
 /* The page-table locks of both sides, which may be one. */
 void uf_move_lock(spinlock_t *dst_ptl, spinlock_t *src_ptl);

@@ -62,11 +62,14 @@ static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct foli
 {
 	spinlock_t *src_ptl = pmd_lockptr(moving->mm, moving->src_pmd);
 	spinlock_t *dst_ptl = pmd_lockptr(moving->mm, moving->dst_pmd);
+	struct uf_compat_anon_keep keep;
 	struct uf_compat_anon_lock anon;
 	struct mmu_notifier_range range;
 	int err = -EAGAIN;
 	bool told;
 
+	if (uf_compat_anon_keep_begin(&keep))
+		return -ENOMEM;
 	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src,
 					moving->src + HPAGE_PMD_SIZE);
 	uf_compat_anon_init(&anon);
@@ -74,6 +77,7 @@ static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct foli
 		folio_lock(folio);
 		if (!uf_compat_anon_lock(&anon, folio))
 			goto unlock;
+		uf_compat_anon_keep(&keep, folio);
 	}
 	uf_move_lock(dst_ptl, src_ptl);
 	err = uf_move_huge_locked(moving, entry, folio);
@@ -83,7 +87,16 @@ unlock:
 	if (folio)
 		folio_unlock(folio);
 	uf_compat_notifier_end(&range, told);
+	uf_compat_anon_keep_end(&keep);
 	return err;
+}
+
+int uf_move_wait_huge(struct mm_struct *mm, pmd_t *pmd, pmd_t entry, int other)
+{
+	if (!pmd_is_migration_entry(entry))
+		return other;
+	uf_ksym(pmd_migration_entry_wait)(mm, pmd);
+	return -EAGAIN;
 }
 
 long uf_move_huge(struct uf_moving *moving)
@@ -98,9 +111,8 @@ long uf_move_huge(struct uf_moving *moving)
 	entry = *moving->src_pmd;
 	if (!pmd_present(entry) || !pmd_trans_huge(entry)) {
 		spin_unlock(ptl);
-		if (pmd_is_migration_entry(entry))
-			uf_ksym(pmd_migration_entry_wait)(moving->mm, moving->src_pmd);
-		return -EAGAIN;
+		return pmd_none(entry) || pmd_present(entry) ? -EAGAIN :
+		       uf_move_wait_huge(moving->mm, moving->src_pmd, entry, -EFAULT);
 	}
 
 	page = uf_ksym(vm_normal_page_pmd)(moving->src_vma, moving->src & HPAGE_PMD_MASK, entry);

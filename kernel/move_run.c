@@ -22,6 +22,9 @@
 /* Pages moved together: enough to make what is done once a run cost next to nothing a page. */
 #define UF_MOVE_RUN_MAX	64
 
+/* How often a large folio is tried to split while somebody has a reference to it. */
+#define UF_MOVE_TRIES_MAX 64
+
 /* What the first page of a run has to wait for, or needs beyond what a run does. */
 enum uf_move_obstacle {
 	UF_MOVE_NO_OBSTACLE,
@@ -37,6 +40,7 @@ struct uf_move_run {
 	pte_t *dst, *src;
 	spinlock_t *dst_ptl, *src_ptl;
 	struct uf_compat_anon_lock anon;	/* for all the folios taken */
+	struct uf_compat_anon_keep keep;	/* what they belonged to */
 	unsigned int max;			/* pages at most */
 	unsigned int nr;			/* pages taken */
 	enum uf_move_obstacle obstacle;
@@ -50,13 +54,12 @@ struct uf_move_run {
 static int uf_move_run_map(struct uf_move_run *run)
 {
 	struct uf_moving *moving = run->moving;
-	pmd_t dst_pmd = pmdp_get_lockless(moving->dst_pmd);
-	pmd_t src_pmd = pmdp_get_lockless(moving->src_pmd);
+	pmd_t dst_pmd, src_pmd;
 
-	run->dst = uf_compat_pte_map(moving->dst_pmd, moving->dst);
+	run->dst = uf_compat_pte_map_pmd(moving->dst_pmd, moving->dst, &dst_pmd);
 	if (!run->dst)
 		return -EAGAIN;
-	run->src = uf_compat_pte_map(moving->src_pmd, moving->src);
+	run->src = uf_compat_pte_map_pmd(moving->src_pmd, moving->src, &src_pmd);
 	if (!run->src)
 		goto unmap_dst;
 
@@ -64,8 +67,11 @@ static int uf_move_run_map(struct uf_move_run *run)
 	run->src_ptl = pte_lockptr(moving->mm, &src_pmd);
 	uf_move_lock(run->dst_ptl, run->src_ptl);
 	if (likely(pmd_same(dst_pmd, pmdp_get_lockless(moving->dst_pmd)) &&
-		   pmd_same(src_pmd, pmdp_get_lockless(moving->src_pmd))))
+		   pmd_same(src_pmd, pmdp_get_lockless(moving->src_pmd)))) {
+		/* What reclaim has just unmapped may still be written to through a TLB. */
+		uf_ksym(flush_tlb_batched_pending)(moving->mm);
 		return 0;
+	}
 
 	uf_move_unlock(run->dst_ptl, run->src_ptl);
 	pte_unmap(run->src);
@@ -107,6 +113,17 @@ static int uf_move_take_swap(struct uf_move_run *run, pte_t entry)
 	return uf_move_stop(run, UF_MOVE_SWAPPED, NULL);
 }
 
+/*
+ * A large folio has to be split, which takes that nobody else has a reference: whoever waited for
+ * its lock with one would keep the others from splitting it, and they him.
+ */
+static int uf_move_stop_large(struct uf_move_run *run, struct folio *folio)
+{
+	if (!run->nr && folio_trylock(folio))
+		uf_move_stop(run, UF_MOVE_FOLIO_LARGE, folio);
+	return -EAGAIN;
+}
+
 /* Take @page: lock its folio and, unless the run has it, its anon_vma. */
 static int uf_move_take_page(struct uf_move_run *run, struct page *page)
 {
@@ -114,13 +131,14 @@ static int uf_move_take_page(struct uf_move_run *run, struct page *page)
 
 	if (!PageAnon(page) || !PageAnonExclusive(page))
 		return -EBUSY;
-	if (folio_test_large(folio))
-		return uf_move_stop(run, UF_MOVE_FOLIO_LARGE, folio);
 	if (folio_maybe_dma_pinned(folio))
 		return -EBUSY;
+	if (folio_test_large(folio))
+		return uf_move_stop_large(run, folio);
 	if (!folio_trylock(folio))
 		return uf_move_stop(run, UF_MOVE_FOLIO_LOCKED, folio);
-	if (!uf_compat_anon_trylock(&run->anon, folio)) {
+	if (!uf_compat_anon_trylock(&run->anon, folio) ||
+	    !uf_compat_anon_keep(&run->keep, folio)) {
 		folio_unlock(folio);
 		return uf_move_stop(run, UF_MOVE_ANON_VMA_LOCKED, folio);
 	}
@@ -265,10 +283,14 @@ static long uf_move_swap_entry(struct uf_move_run *run, struct folio *folio)
 	if (uf_move_run_map(run))
 		return -EAGAIN;
 	if (uf_move_swap_unchanged(run, folio)) {
-		if (folio)
+		/* One that has only been read in has no address yet. */
+		if (folio && folio_test_anon(folio)) {
+			uf_compat_anon_keep(&run->keep, folio);
 			uf_compat_folio_move_anon(folio, moving->dst_vma, moving->dst);
+		}
 		entry = ptep_get_and_clear(moving->mm, moving->src, run->src);
-		set_pte_at(moving->mm, moving->dst, run->dst, pte_swp_mksoft_dirty(entry));
+		entry = pte_swp_clear_uffd_wp(pte_swp_mksoft_dirty(entry));
+		set_pte_at(moving->mm, moving->dst, run->dst, entry);
 		moved = PAGE_SIZE;
 	}
 	uf_move_run_unmap(run);
@@ -303,7 +325,23 @@ static long uf_move_swapped(struct uf_move_run *run)
 }
 
 /*
- * Without locks: do what the first page needs. Bytes moved, or an error, -EAGAIN if there is none.
+ * The folio of the first page, large, locked and with a reference. Whoever else has one may keep it
+ * as long as he likes, a pipe for instance: EBUSY, if it isn't given back soon.
+ */
+static int uf_move_split(struct uf_moving *moving, struct folio *folio)
+{
+	int err = uf_compat_split_folio(folio);
+
+	if (!err)
+		moving->tries = 0;
+	else if (err == -EAGAIN && ++moving->tries == UF_MOVE_TRIES_MAX)
+		err = -EBUSY;
+	return err ?: -EAGAIN;
+}
+
+/*
+ * Without page-table locks: do what the first page needs. Bytes moved, or an error, -EAGAIN if
+ * there is none.
  */
 static long uf_move_overcome(struct uf_move_run *run)
 {
@@ -318,14 +356,14 @@ static long uf_move_overcome(struct uf_move_run *run)
 					      run->moving->src);
 		break;
 	case UF_MOVE_SWAPPED:
-		return uf_move_swapped(run);
+		err = uf_move_swapped(run);
+		break;
 	case UF_MOVE_FOLIO_LOCKED:
 		folio_lock(folio);
 		folio_unlock(folio);
 		break;
 	case UF_MOVE_FOLIO_LARGE:
-		folio_lock(folio);
-		err = uf_compat_split_folio(folio) ?: -EAGAIN;
+		err = uf_move_split(run->moving, folio);
 		folio_unlock(folio);
 		break;
 	case UF_MOVE_ANON_VMA_LOCKED:
@@ -346,6 +384,8 @@ long uf_move_run(struct uf_moving *moving)
 	long moved;
 	bool told;
 
+	if (uf_compat_anon_keep_begin(&run.keep))
+		return -ENOMEM;
 	run.moving = moving;
 	run.max = min_t(unsigned long, moving->reach >> PAGE_SHIFT, UF_MOVE_RUN_MAX);
 	run.nr = 0;
@@ -364,5 +404,6 @@ long uf_move_run(struct uf_moving *moving)
 			moved = uf_move_overcome(&run);
 	}
 	uf_compat_notifier_end(&range, told);
+	uf_compat_anon_keep_end(&run.keep);
 	return moved;
 }

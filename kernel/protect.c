@@ -5,6 +5,7 @@
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/sched/signal.h>
 
 #include "compat/tlb.h"
 #include "ctx.h"
@@ -140,6 +141,16 @@ static int uf_protect_pmd(struct uf_protecting *work, pmd_t *pmd, unsigned long 
 	return err;
 }
 
+/*
+ * A range may be terabytes, and protecting what is absent fills page tables for all of it: who is
+ * killed need not wait for that. To unprotect is for those too who can't stop half way.
+ */
+static int uf_protect_interrupted(const struct uf_protecting *work)
+{
+	cond_resched();
+	return work->protect && fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 /* Private anonymous memory: pages, or nothing, almost everywhere. */
 static int uf_protect_tables(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
@@ -150,14 +161,14 @@ static int uf_protect_tables(struct uf_protecting *work, unsigned long start, un
 
 	for (; start < end && !err; start = next) {
 		pmd = work->populate ? uf_pmd_alloc(mm, start) : uf_pmd_find(mm, start);
-		if (pmd) {
+		if (IS_ERR_OR_NULL(pmd)) {
+			next = pud_addr_end(start, end);
+			err = PTR_ERR_OR_ZERO(pmd);
+		} else {
 			next = pmd_addr_end(start, end);
 			err = uf_protect_pmd(work, pmd, start, next);
-		} else {
-			next = pud_addr_end(start, end);
-			err = work->populate ? -ENOMEM : 0;
 		}
-		cond_resched();
+		err = err ?: uf_protect_interrupted(work);
 	}
 	return err;
 }
@@ -181,17 +192,32 @@ static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsi
 static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = work->vma->vm_mm;
-	unsigned long addr = start;
+	unsigned long addr, next;
 	pmd_t *pmd;
+	int err = 0;
 
-	while (work->protect && addr < end) {
+	for (addr = start; work->protect && addr < end && !err; addr = next) {
+		next = pmd_addr_end(addr, end);
 		pmd = uf_pmd_alloc(mm, addr);
-		if (!pmd || (pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd)))
-			return -ENOMEM;
-		addr = pmd_addr_end(addr, end);
-		cond_resched();
+		if (pmd == ERR_PTR(-EEXIST))
+			next = pud_addr_end(addr, end);
+		else if (IS_ERR(pmd))
+			err = PTR_ERR(pmd);
+		else if (pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd))
+			err = -ENOMEM;
+		err = err ?: uf_protect_interrupted(work);
 	}
-	return uf_protect_by_mm(work, start, end);
+	return err ?: uf_protect_by_mm(work, start, end);
+}
+
+/* The same for hugetlb. */
+static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, unsigned long end)
+{
+	int err = 0;
+
+	if (work->protect)
+		err = uf_compat_wp_hugetlb_prepare(work->vma, start, end);
+	return err ?: uf_protect_by_mm(work, start, end);
 }
 
 static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsigned long end,
@@ -210,10 +236,10 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
 	if (vma_is_anonymous(vma))
 		err = uf_protect_anon(&work, start, end);
-	else if (!is_vm_hugetlb_page(vma))
-		err = uf_protect_file(&work, start, end);
+	else if (is_vm_hugetlb_page(vma))
+		err = uf_protect_hugetlb(&work, start, end);
 	else
-		err = uf_protect_by_mm(&work, start, end);
+		err = uf_protect_file(&work, start, end);
 	uf_ksym(tlb_finish_mmu)(&work.tlb);
 	return err;
 }

@@ -43,7 +43,7 @@ static bool uf_region_can_register(const struct uf_ctx *ctx, struct vm_area_stru
 		return true;
 	if (vma->vm_flags & UF_REGION_REFUSED)
 		return false;
-	if (uf_region_only_wp_async(ctx, vm_flags))
+	if (uf_region_only_wp_async(ctx, vm_flags) && uf_compat_wp_any_file(vma))
 		return true;
 	if (vma_is_anonymous(vma))
 		return !(vm_flags & VM_UFFD_MINOR);
@@ -92,8 +92,14 @@ void uf_region_forget_all(struct uf_ctx *ctx)
 	mmap_write_lock(mm);
 	for_each_vma(vmi, vma) {
 		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
-			uf_region_forget(vma);
+		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view)
+			continue;
+		/* Its page tables are the parent's by now, whose pages may be protected. */
+		if (userfaultfd_wp(vma)) {
+			vma_start_write(vma);
+			uf_protect_clear(vma, vma->vm_start, vma->vm_end);
+		}
+		uf_region_forget(vma);
 	}
 	mmap_write_unlock(mm);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* UFFDIO_MOVE. */
 #include "maps.hpp"
+#include "pin.hpp"
 #include "process.hpp"
 #include "world.hpp"
 
@@ -403,6 +404,78 @@ TEST_CASE("the huge zero page is moved whole", "[move][thp]")
 TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
 {
 	const Move move(4, 4);
+	const Pin pin(move.source, 2, 1);
+	const auto pinned = frame(move.source, 2);
+
+	CHECK(move.move(2, 2, 1).error.value() == EBUSY);
+	const auto strict = move.move(0, 0, 4);
+	CHECK(strict.done == 2 * page_size());
+	CHECK(strict.error.value() == EAGAIN);
+	CHECK(frame(move.source, 2) == pinned);
+	CHECK(has_pattern(move.source.bytes(2, 1), 2));
+	CHECK_FALSE(is_there(move.world.memory, 2));
+}
+
+TEST_CASE("a huge page that is pinned is EBUSY and stays", "[move][thp]")
+{
+	const HugeMove move;
+	const auto pinned = frame(move.source, 0);
+	const Pin pin(move.source, 17, 1);
+
+	CHECK(move.context.move(move.memory.address(0), move.source.range()).error.value() == EBUSY);
+	CHECK(frame(move.source, 0) == pinned);
+	CHECK(has_pattern(move.source.bytes(17, 1), 17));
+}
+
+/* Natively this goes on until the thread is killed, as does the next. */
+TEST_CASE("a part of a huge page that is pinned is EBUSY", "[move][thp][module]")
+{
+	const HugeMove move;
+	const Pin pin(move.source, 17, 1);
+
+	for (const std::size_t i : {17uz, 3uz})
+		CHECK(move.context.move(move.memory.address(5), move.source.range(i, 1))
+			      .error.value() == EBUSY);
+	CHECK(has_pattern(move.source.bytes(3, 1), 3));
+}
+
+TEST_CASE("a part of a huge page that somebody keeps is EBUSY", "[move][thp][module]")
+{
+	const HugeMove move;
+	std::array<int, 2> pipe;
+	iovec part{move.source.page(9), page_size()};
+
+	checked(::pipe(pipe.data()));
+	checked(::vmsplice(pipe[1], &part, 1, 0));
+	CHECK(move.context.move(move.memory.address(5), move.source.range(9, 1)).error.value() ==
+	      EBUSY);
+	::close(pipe[0]);
+	::close(pipe[1]);
+	CHECK(move.context.move(move.memory.address(5), move.source.range(9, 1)).done ==
+	      page_size());
+	CHECK(has_pattern(move.memory.bytes(5, 1), 9));
+}
+
+TEST_CASE("threads that move parts of one huge page don't keep each other from it", "[move][thp]")
+{
+	const HugeMove move;
+	const auto half = page_table / 2;
+	auto other = in_thread([&] {
+		return move.context.move(move.memory.address(page_table + half),
+					 move.source.range(half, half));
+	});
+
+	CHECK(move.context.move(move.memory.address(page_table), move.source.range(0, half)).done ==
+	      huge_page / 2);
+	CHECK(other.get().done == huge_page / 2);
+	for (std::size_t i = 0; i < page_table; i++)
+		if (!has_pattern(move.memory.bytes(page_table + i, 1), i))
+			FAIL("page " << i);
+}
+
+TEST_CASE("a page that a pipe has can be moved", "[move]")
+{
+	const Move move(4, 4);
 	const auto pipes = [] {
 		std::array<int, 2> ends;
 		checked(::pipe(ends.data()));
@@ -410,7 +483,7 @@ TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
 	}();
 	iovec part{move.source.page(1), page_size()};
 
-	/* A page given to a pipe is referenced, which is no pin; moving it is allowed. */
+	/* It has a reference, which is no pin. */
 	checked(::vmsplice(pipes[1], &part, 1, 0));
 	CHECK(move.move(1, 1, 1));
 	std::vector<std::byte> read(page_size());
@@ -420,7 +493,7 @@ TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
 	::close(pipes[1]);
 }
 
-TEST_CASE("pages that are written while they move are never lost or torn", "[move]")
+TEST_CASE("pages that are written while they move are never lost or torn", "[move][slow]")
 {
 	/*
 	 * Each page is passed from one place to the other and back, under a thread that adds to it.

@@ -37,11 +37,6 @@ std::size_t some_page(Random &random)
 	return std::uniform_int_distribution<std::size_t>(0, pages - 1)(random);
 }
 
-void push_out(const Memory &memory, std::size_t first, std::size_t count)
-{
-	checked(::madvise(memory.page(first), count * page_size(), MADV_PAGEOUT));
-}
-
 /* Pages move to other places. */
 void compact()
 {
@@ -60,11 +55,6 @@ std::vector<std::uint64_t> pagemap_of(const Memory &memory)
 	    bytes)
 		give_up("the page map is shorter than it should be");
 	return entries;
-}
-
-bool is_swapped(const Memory &memory, std::size_t index)
-{
-	return pagemap_entry(memory.address(index)) & pagemap_swapped;
 }
 
 /* Threads that write numbers, each its own, until the end of their life. */
@@ -181,14 +171,8 @@ TEST_CASE("a page that is swapped out can be protected and unprotected", "[wp][s
 {
 	const Swap swap(swap_bytes);
 	const Guarded guarded(16);
-	const auto push = [&] {
-		wait_until("the pages are swapped out", [&] {
-			push_out(guarded.memory, 0, 16);
-			return is_swapped(guarded.memory, 0) && is_swapped(guarded.memory, 15);
-		});
-	};
 
-	push();
+	swap_out(guarded.memory, 0, 16);
 	guarded.protect(0, 8);
 	CHECK(guarded.only_protected(0, 8));
 	CHECK(is_swapped(guarded.memory, 0));
@@ -198,7 +182,7 @@ TEST_CASE("a page that is swapped out can be protected and unprotected", "[wp][s
 	CHECK(guarded.is_protected(7));
 
 	guarded.protect();
-	push();
+	swap_out(guarded.memory, 0, 16);
 	CHECK(guarded.only_protected(0, 16));
 	guarded.unprotect(0, 15);
 	CHECK(guarded.only_protected(15, 1));
@@ -214,10 +198,7 @@ TEST_CASE("a write to a page swapped out and protected so is seen", "[wp][wp-asy
 	const Guarded guarded(16, Features::WpAsync);
 
 	guarded.protect();
-	wait_until("the pages are swapped out", [&] {
-		push_out(guarded.memory, 0, 16);
-		return is_swapped(guarded.memory, 3);
-	});
+	swap_out(guarded.memory, 0, 16);
 	guarded.memory.word(3) = 1;
 	CHECK_FALSE(guarded.is_protected(3));
 	CHECK(guarded.is_protected(2));

@@ -3,14 +3,15 @@
 
 #include "harness.hpp"
 #include "loaded_module.hpp"
+#include "maps.hpp"
 
 #include <userfault/fd.hpp>
-#include <userfault/range.hpp>
 
 #include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <string>
+#include <sys/mman.h>
 #include <sys/swap.h>
 #include <unistd.h>
 #include <vector>
@@ -54,6 +55,27 @@ Swap::~Swap()
 {
 	::swapoff(disk.c_str());
 	unload_module("brd");
+}
+
+void push_out(const Memory &memory, std::size_t first, std::size_t count)
+{
+	checked(::madvise(memory.page(first), count * page_size(), MADV_PAGEOUT));
+}
+
+void swap_out(const Memory &memory, std::size_t first, std::size_t count)
+{
+	wait_until("the pages are swapped out", [&] {
+		push_out(memory, first, count);
+		for (std::size_t i = first; i < first + count; i++)
+			if (!is_swapped(memory, i))
+				return false;
+		return true;
+	});
+}
+
+bool is_swapped(const Memory &memory, std::size_t index)
+{
+	return pagemap_entry(memory.address(index)) & pagemap_swapped;
 }
 
 } // namespace selftests

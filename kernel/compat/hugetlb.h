@@ -13,11 +13,12 @@
 
 #include "../ksyms.h"
 
-#ifdef UF_COMPAT_6_1 /* before hugetlb knew folios, and kept them in the page cache by small pages \
-			(6.7) */
+#ifdef UF_COMPAT_6_1	/* before 6.7: no folios here, and huge indices in the page cache */
 
-/* A folio for @addr, out of the reserve if there is one, charged to the caller's cgroup; or an
- * error. */
+/*
+ * A folio for @addr, out of the reserve if there is one, charged to the caller's cgroup; or an
+ * error.
+ */
 static inline struct folio *uf_compat_hugetlb_alloc(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct page *page = uf_ksym(alloc_huge_page)(vma, addr, 0);

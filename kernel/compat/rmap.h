@@ -5,6 +5,12 @@
  * Until 6.18 rmap walks an anon_vma without the folio's lock here and there (folio_referenced()),
  * so that who changes a folio's mapping and index has the anon_vma locked for writing too; since
  * 6.19 the folio's lock is enough.
+ *
+ * Such a walk begins without any lock: it reads the folio's anon_vma, and then locks that. Since
+ * 6.8, which has MOVE, it looks afterwards whether the folio still belongs to it. Before, it takes
+ * the folio's being mapped for a proof that the anon_vma is there, which it no longer is when the
+ * folio has got another one: so who changes that keeps the old one until no walk can be between the
+ * two any more.
  */
 #ifndef UF_COMPAT_RMAP_H
 #define UF_COMPAT_RMAP_H
@@ -15,6 +21,58 @@
 #include <linux/swapops.h>
 
 #include "../ksyms.h"
+
+#ifdef UF_COMPAT_6_1
+
+/* Lets put_anon_vma() be called later, from where it may sleep. At load, ENOMEM; and at unload. */
+int uf_compat_rmap_init(void);
+void uf_compat_rmap_exit(void);
+
+/* The anon_vma that folios have left, kept until no walk that has begun can be on its way to it. */
+struct uf_compat_anon_keep {
+	struct uf_compat_kept_anon *kept;
+};
+
+/* Memory for it. Undo with uf_compat_anon_keep_end(). May sleep. ENOMEM. */
+int uf_compat_anon_keep_begin(struct uf_compat_anon_keep *keep);
+
+/*
+ * Keep @folio's anon_vma, which has to be alive: the folio is locked and mapped, or is where a page
+ * table says. False: another one is kept already.
+ */
+bool uf_compat_anon_keep(struct uf_compat_anon_keep *keep, struct folio *folio);
+
+void uf_compat_anon_keep_end(struct uf_compat_anon_keep *keep);
+
+#else
+
+struct uf_compat_anon_keep {
+};
+
+static inline int uf_compat_rmap_init(void)
+{
+	return 0;
+}
+
+static inline void uf_compat_rmap_exit(void)
+{
+}
+
+static inline int uf_compat_anon_keep_begin(struct uf_compat_anon_keep *keep)
+{
+	return 0;
+}
+
+static inline bool uf_compat_anon_keep(struct uf_compat_anon_keep *keep, struct folio *folio)
+{
+	return true;
+}
+
+static inline void uf_compat_anon_keep_end(struct uf_compat_anon_keep *keep)
+{
+}
+
+#endif
 
 /* The anon_vmas, all of one root, of the folios that are to move. */
 struct uf_compat_anon_lock {
@@ -28,12 +86,10 @@ static inline void uf_compat_anon_init(struct uf_compat_anon_lock *anon)
 
 #ifdef UF_COMPAT_ANON_VMA_LOCK
 
-/* @folio is locked and mapped, and so its anon_vma can't go away. */
-static inline struct anon_vma *uf_compat_anon_root(struct folio *folio)
+/* @folio is anonymous and locked. If it is mapped too, its anon_vma can't go away. */
+static inline struct anon_vma *uf_compat_folio_anon_vma(struct folio *folio)
 {
-	struct anon_vma *anon_vma = (void *)((unsigned long)folio->mapping & ~PAGE_MAPPING_FLAGS);
-
-	return anon_vma->root;
+	return (void *)((unsigned long)folio->mapping & ~PAGE_MAPPING_FLAGS);
 }
 
 /*
@@ -42,7 +98,7 @@ static inline struct anon_vma *uf_compat_anon_root(struct folio *folio)
  */
 static inline bool uf_compat_anon_trylock(struct uf_compat_anon_lock *anon, struct folio *folio)
 {
-	struct anon_vma *root = uf_compat_anon_root(folio);
+	struct anon_vma *root = uf_compat_folio_anon_vma(folio)->root;
 
 	if (anon->root)
 		return anon->root == root;
@@ -106,8 +162,9 @@ static inline void uf_compat_anon_wait(struct folio *folio)
 }
 
 /*
- * From now on rmap finds @folio at @addr in @vma. It is locked, with its anon_vma (above), and
- * mapped nowhere, or will be there only. Written in one go: it is read without locks.
+ * From now on rmap finds @folio at @addr in @vma. It is locked, with its anon_vma, which is kept
+ * (both above), and mapped nowhere, or will be there only. Written in one go: it is read without
+ * locks.
  */
 static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area_struct *vma,
 					     unsigned long addr)

@@ -39,8 +39,30 @@ static void uf_compat_wp_async_huge(struct vm_fault *vmf)
 	}
 	uf_ksym(hugetlb_vma_unlock_read)(vma);
 }
+
+int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
+				 unsigned long end)
+{
+	unsigned long addr, size = vma_kernel_pagesize(vma);
+	int err = 0;
+
+	uf_ksym(hugetlb_vma_lock_read)(vma);
+	for (addr = start; addr < end && !err; addr += size) {
+		if (!uf_ksym(huge_pte_alloc)(vma->vm_mm, vma, addr, size))
+			err = -ENOMEM;
+		cond_resched();
+	}
+	uf_ksym(hugetlb_vma_unlock_read)(vma);
+	return err;
+}
 #else
 static void uf_compat_wp_async_huge(struct vm_fault *vmf) {}
+
+int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
+				 unsigned long end)
+{
+	return 0;
+}
 #endif
 
 bool uf_compat_wp_async_fault(struct vm_fault *vmf)

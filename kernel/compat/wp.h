@@ -49,6 +49,19 @@ static inline pte_t uf_compat_wp_absent_pte(struct vm_area_struct *vma, unsigned
  */
 bool uf_compat_wp_async_fault(struct vm_fault *vmf);
 
+/*
+ * Page tables for hugetlb's absent pages in the range, which change_protection() passes over in
+ * silence if there is no memory for them. Caller holds the mmap lock. May sleep. ENOMEM.
+ */
+int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
+				 unsigned long end);
+
+/* Whether @vma, a file's other than shmem, can be protected: a huge pud entry would be lost. */
+static inline bool uf_compat_wp_any_file(struct vm_area_struct *vma)
+{
+	return !vma_is_dax(vma);
+}
+
 /* The pages that were changed, or an error. Caller holds the mmap lock. May sleep. */
 static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm_area_struct *vma,
 					       unsigned long start, unsigned long end,
@@ -73,6 +86,17 @@ static inline pte_t uf_compat_wp_absent_pte(struct vm_area_struct *vma, unsigned
 static inline bool uf_compat_wp_async_fault(struct vm_fault *vmf)
 {
 	return false;
+}
+
+static inline int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
+					       unsigned long end)
+{
+	return 0;
+}
+
+static inline bool uf_compat_wp_any_file(struct vm_area_struct *vma)
+{
+	return true;
 }
 
 static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm_area_struct *vma,
