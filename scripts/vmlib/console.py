@@ -18,6 +18,10 @@ COMPLAINT = re.compile(
     r"|soft lockup|blocked for more than|sleeping function called|scheduling while atomic"
     r"|non-zero (?:nr_ptes|pgtables_bytes)|page allocation failure|refcount_t:|unable to handle"
     r"|Objects remaining|UBSAN|KASAN|KCSAN|KFENCE: |kmemleak:")
+# With DEBUG_VM native userfaultfd shows how it was called by whoever can't wait for a fault, up to
+# the end of the trace. Those who can't are tested: no complaint, as in the selftests.
+SHOWS_CALLER = "FAULT_FLAG_ALLOW_RETRY missing"
+END_OF_TRACE = "</TASK>"
 
 
 class Console:
@@ -26,6 +30,7 @@ class Console:
     def __init__(self):
         self._partial = b""
         self._ready = False
+        self._shows_caller = False
         self._tail = collections.deque(maxlen=TAIL_LINES)
         self._count = 0
         self._trouble = []
@@ -52,7 +57,7 @@ class Console:
         crash = CRASH.search(line)
         if crash and not self.crash:
             self.crash = line
-        complaint = self._ready and COMPLAINT.search(line)
+        complaint = self._ready and self._complaint_in(line)
         if complaint and not self.complaint:
             self.complaint = line
         if (crash or complaint) and self._trouble_at is None:
@@ -62,6 +67,14 @@ class Console:
             self._trouble.append(line)
         self._tail.append(line)
         self._count += 1
+
+    def _complaint_in(self, line):
+        if SHOWS_CALLER in line:
+            self._shows_caller = True
+        elif line.endswith(END_OF_TRACE):
+            self._shows_caller = False
+        found = COMPLAINT.search(line)
+        return None if found and found.group() == "Call Trace:" and self._shows_caller else found
 
     def excerpt(self):
         """What led to the first complaint and what it was, and the last lines."""
