@@ -133,7 +133,8 @@ EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,
 REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
 # What is run through userfault-run: dynamic programs, and such as have to be refused
 REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-32 entries.so)
-TESTS := build/selftests/selftests $(REDIRECTED) $(if $(call sources,selftests/bench),build/selftests/bench)
+COMPAT := build/selftests/compat
+TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) $(if $(call sources,selftests/bench),build/selftests/bench)
 
 user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
 
@@ -215,6 +216,16 @@ build/selftests/redirect/probe-32: selftests/redirect/thirty_two.c
 	@mkdir -p $(@D)
 	@echo '  CC      $@'
 	@$(CC) -m32 -nostdlib -pie -Wl,--dynamic-linker=/lib/ld-linux.so.2 -o $@ $<
+
+# Its headers are those of this machine's architecture, which serve both.
+COMPAT_OBJECTS := $(patsubst %.c,build/obj/%.o,$(wildcard selftests/compat/*.c))
+$(COMPAT_OBJECTS): USER_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64 \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+$(COMPAT): $(COMPAT_OBJECTS)
+	@mkdir -p $(@D)
+	@echo '  LD      $@'
+	@$(CC) -m32 -static -pthread $(LDFLAGS) -o $@ $^
 
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
 

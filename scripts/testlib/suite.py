@@ -117,6 +117,7 @@ def selftests_in_vm(kernel, backends=BACKENDS, specs=(), options=(), vm_options=
     return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options,
             "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
             "--carry", f"{SOURCES}/Documentation/features.rst:/lib/features.rst",
+            "--carry", f"{BUILD}/selftests/compat:/lib/compat",
             "--driver", "drivers/block/brd.ko",
             "--carry", f"{runner}/oops.ko:/lib/runner/oops.ko",
             "--carry", f"{runner}/leak.ko:/lib/runner/leak.ko",
