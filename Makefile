@@ -32,8 +32,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo selftests kselftest bench features docs install install-module install-user dkms clean \
-	help bootstrap FORCE
+.PHONY: module user demo selftests kselftest third-party bench features docs install install-module \
+	install-user dkms clean help bootstrap FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -53,6 +53,9 @@ help:
 	@echo 'make kselftest [KERNEL=K]'
 	@echo '                         build and run the tests, those in C too, as a target of the'
 	@echo "                         kernel's own framework, in a VM"
+	@echo 'make third-party [KERNEL=K] [V=1]'
+	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
+	@echo '                         natively and through userfault-run, in VMs; V=1 shows what they print'
 	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions: a table, and'
 	@echo '                         build/bench/K.json; build/selftests/bench compare FILE FILE'
 	@echo '                         says by how much two of those differ'
@@ -274,6 +277,21 @@ kselftest: bootstrap
 		USERFAULT=$(CURDIR) USERLDFLAGS=-static KSFT_INSTALL_PATH=$(abspath build/kselftest/installed) \
 		install
 	@scripts/kselftest --kernel $(VM_KERNEL) $(verbose)
+
+# Programs of others, as each kernel's source has them. Their warnings are not ours to fix.
+THIRD_PARTY := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/third-party-programs | sort -u)
+
+third-party: bootstrap
+	@for kernel in $(NEEDED_KERNELS); do scripts/fetch-mm-tests $$kernel || exit; done
+	$(build) $(REDIRECT) $(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/third-party/%)
+	@scripts/third-party $(verbose) $(NEEDED_KERNELS:%=--kernel %)
+
+$(KERNELS:%=build/third-party/%): build/third-party/%: FORCE
+	@mkdir -p $@
+	@cp -rsf $(CACHE)/mm-tests/$*/. $@/
+	@find $@ -xtype l -delete
+	+@cd $@/tools/testing/selftests/[mv]m && $(MAKE) --no-print-directory OUTPUT=$$PWD EXTRA_CFLAGS=-w \
+		$$(for name in $(THIRD_PARTY); do test ! -e $$name.c || echo $$PWD/$$name; done)
 
 # The figures are kept as JSON, the table is made of them.
 BENCH_RESULTS := build/bench/$(VM_KERNEL)$(if $(TEST),-some).json

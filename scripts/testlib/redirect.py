@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the tests of userfault-run need in their VM besides themselves."""
+"""What userfault-run needs in a VM, and what its tests need besides themselves."""
 
 from .suite import BUILD
 
 USER = BUILD / "user/redirect"
 TESTS = BUILD / "selftests/redirect"
-CARRIED = {
+REDIRECTOR = {
     USER / "userfault-run": "/bin/userfault-run",
     USER / "libuserfault-redirect.so": "/libexec/userfault/libuserfault-redirect.so",
+}
+CARRIED = {
+    **REDIRECTOR,
     TESTS / "probe-static": "/lib/redirect/probe-static",
     TESTS / "probe-32": "/lib/redirect/probe-32",
     TESTS / "entries.so": "/lib/redirect/entries.so",
 }
 STRESS_NG = "/usr/bin/stress-ng"
 DYNAMIC = {TESTS / "probe": "/lib/redirect/probe", STRESS_NG: STRESS_NG}
+
+def redirector_options():
+    """Options of scripts/vm for userfault-run alone."""
+    return _options("--carry", REDIRECTOR)
 
 def vm_options():
     """Options of scripts/vm."""

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What programs of others report of their tests, natively and on the module, and what to make of it."""
+
+import dataclasses
+import itertools
+import re
+
+from . import ktap
+
+NATIVE, MODULE = "native", "module"
+RUN = re.compile(rf"# RUN ({NATIVE}|{MODULE}) (.*)")
+END = re.compile(r"# END (\d+)")
+SKIPPED_STATUS = 4      # as kselftest's programs say so
+
+# A line for a test: KTAP, and what uffd-unit-tests of 6.12 prints
+SKIPPED = re.compile(r"ok \d+ # SKIP (.*?)(?: \(([^()]*)\))?$")
+UNIT = re.compile(r"Testing (.+)\.\.\. ?(.*)$")
+UNIT_SKIPPED = re.compile(r"skipped \[reason: (.*)\]$")
+NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+@dataclasses.dataclass
+class Run:
+    """One run of a program, as far as it has been read."""
+
+    program: str
+    results: dict = dataclasses.field(default_factory=dict)     # of each of its tests, by key
+    status: int = None          # None while it is running
+    last: str = ""              # the last line that it has printed
+
+    def take(self, line):
+        self.last = line or self.last
+        result = _result(line)
+        if result:
+            self.results[self._key(result.name)] = result
+
+    def _key(self, name):
+        """By which a test is found again in another run: some have what they have counted in their
+        name, and some share one."""
+        name = NUMBER.sub("", name)
+        return next(key for key in ((self.program, name, number) for number in itertools.count())
+                    if key not in self.results)
+
+    def all_results(self):
+        """By key, those of its tests with a name of their own, and its own."""
+        named = {key: dataclasses.replace(each, name=f"{self.program}: {each.name}")
+                 for key, each in self.results.items()}
+        return {**named, (self.program,): self._own_result()}
+
+    def _own_result(self):
+        if self.status is None:
+            return ktap.Result(self.program, "failed", "it did not end")
+        if not self.status:
+            return ktap.Result(self.program, "passed")
+        if self.status == SKIPPED_STATUS:
+            return ktap.Result(self.program, "skipped", self.last)
+        return ktap.Result(self.program, "failed", f"it ended with status {self.status}: {self.last}")
+
+
+def _result(line):
+    skipped, unit, known = SKIPPED.match(line), UNIT.match(line), ktap.RESULT.match(line)
+    if skipped:
+        return ktap.Result(skipped[1], "skipped", skipped[2] or "")
+    if unit:
+        return _unit_result(*unit.groups())
+    if known:
+        return ktap.Result(known[2], "passed" if known[1] == "ok" else "failed", known[3] or "")
+    return None
+
+
+def _unit_result(name, said):
+    skipped = UNIT_SKIPPED.match(said)
+    if skipped:
+        return ktap.Result(name, "skipped", skipped[1])
+    return ktap.Result(name, "passed" if said == "done" else "failed", said)
+
+
+class Reader:
+    """Takes the lines that scripts/third-party-guest prints."""
+
+    def __init__(self):
+        self.runs = {NATIVE: [], MODULE: []}
+        self._running = None
+
+    def take(self, line):
+        run, end = RUN.match(line), END.match(line)
+        if run:
+            self._running = Run(run[2])
+            self.runs[run[1]].append(self._running)
+        elif end and self._running:
+            self._running.status = int(end[1])
+            self._running = None
+        elif self._running:
+            self._running.take(line)
+
+    def compared(self):
+        """A result for each test that passed on either, or has a reason not to."""
+        native, module = (_best(self.runs[backend]) for backend in (NATIVE, MODULE))
+        return [_compared(native.get(key), module.get(key)) for key in {**native, **module}]
+
+
+def _best(runs):
+    """What has passed in any of a program's runs has passed."""
+    best = {}
+    for run in runs:
+        for key, result in run.all_results().items():
+            if key not in best or best[key].verdict != "passed":
+                best[key] = result
+    return best
+
+
+def _compared(native, module):
+    if not native or module and module.verdict == "passed":
+        return module
+    why = f"{module.verdict}: {module.why}" if module else "not run"
+    if native.verdict == "passed":
+        return ktap.Result(native.name, "failed", f"passes natively, on the module {why}")
+    return ktap.Result(native.name, "skipped", f"natively {native.verdict}: {native.why}")
