@@ -189,6 +189,9 @@ build/user/examples/%: build/obj/user/examples/%.o build/user/libuserfault.a
 build/user/redirect/userfault-run: $(call objects,user/redirect)
 	$(link)
 
+# What a debugger reads stays in the objects: a guest would take long to unpack it.
+build/selftests/selftests build/selftests/bench: LDFLAGS += -s
+
 build/selftests/selftests: $(call objects,selftests) build/user/libuserfault.a
 	$(link)
 

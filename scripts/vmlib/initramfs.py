@@ -2,8 +2,11 @@
 """The guest's files: busybox, the drivers of the ports, the first process, what is carried in."""
 
 import os
+import pathlib
 import shlex
 import shutil
+import subprocess
+import tempfile
 
 from . import Failure, cpio, kernels
 
@@ -48,8 +51,21 @@ def write(file, kernel, carried, drivers, flags, command):
         archive.add_file(f"/etc/{flag}", b"")
     _check(carried)
     for host_path, guest_path in carried:
-        archive.add_host_file(guest_path, host_path)
+        if guest_path.endswith(".ko"):
+            archive.add_file(guest_path, _to_be_loaded(host_path))
+        else:
+            archive.add_host_file(guest_path, host_path)
     archive.close()
+
+
+def _to_be_loaded(module):
+    """A module's content without what only a debugger reads, nearly all of it, which the guest would
+    copy at each loading. What is no module is carried as it is."""
+    with tempfile.TemporaryDirectory(prefix="userfault-module.") as folder:
+        stripped = os.path.join(folder, "stripped")
+        strip = subprocess.run(["strip", "--strip-debug", "-o", stripped, module],
+                               stderr=subprocess.DEVNULL)
+        return pathlib.Path(module if strip.returncode else stripped).read_bytes()
 
 
 def _check(carried):
