@@ -137,7 +137,7 @@ void KernelLog::mark(std::string_view text)
 {
 	/* A descriptor of its own: the kernel counts how much is written by each. */
 	const userfault::Fd log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
-	const std::string line = std::string(text) + '\n';
+	const std::string line = "<7>" + std::string(text) + '\n';
 
 	if (::write(log.get(), line.data(), line.size()) < 0)
 		return; /* a marker that is missing only makes the log harder to read */

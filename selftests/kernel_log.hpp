@@ -22,7 +22,10 @@ public:
 	/* Whether the log can be read and written here; if not, everything else does nothing. */
 	bool available() const { return fd_ >= 0; }
 
-	/* Writes @text into the log, for those who read it. */
+	/*
+	 * Writes @text into the log, for those who read it. It is for debugging, so most consoles
+	 * leave it out: an emulated serial line takes longer for it than many a test for its work.
+	 */
 	void mark(std::string_view text);
 
 	/* Leaves out what has not been read yet. */
