@@ -90,7 +90,11 @@ std::uint64_t &mode_of(const Command &command, Words &words)
 /* Gives calls to a stage and notes what comes of them; builds it anew after each change. */
 class Table {
 public:
-	explicit Table(Backend backend) : backend_(backend) { stage_.emplace(backend); }
+	explicit Table(Backend backend) : backend_(backend)
+	{
+		stage_.emplace(backend);
+		state_at_first_ = stage_->state();
+	}
 
 	Stage &stage() { return *stage_; }
 
@@ -111,8 +115,11 @@ public:
 		const bool perhaps = !error || error == EFAULT || error == EAGAIN;
 		Outcome outcome{error, std::move(words), ""};
 
-		if (command.changes && perhaps && !answered)
-			outcome.state = state_and_anew();
+		if (command.changes && perhaps && !answered) {
+			outcome.state = stage_->state();
+			if (!error || outcome.state != state_at_first_)
+				build_anew();
+		}
 		rows_.push_back({command.name, arguments, std::move(outcome)});
 		return rows_.back();
 	}
@@ -120,23 +127,22 @@ public:
 	/* When a command is through: have calls that failed changed something? */
 	void look_at_what_is_left()
 	{
-		rows_.push_back({rows_.back().command, "what is left", {0, {}, state_and_anew()}});
+		rows_.push_back({rows_.back().command, "what is left", {0, {}, stage_->state()}});
+		build_anew();
 	}
 
 	std::vector<Row> take_rows() { return std::move(rows_); }
 
 private:
-	std::string state_and_anew()
+	void build_anew()
 	{
-		auto state = stage_->state();
-
 		stage_.reset();
 		stage_.emplace(backend_);
-		return state;
 	}
 
 	Backend backend_;
 	std::optional<Stage> stage_;
+	std::string state_at_first_;
 	std::vector<Row> rows_;
 };
 

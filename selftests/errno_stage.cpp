@@ -166,16 +166,17 @@ bool is_hugetlb(const Area &area)
 	return area.kind == Kind::hugetlb || area.kind == Kind::shared_hugetlb;
 }
 
-void map_area(const Area &area)
+/* Whether it is there: a machine without huge pages has a hole instead, for both backends. */
+bool map_area(const Area &area)
 {
 	void *wanted = reinterpret_cast<void *>(page_at(area.first));
 	void *mapped =
 		::mmap(wanted, area.pages * page_size(), area.protection,
 		       flags_of(area.kind) | MAP_FIXED_NOREPLACE, files().backing(area.kind), 0);
 
-	/* A machine without huge pages has a hole there, for both backends. */
 	if (mapped != wanted && !is_hugetlb(area))
 		give_up(std::string("mmap of ") + area.name);
+	return mapped == wanted;
 }
 
 /* With SIGBUS, since a copy from a page that is missing itself would wait for ever. */
@@ -248,16 +249,18 @@ std::vector<Value> make_starts()
 
 Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of(backend))
 {
-	map_areas();
+	files().make_empty();
 	for (const auto &area : areas) {
 		const Range range{page_at(area.first), area.pages * page_size()};
-		if (is_hugetlb(area) && !count_mappings(range))
+		if (!map_area(area))
 			continue;
 		if (area.holder == Holder::context)
 			take(context_.register_range(range, area.modes));
 		if (area.holder == Holder::other)
 			take(other_.register_range(range, Modes::Missing));
 	}
+	for (std::uint64_t page = 0; page < areas[0].pages; page++)
+		write_pattern(page_bytes(page), page);
 	if (!context_.copy(page_at(filled_page), page_bytes(0)))
 		give_up("the filled page could not be filled");
 	/* In the file, but mapped nowhere. */
@@ -268,15 +271,6 @@ Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of
 Stage::~Stage()
 {
 	::munmap(reinterpret_cast<void *>(base), stage_pages * page_size());
-}
-
-void Stage::map_areas()
-{
-	files().make_empty();
-	for (const auto &area : areas)
-		map_area(area);
-	for (std::uint64_t page = 0; page < areas[0].pages; page++)
-		write_pattern(page_bytes(page), page);
 }
 
 std::uint64_t Stage::at(const std::string &name)

@@ -49,8 +49,6 @@ public:
 	std::string state() const;
 
 private:
-	void map_areas();
-
 	userfault::Context context_, other_;
 };
 

@@ -26,7 +26,9 @@ bool begins_entry(const std::string &line, Range &where)
 {
 	Address start, end;
 
-	if (std::sscanf(line.c_str(), "%lx-%lx ", &start, &end) != 2)
+	/* The lines that follow begin with a name. */
+	if (line.empty() || (line[0] >= 'A' && line[0] <= 'Z') ||
+	    std::sscanf(line.c_str(), "%lx-%lx ", &start, &end) != 2)
 		return false;
 	where = {start, end - start};
 	return true;
