@@ -41,6 +41,11 @@ void set_backend_under_test(Backend backend)
 	current = backend;
 }
 
+unsigned repeated(unsigned count)
+{
+	return backend_under_test() == Backend::module ? count : count / 4;
+}
+
 bool native_before(int version, int patchlevel)
 {
 	std::pair<int, int> running;

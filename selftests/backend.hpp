@@ -19,6 +19,12 @@ std::string device_of(Backend backend);
 Backend backend_under_test();
 void set_backend_under_test(Backend backend);
 
+/*
+ * How often to do again what finds a bug only now and then: @count times. Natively it is only to be
+ * shown that the test is right, for which fewer will do.
+ */
+unsigned repeated(unsigned count);
+
 /* Whether the oracle is under test, and of a kernel before that: one that knows less. */
 bool native_before(int version, int patchlevel);
 

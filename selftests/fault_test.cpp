@@ -407,7 +407,7 @@ private:
 MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault][slow]")
 {
 	/* Nobody is told of the faults: a writer that misses the one wake-up waits for ever. */
-	const std::size_t pages = 1024;
+	const std::size_t pages = repeated(1024);
 	const World world(pages, TestType::kind);
 	Race race(world);
 	std::vector<std::future<void>> fillers;

@@ -28,6 +28,8 @@ void check_for_leaks(unsigned times, const std::function<void()> &work)
 {
 	const unsigned warm_up = 1 + times / 10;
 
+	times = repeated(times);
+
 	for (unsigned i = 0; i < warm_up; i++)
 		work();
 	const FreeMemory memory(Kmemleak().available(), noise);

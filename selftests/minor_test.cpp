@@ -434,7 +434,7 @@ TEST_CASE("the file changes in every way while its pages are mapped", "[minor]")
 			}
 		}));
 	wait_until("something was mapped", [&] { return mapped > 0; });
-	for (std::size_t n = 0; n < 120; n++) {
+	for (std::size_t n = 0; n < repeated(120); n++) {
 		const auto first = n * 53 % pages;
 		const auto count = std::min(pages - first, n * 7 % 40 + 1);
 		minor.memory().drop(first, count);

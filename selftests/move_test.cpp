@@ -500,7 +500,7 @@ TEST_CASE("pages that are written while they move are never lost or torn", "[mov
 	 */
 	need(Features::Move);
 	const World there(64), back(64);
-	const unsigned rounds = 200;
+	const unsigned rounds = repeated(200);
 	std::atomic<bool> stop = false;
 	std::atomic<std::uint64_t> added = 0;
 

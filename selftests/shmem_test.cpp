@@ -452,7 +452,7 @@ TEST_CASE("holes are punched while pages are filled and read", "[shmem]")
 	{
 		const Fillers fillers(file);
 
-		for (std::size_t n = 0; n < 300; n++) {
+		for (std::size_t n = 0; n < repeated(300); n++) {
 			const auto start = n * 53 % pages;
 			const auto count = std::min(pages - start, n * 7 % 64 + 1);
 			if (n % 2)
@@ -480,7 +480,7 @@ TEST_CASE("the file shrinks and grows while pages are filled", "[shmem]")
 	{
 		const Fillers fillers(file);
 
-		for (std::size_t n = 0; n < 300; n++)
+		for (std::size_t n = 0; n < repeated(300); n++)
 			file.resize(n * 59 % pages);
 	}
 	file.resize(0);

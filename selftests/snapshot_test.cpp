@@ -26,7 +26,6 @@ namespace {
 constexpr std::size_t pages = 1024;
 constexpr std::size_t swap_bytes = 64 << 20;
 constexpr std::size_t reclaimed_bytes = pages / 4 * 4096;
-constexpr unsigned rounds = 8;
 constexpr unsigned writer_count = 3;
 
 using Random = std::minstd_rand;
@@ -212,6 +211,7 @@ TEST_CASE("no write is missed while pages are protected, swapped and moved", "[w
 	const MemoryGroup group;
 	group.add(::getpid());
 	const auto guarded = snapshot_world(Features::None);
+	const unsigned rounds = repeated(8);
 	std::size_t told = 0, swapped = 0, written = 0;
 
 	for (unsigned round = 0; round < rounds; round++) {
@@ -247,6 +247,7 @@ TEST_CASE("no write is unseen while pages resolve themselves, are swapped and mo
 	const MemoryGroup group;
 	group.add(::getpid());
 	const auto guarded = snapshot_world(Features::WpAsync);
+	const unsigned rounds = repeated(8);
 	std::size_t seen = 0;
 	const Writers writers(guarded.memory);
 

@@ -203,7 +203,7 @@ TEST_CASE("mappings change under faults in every way at once", "[stress][slow]")
 	catch_segv();
 	const Monitor monitor(world.context, filling_if_possible(world.context, world.memory));
 	Readers readers(world.memory, 4);
-	for (unsigned i = 0; i < 180; i++) {
+	for (unsigned i = 0; i < repeated(180); i++) {
 		const std::size_t count = 1 + random() % most;
 		change_mappings(world.context, world.memory, scratch, i % 6,
 				random() % (pages - count), count);
@@ -246,7 +246,7 @@ TEST_CASE("contexts come and go under threads that fault", "[stress]")
 
 	catch_segv();
 	const Readers readers(memory, readers_under_closing());
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < repeated(100); i++) {
 		const auto context = open_context();
 		take(context.register_range(memory.range(), Modes::Missing));
 		checked(::madvise(memory.page(0), pages * page_size(), MADV_DONTNEED));
@@ -299,7 +299,7 @@ TEST_CASE("monitors that each take one fault miss none", "[stress]")
 	const World world(crew, options);
 	std::array<std::future<void>, 2 * crew> threads;
 
-	for (unsigned round = 0; round < 60; round++) {
+	for (unsigned round = 0; round < repeated(60); round++) {
 		std::atomic<std::size_t> ready = 0;
 		const auto meet = [&ready] {
 			for (ready++; ready < 2 * crew;)
@@ -477,7 +477,7 @@ TEST_CASE("pages are dropped and filled again while they are read", "[stress]")
 			checked(::madvise(world.memory.page(random() % pages), page_size(),
 					  MADV_DONTNEED));
 	});
-	for (std::size_t n = 0; n < 2000; n++)
+	for (std::size_t n = 0; n < repeated(2000); n++)
 		check_word(world.memory.word(n % pages), n % pages);
 	done = true;
 	dropper.get();
