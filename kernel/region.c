@@ -18,8 +18,8 @@
 #include "region.h"
 
 /*
- * Upstream means to refuse MAP_DROPPABLE since 6.11, and does so when it unregisters; when it
- * registers, a mask hides the flag from the check in some releases (6.12), but not in the newest.
+ * Upstream means to refuse MAP_DROPPABLE, which is there since 6.11, but a mask hides the flag from
+ * its check in 6.12; not so in 7.2.
  */
 #define UF_REGION_REFUSED (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK)
 

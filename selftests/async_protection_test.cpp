@@ -5,12 +5,12 @@
  */
 #include "files.hpp"
 #include "protection.hpp"
+#include "scan.hpp"
 
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,42 +38,6 @@ bool nothing_is_told(const Guarded &guarded)
 	const auto waiting = fdinfo(guarded.context.fd());
 
 	return !waiting.pending && !waiting.total && !take(guarded.context.read());
-}
-
-/* PAGEMAP_SCAN, which is newer than the headers this is built with. */
-struct ScanRegion {
-	std::uint64_t start, end, categories;
-};
-
-struct Scan {
-	std::uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	std::uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-constexpr unsigned long pagemap_scan = _IOWR('f', 16, Scan);
-constexpr std::uint64_t scan_protect_matching = 1, scan_check_async = 2, page_is_written = 2;
-
-/* The ranges that were written to since they were protected; protects them again. */
-std::vector<ScanRegion> written_ranges(const Memory &memory)
-{
-	const Fd pagemap(
-		static_cast<int>(checked(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC))));
-	std::vector<ScanRegion> found(64);
-	Scan scan = {};
-
-	scan.size = sizeof(scan);
-	scan.flags = scan_protect_matching | scan_check_async;
-	scan.start = memory.range().start;
-	scan.end = memory.range().end();
-	scan.vec = reinterpret_cast<std::uint64_t>(found.data());
-	scan.vec_len = found.size();
-	scan.category_mask = page_is_written;
-	scan.return_mask = page_is_written;
-	const int count = ::ioctl(pagemap.get(), pagemap_scan, &scan);
-	if (count < 0 && errno == ENOTTY)
-		skip("the kernel has no PAGEMAP_SCAN");
-	found.resize(checked(count));
-	return found;
 }
 
 /* Memory of a file, shared or private, in which every page is there. */
@@ -260,11 +224,11 @@ TEST_CASE("what was written since is found by scanning", "[wp][wp-async]")
 	const auto guarded = async(8);
 
 	guarded.protect();
-	CHECK(written_ranges(guarded.memory).empty());
+	CHECK(written_ranges(guarded.memory.range()).empty());
 	guarded.memory.word(2) = 1;
 	guarded.memory.word(3) = 1;
 	guarded.memory.word(6) = 1;
-	const auto found = written_ranges(guarded.memory);
+	const auto found = written_ranges(guarded.memory.range());
 	REQUIRE(found.size() == 2);
 	CHECK(found[0].start == guarded.memory.address(2));
 	CHECK(found[0].end == guarded.memory.address(4));

@@ -167,7 +167,6 @@ std::vector<Row> rows_of_ranges(Backend backend)
 				auto &row = table.call(
 					command, "start=" + start.name + " len=" + length.name,
 					words_for(command, start.number, length.number));
-				row.hugetlb = Stage::has_hugetlb(start.number, length.number);
 				row.other_context =
 					Stage::has_other_context(start.number, length.number);
 			}
@@ -237,8 +236,7 @@ std::vector<Row> rows_of_modes(Backend backend)
 		for (std::uint64_t mode = 1; mode < 8; mode++)
 			table.call(registering,
 				   "mode=" + std::to_string(mode) + " start=" + start.name,
-				   {start.number, page_size(), mode, untouched})
-				.hugetlb = Stage::has_hugetlb(start.number, page_size());
+				   {start.number, page_size(), mode, untouched});
 	return table.take_rows();
 }
 
@@ -361,6 +359,27 @@ std::vector<Row> rows_of_handshakes(Backend backend)
 	note(stage.context(), api, "a second time, wrong feature",
 	     {UFFD_API, 1ull << 63, untouched});
 	return rows;
+}
+
+std::vector<Row> rows_of_the_droppable(Backend backend)
+{
+	/* MAP_DROPPABLE, since 6.11, is newer than the headers this is built with. */
+	constexpr int map_droppable = 0x08;
+	const std::size_t size = 2 * page_size();
+	void *mapped = ::mmap(reinterpret_cast<void *>(0x3000'0000'0000), size,
+			      PROT_READ | PROT_WRITE,
+			      map_droppable | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	Table table(backend);
+
+	if (mapped == MAP_FAILED)
+		return {};
+	const auto start = reinterpret_cast<std::uint64_t>(mapped);
+	for (std::uint64_t mode = 1; mode < 4; mode++)
+		table.call(registering, "droppable mode=" + std::to_string(mode),
+			   {start, size, mode, untouched});
+	table.call(unregistering, "droppable", {start, size});
+	::munmap(mapped, size);
+	return table.take_rows();
 }
 
 std::vector<Row> rows_of_the_dead(Backend backend)

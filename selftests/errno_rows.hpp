@@ -26,7 +26,6 @@ struct Row {
 	/* The struct as it was given; empty where it was the place of the struct that was wrong. */
 	std::vector<std::uint64_t> given = {};
 	/* What is in the range. */
-	bool hugetlb = false;
 	bool other_context = false;
 };
 
@@ -37,6 +36,8 @@ std::vector<Row> rows_of_modes(Backend backend);
 std::vector<Row> rows_of_structs(Backend backend);
 std::vector<Row> rows_of_commands(Backend backend);
 std::vector<Row> rows_of_handshakes(Backend backend);
+/* None where the kernel has no such memory. */
+std::vector<Row> rows_of_the_droppable(Backend backend);
 std::vector<Row> rows_of_the_dead(Backend backend);
 std::vector<Row> rows_of_the_changing(Backend backend);
 std::vector<Row> rows_of_the_device(Backend backend);

@@ -315,11 +315,6 @@ std::vector<Value> Stage::lengths(std::uint64_t start)
 	};
 }
 
-bool Stage::has_hugetlb(std::uint64_t start, std::uint64_t length)
-{
-	return any_area_in(start, length, is_hugetlb);
-}
-
 bool Stage::has_other_context(std::uint64_t start, std::uint64_t length)
 {
 	return any_area_in(start, length,

@@ -42,7 +42,6 @@ public:
 	static std::vector<Value> lengths(std::uint64_t start);
 
 	/* What is in a range. */
-	static bool has_hugetlb(std::uint64_t start, std::uint64_t length);
 	static bool has_other_context(std::uint64_t start, std::uint64_t length);
 
 	/* Every mapping, whether it is registered, and every page that is there. */

@@ -127,6 +127,11 @@ bool keeps_what_is_of_others(const Row &module, const Row &native)
 	       refused(module, native, 0);
 }
 
+bool takes_droppable_memory(const Row &module, const Row &native)
+{
+	return kernel() < 7002 && contains(module.call, "droppable") && refused(module, native, 0);
+}
+
 bool finds_nothing_mapped(const Row &module, const Row &native)
 {
 	return kernel() < 6012 &&
@@ -212,6 +217,7 @@ const struct Reason {
 	 "REGISTER tells of the commands that are there, and older kernels have not all"},
 	{has_newer_command, "older kernels have no such command"},
 	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
+	{takes_droppable_memory, "a mask hides MAP_DROPPABLE from the check of some kernels"},
 	{finds_nothing_mapped,
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
 	{checks_source_first,
@@ -328,6 +334,14 @@ TEST_CASE("wrong commands are answered as native userfaultfd does", "[errno][mod
 TEST_CASE("wrong handshakes are answered as native userfaultfd does", "[errno][module]")
 {
 	CHECK(compare(rows_of_handshakes) == 0);
+}
+
+TEST_CASE("calls on memory that may be dropped are answered as native userfaultfd does",
+	  "[errno][module]")
+{
+	if (rows_of_the_droppable(Backend::module).empty())
+		skip("this kernel has no MAP_DROPPABLE");
+	CHECK(compare(rows_of_the_droppable) == 0);
 }
 
 TEST_CASE("calls after the process is gone are answered as native userfaultfd does",

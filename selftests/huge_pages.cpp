@@ -63,7 +63,8 @@ HugePages::HugePages(std::size_t count, std::size_t size)
 	if (pool() != HugePagePool{count, count, 0}) {
 		set_total(folder_, 0);
 		skip(std::to_string(count) + " huge pages of " + std::to_string(size >> 20) +
-		     " MiB can't be had");
+		     " MiB can't be had" +
+		     (size == gigantic_page_size ? ", which takes MEMORY=3G" : ""));
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "maps.hpp"
 #include "memory_kinds.hpp"
 #include "protection.hpp"
+#include "scan.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -132,6 +133,25 @@ HUGE_TEST_CASE("a protected huge page unprotects itself if that was asked for", 
 	CHECK(guarded.memory.is_protected(0));
 	CHECK(guarded.memory.has_pattern(0, 0));
 	CHECK_FALSE(take(guarded.context.read()));
+}
+
+HUGE_TEST_CASE("a scan finds the huge pages that were written to and protects them again",
+	       "[hugetlb][wp]")
+{
+	need(Features::WpAsync);
+	const GuardedHuge guarded(4, TestType::kind, Features::WpAsync);
+
+	guarded.write();
+	guarded.protect(0, 4);
+	CHECK(written_ranges(guarded.memory.range()).empty());
+	guarded.memory.small_word(1, 3) = 9;
+	guarded.memory.small_word(2, 0) = 9;
+	const auto found = written_ranges(guarded.memory.range());
+	REQUIRE(found.size() == 1);
+	CHECK(found[0].start == guarded.memory.address(1));
+	CHECK(found[0].end == guarded.memory.address(3));
+	CHECK(guarded.memory.is_protected(1));
+	CHECK(written_ranges(guarded.memory.range()).empty());
 }
 
 HUGE_TEST_CASE("unregistering leaves no huge page protected", "[hugetlb][wp]")

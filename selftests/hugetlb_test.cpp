@@ -8,6 +8,7 @@
 #include "memory_kinds.hpp"
 #include "monitor.hpp"
 #include "process.hpp"
+#include "waiting_call.hpp"
 
 #include <array>
 #include <atomic>
@@ -18,6 +19,7 @@
 #include <memory>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace selftests;
@@ -419,6 +421,34 @@ HUGE_TEST_CASE("changes of huge mappings are told", "[hugetlb][event]")
 	CHECK(unmapped.start == memory.address(2));
 	CHECK(unmapped.length == huge_page_size);
 	unmapping.get();
+}
+
+HUGE_TEST_CASE("huge memory that moves is told of and stays registered", "[hugetlb][event]")
+{
+	const HugePages pages(2);
+	const HugeMemory memory(2, TestType::kind);
+	const auto place = Memory::aligned(2 * small_pages_of_huge, huge_page_size);
+	const HugeSource source(2, 4);
+	const auto context = open_context(Features::EventRemap);
+	const std::size_t size = 2 * huge_page_size;
+
+	take(context.register_range(memory.range(), Modes::Missing));
+	REQUIRE(context.copy(memory.address(0), source.bytes(0, 1)));
+	WaitingCall moving(context, SYS_mremap, [&] {
+		return ::mremap(reinterpret_cast<void *>(memory.address(0)), size, size,
+				MREMAP_MAYMOVE | MREMAP_FIXED, place.page(0)) == MAP_FAILED;
+	});
+	const auto told = next_of<Remap>(context);
+	CHECK(told.from == memory.address(0));
+	CHECK(told.to.start == place.address(0));
+	CHECK(told.to.length == size);
+	REQUIRE(moving.result() == 0);
+
+	CHECK(place.word(7) == source.small_word(0, 7));
+	auto reader = in_thread([&] { return place.word(small_pages_of_huge + 3); });
+	CHECK(next_fault(context).address == place.address(small_pages_of_huge));
+	REQUIRE(context.copy(place.address(small_pages_of_huge), source.bytes(1, 1)));
+	CHECK(reader.get() == source.small_word(1, 3));
 }
 
 HUGE_TEST_CASE("a forked child has its own missing huge pages", "[hugetlb][event]")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Write protection of every kind of page, and of memory that something is done to. */
 #include "process.hpp"
+#include "pin.hpp"
 #include "protection.hpp"
 
 #include <array>
@@ -166,6 +167,23 @@ TEST_CASE("a page that somebody else has a reference to stays the same page", "[
 	const std::uint64_t written = guarded.memory.word(0);
 	CHECK(::read(out.get(), seen.data(), seen.size()) == static_cast<ssize_t>(seen.size()));
 	CHECK(*reinterpret_cast<std::uint64_t *>(seen.data()) == written);
+}
+
+TEST_CASE("a page that is pinned can be protected, and stays the same page", "[wp]")
+{
+	const Guarded guarded(2);
+	const auto frame = [&] { return pagemap_entry(guarded.memory.address(0)) & pagemap_frame; };
+	const auto pinned = frame();
+	const Pin pin(guarded.memory, 0, 1);
+
+	guarded.protect();
+	CHECK(guarded.only_protected(0, 2));
+	CHECK(guarded.write_is_told(0));
+	CHECK(frame() == pinned);
+	guarded.unprotect();
+	guarded.memory.word(0) = 3;
+	CHECK(guarded.memory.word(0) == 3);
+	CHECK(frame() == pinned);
 }
 
 TEST_CASE("mprotect leaves the protection as it is", "[wp]")
