@@ -25,7 +25,7 @@
 using namespace selftests;
 using namespace userfault;
 
-MEMORY_TEST_CASE("a read is told as a fault of its page that is no write", "[fault]")
+MEMORY_TEST_CASE("a read is told as a fault of its page that is no write", "[fault][smp]")
 {
 	const World world(3, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.page(1)[100]; });
@@ -40,7 +40,7 @@ MEMORY_TEST_CASE("a read is told as a fault of its page that is no write", "[fau
 	CHECK(has_pattern(world.memory.bytes(1, 1), 1));
 }
 
-MEMORY_TEST_CASE("a write is told as a write and is done after the page is filled", "[fault]")
+MEMORY_TEST_CASE("a write is told as a write and is done after the page is filled", "[fault][smp]")
 {
 	const World world(1, TestType::kind);
 	auto writer = in_thread([&] { *(&world.memory.word(0) + 3) = 42; });
@@ -54,7 +54,7 @@ MEMORY_TEST_CASE("a write is told as a write and is done after the page is fille
 	CHECK(world.memory.word(0) == pattern_word(0));
 }
 
-MEMORY_TEST_CASE("the exact address is told if that was asked for", "[fault]")
+MEMORY_TEST_CASE("the exact address is told if that was asked for", "[fault][smp]")
 {
 	const World world(2, TestType::kind, Features::ExactAddress);
 	volatile std::byte *place = world.memory.page(1) + 1234;
@@ -65,7 +65,7 @@ MEMORY_TEST_CASE("the exact address is told if that was asked for", "[fault]")
 	reader.get();
 }
 
-TEST_CASE("the thread is told if that was asked for", "[fault]")
+TEST_CASE("the thread is told if that was asked for", "[fault][smp]")
 {
 	const World world(4, Features::ThreadId);
 	std::vector<std::future<void>> threads;
@@ -84,7 +84,7 @@ TEST_CASE("the thread is told if that was asked for", "[fault]")
 	}
 }
 
-MEMORY_TEST_CASE("pages that are there are not told", "[fault]")
+MEMORY_TEST_CASE("pages that are there are not told", "[fault][smp]")
 {
 	const auto memory = patterned(4, TestType::kind);
 	const auto context = open_context();
@@ -96,7 +96,7 @@ MEMORY_TEST_CASE("pages that are there are not told", "[fault]")
 	CHECK_FALSE(take(context.read()));
 }
 
-TEST_CASE("writing to the zero page is not told", "[fault]")
+TEST_CASE("writing to the zero page is not told", "[fault][smp]")
 {
 	const Memory memory(1);
 	const auto context = open_context();
@@ -108,7 +108,7 @@ TEST_CASE("writing to the zero page is not told", "[fault]")
 	CHECK_FALSE(take(context.read()));
 }
 
-MEMORY_TEST_CASE("each fault is told once", "[fault]")
+MEMORY_TEST_CASE("each fault is told once", "[fault][smp]")
 {
 	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -122,7 +122,7 @@ MEMORY_TEST_CASE("each fault is told once", "[fault]")
 	CHECK_FALSE(take(world.context.read()));
 }
 
-MEMORY_TEST_CASE("every thread that waits for a page is told", "[fault]")
+MEMORY_TEST_CASE("every thread that waits for a page is told", "[fault][smp]")
 {
 	const std::size_t count = 16;
 	const World world(1, TestType::kind, Features::ThreadId);
@@ -142,7 +142,7 @@ MEMORY_TEST_CASE("every thread that waits for a page is told", "[fault]")
 		CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("faults are told in the order they came in", "[fault]")
+TEST_CASE("faults are told in the order they came in", "[fault][smp]")
 {
 	const std::size_t count = 24;
 	const World world(count);
@@ -159,7 +159,7 @@ TEST_CASE("faults are told in the order they came in", "[fault]")
 		world.fill(i);
 }
 
-MEMORY_TEST_CASE("an access over the border of two pages waits for both", "[fault]")
+MEMORY_TEST_CASE("an access over the border of two pages waits for both", "[fault][smp]")
 {
 	const World world(2, TestType::kind);
 	auto reader = in_thread([&] {
@@ -178,7 +178,7 @@ MEMORY_TEST_CASE("an access over the border of two pages waits for both", "[faul
 }
 
 #ifdef __x86_64__
-TEST_CASE("code can be fetched from a page that is filled on demand", "[fault]")
+TEST_CASE("code can be fetched from a page that is filled on demand", "[fault][smp]")
 {
 	const World world(1);
 	checked(::mprotect(world.memory.page(0), page_size(), PROT_READ | PROT_EXEC));
@@ -194,7 +194,7 @@ TEST_CASE("code can be fetched from a page that is filled on demand", "[fault]")
 }
 #endif
 
-MEMORY_TEST_CASE("all pages are filled on demand for many threads at once", "[fault]")
+MEMORY_TEST_CASE("all pages are filled on demand for many threads at once", "[fault][smp]")
 {
 	const std::size_t pages = 256, threads = 8;
 	const World world(pages, TestType::kind);
@@ -226,7 +226,7 @@ MEMORY_TEST_CASE("all pages are filled on demand for many threads at once", "[fa
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-MEMORY_TEST_CASE("a fault is a SIGBUS if that was asked for", "[fault]")
+MEMORY_TEST_CASE("a fault is a SIGBUS if that was asked for", "[fault][smp]")
 {
 	const World world(2, TestType::kind, Features::Sigbus);
 	static sigjmp_buf back;
@@ -250,7 +250,7 @@ MEMORY_TEST_CASE("a fault is a SIGBUS if that was asked for", "[fault]")
 	CHECK(world.memory.word(1) == pattern_word(1));
 }
 
-MEMORY_TEST_CASE("a page that is filled before the fault is told needs no monitor", "[fault]")
+MEMORY_TEST_CASE("a page that is filled before the fault is told needs no monitor", "[fault][smp]")
 {
 	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -261,7 +261,7 @@ MEMORY_TEST_CASE("a page that is filled before the fault is told needs no monito
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("two contexts of a process are told of their own faults only", "[fault]")
+TEST_CASE("two contexts of a process are told of their own faults only", "[fault][smp]")
 {
 	const World world(1), other(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -278,7 +278,7 @@ TEST_CASE("two contexts of a process are told of their own faults only", "[fault
 	CHECK(other_reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a fault on the stack of a thread is told", "[fault]")
+TEST_CASE("a fault on the stack of a thread is told", "[fault][smp]")
 {
 	const World world(64);
 	auto thread = [](void *argument) -> void * {
@@ -404,7 +404,7 @@ private:
 
 } // namespace
 
-MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault][slow]")
+MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault][slow][smp]")
 {
 	/* Nobody is told of the faults: a writer that misses the one wake-up waits for ever. */
 	const std::size_t pages = repeated(1024);

@@ -110,7 +110,7 @@ struct Forker : Consumer {
 } // namespace
 
 TEST_CASE("a fork waits until it is read and then the child is served by a context of its own",
-	  "[fork_event]")
+	  "[fork_event][smp]")
 {
 	Forker forker(4, options_for(Features::EventFork), reads_patterns, reads_patterns);
 
@@ -123,7 +123,7 @@ TEST_CASE("a fork waits until it is read and then the child is served by a conte
 	CHECK(child.zeropage(forker.memory.range()).error.value() == ESRCH);
 }
 
-TEST_CASE("the context of a child has its parent's flags and features", "[fork_event]")
+TEST_CASE("the context of a child has its parent's flags and features", "[fork_event][smp]")
 {
 	for (const bool close_on_exec : {false, true}) {
 		auto options = options_for(Features::EventFork | Features::ThreadId);
@@ -142,7 +142,7 @@ TEST_CASE("the context of a child has its parent's flags and features", "[fork_e
 	}
 }
 
-TEST_CASE("a blocking context gives a blocking one to the child", "[fork_event]")
+TEST_CASE("a blocking context gives a blocking one to the child", "[fork_event][smp]")
 {
 	auto options = options_for(Features::EventFork);
 	options.nonblocking = false;
@@ -157,7 +157,7 @@ TEST_CASE("a blocking context gives a blocking one to the child", "[fork_event]"
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("the message of a fork has nothing in it but the descriptor", "[fork_event]")
+TEST_CASE("the message of a fork has nothing in it but the descriptor", "[fork_event][smp]")
 {
 	Forker forker(1, options_for(Features::EventFork), [](const Memory &) { return 0; });
 	uffd_msg message, expected{};
@@ -172,7 +172,7 @@ TEST_CASE("the message of a fork has nothing in it but the descriptor", "[fork_e
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("the feature that faults are a SIGBUS is inherited", "[fork_event]")
+TEST_CASE("the feature that faults are a SIGBUS is inherited", "[fork_event][smp]")
 {
 	Consumer forker(1, options_for(Features::EventFork | Features::Sigbus),
 			[](const Memory &memory) {
@@ -190,7 +190,7 @@ TEST_CASE("the feature that faults are a SIGBUS is inherited", "[fork_event]")
 	CHECK_FALSE(is_readable(child));
 }
 
-TEST_CASE("a monitor fills the child's memory and registers more of it", "[fork_event]")
+TEST_CASE("a monitor fills the child's memory and registers more of it", "[fork_event][smp]")
 {
 	const auto sockets = take(socket_pair());
 	std::array<char, 1> byte{};
@@ -209,7 +209,7 @@ TEST_CASE("a monitor fills the child's memory and registers more of it", "[fork_
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("forks of forks are told one by one", "[fork_event]")
+TEST_CASE("forks of forks are told one by one", "[fork_event][smp]")
 {
 	struct Nest {
 		static int run(const Memory &memory, std::size_t depth)
@@ -237,7 +237,7 @@ TEST_CASE("forks of forks are told one by one", "[fork_event]")
 		CHECK_FALSE(is_readable(context));
 }
 
-TEST_CASE("a process of which threads wait for pages forks", "[fork_event]")
+TEST_CASE("a process of which threads wait for pages forks", "[fork_event][smp]")
 {
 	Consumer forker(4, options_for(Features::EventFork), [](const Memory &memory) {
 		std::vector<std::future<std::uint64_t>> readers;
@@ -262,7 +262,7 @@ TEST_CASE("a process of which threads wait for pages forks", "[fork_event]")
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("threads that fork are told of each for itself", "[fork_event]")
+TEST_CASE("threads that fork are told of each for itself", "[fork_event][smp]")
 {
 	constexpr std::size_t count = 4;
 	Consumer forker(1, options_for(Features::EventFork), [](const Memory &memory) {
@@ -287,7 +287,7 @@ TEST_CASE("threads that fork are told of each for itself", "[fork_event]")
 	CHECK_FALSE(is_readable(forker.context));
 }
 
-TEST_CASE("a child whose context is thrown away is on its own", "[fork_event]")
+TEST_CASE("a child whose context is thrown away is on its own", "[fork_event][smp]")
 {
 	Forker forker(2, options_for(Features::EventFork), is_on_its_own, reads_patterns);
 
@@ -296,7 +296,7 @@ TEST_CASE("a child whose context is thrown away is on its own", "[fork_event]")
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a child is on its own if its fork is never read", "[fork_event]")
+TEST_CASE("a child is on its own if its fork is never read", "[fork_event][smp]")
 {
 	Forker forker(2, options_for(Features::EventFork), is_on_its_own, is_on_its_own);
 
@@ -304,7 +304,7 @@ TEST_CASE("a child is on its own if its fork is never read", "[fork_event]")
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a process that waits for its fork to be read can be killed", "[fork_event]")
+TEST_CASE("a process that waits for its fork to be read can be killed", "[fork_event][smp]")
 {
 	Forker victim(2, options_for(Features::EventFork), [](const Memory &) { return 0; });
 
@@ -314,7 +314,7 @@ TEST_CASE("a process that waits for its fork to be read can be killed", "[fork_e
 	CHECK_FALSE(take(victim.context.read()));
 }
 
-TEST_CASE("page operations are refused until a fork is read", "[fork_event]")
+TEST_CASE("page operations are refused until a fork is read", "[fork_event][smp]")
 {
 	Forker forker(1, options_for(Features::EventFork), reads_patterns, reads_patterns);
 	const auto source = patterned(1);
@@ -328,7 +328,7 @@ TEST_CASE("page operations are refused until a fork is read", "[fork_event]")
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a fork of a process with two contexts is told to both", "[fork_event]")
+TEST_CASE("a fork of a process with two contexts is told to both", "[fork_event][smp]")
 {
 	const Memory memory(4);
 	const auto sockets = take(socket_pair());
@@ -361,7 +361,7 @@ TEST_CASE("a fork of a process with two contexts is told to both", "[fork_event]
 	CHECK_FALSE(is_readable(second));
 }
 
-TEST_CASE("a fork is not told of if the child does not get the memory", "[fork_event]")
+TEST_CASE("a fork is not told of if the child does not get the memory", "[fork_event][smp]")
 {
 	const World world(1, Features::EventFork);
 
@@ -371,7 +371,7 @@ TEST_CASE("a fork is not told of if the child does not get the memory", "[fork_e
 	CHECK_FALSE(is_readable(world.context));
 }
 
-TEST_CASE("a fork is not told of without the feature", "[fork_event]")
+TEST_CASE("a fork is not told of without the feature", "[fork_event][smp]")
 {
 	const World world(1, Features::EventRemove);
 	Process child([&] { return is_on_its_own(world.memory); });
@@ -380,7 +380,7 @@ TEST_CASE("a fork is not told of without the feature", "[fork_event]")
 	CHECK_FALSE(is_readable(world.context));
 }
 
-TEST_CASE("events of the child come to the child's context", "[fork_event]")
+TEST_CASE("events of the child come to the child's context", "[fork_event][smp]")
 {
 	Forker forker(
 		2, options_for(Features::EventFork | Features::EventRemove | Features::EventUnmap),
@@ -396,7 +396,7 @@ TEST_CASE("events of the child come to the child's context", "[fork_event]")
 	CHECK_FALSE(is_readable(forker.context));
 }
 
-TEST_CASE("the context of a child lives after its parent's was closed", "[fork_event]")
+TEST_CASE("the context of a child lives after its parent's was closed", "[fork_event][smp]")
 {
 	Forker forker(2, options_for(Features::EventFork), reads_patterns);
 	const auto child = next_child(forker.context);
@@ -406,7 +406,8 @@ TEST_CASE("the context of a child lives after its parent's was closed", "[fork_e
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a fork that can't be read for want of descriptors can be read later", "[fork_event]")
+TEST_CASE("a fork that can't be read for want of descriptors can be read later",
+	  "[fork_event][smp]")
 {
 	Forker forker(1, options_for(Features::EventFork), reads_patterns);
 	uffd_msg message;
@@ -428,7 +429,7 @@ TEST_CASE("a fork that can't be read for want of descriptors can be read later",
 
 /* Native userfaultfd takes such a fork as told, and leaves the descriptor open. */
 TEST_CASE("a fork that can't be copied to the reader is told to the next and leaks nothing",
-	  "[fork_event][module]")
+	  "[fork_event][module][smp]")
 {
 	Forker forker(1, options_for(Features::EventFork), reads_patterns);
 	const auto nowhere = no_access();
@@ -446,7 +447,7 @@ TEST_CASE("a fork that can't be copied to the reader is told to the next and lea
 }
 
 TEST_CASE("a process can be killed while its fork is being copied to the reader",
-	  "[fork_event][module]")
+	  "[fork_event][module][smp]")
 {
 	/* The reader waits for its own buffer. */
 	for (const bool readable : {true, false}) {

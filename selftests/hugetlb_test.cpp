@@ -323,7 +323,7 @@ TEST_CASE("copying past the end of a shared huge file is EFAULT", "[hugetlb]")
  * Native userfaultfd loses a reservation when it finds the file truncated only after it has made a
  * page: the pool's count of them goes below 0, for good.
  */
-TEST_CASE("a shared huge file is truncated while it is filled", "[hugetlb][module][slow]")
+TEST_CASE("a shared huge file is truncated while it is filled", "[hugetlb][module][slow][smp]")
 {
 	const HugeFileWorld file(4, MAP_SHARED, Modes::Missing);
 	const HugeSource source(4, 40);
@@ -353,7 +353,7 @@ TEST_CASE("a shared huge file is truncated while it is filled", "[hugetlb][modul
 	CHECK(file.pages.pool().free == file.pages.pool().total);
 }
 
-HUGE_TEST_CASE("many threads wait for the same huge pages", "[hugetlb]")
+HUGE_TEST_CASE("many threads wait for the same huge pages", "[hugetlb][smp]")
 {
 	const HugeWorld world(2, TestType::kind);
 	const HugeSource source(2, 60);

@@ -69,7 +69,7 @@ struct BlockedThread {
 
 } // namespace
 
-TEST_CASE("closing a context lets its waiters go on with zeroes", "[lifetime]")
+TEST_CASE("closing a context lets its waiters go on with zeroes", "[lifetime][smp]")
 {
 	World world(8);
 	std::vector<std::future<std::uint64_t>> readers;
@@ -86,7 +86,7 @@ TEST_CASE("closing a context lets its waiters go on with zeroes", "[lifetime]")
 	CHECK_FALSE(smaps_flag(world.memory.range(), "um"));
 }
 
-TEST_CASE("closing a context keeps what was filled", "[lifetime]")
+TEST_CASE("closing a context keeps what was filled", "[lifetime][smp]")
 {
 	World world(2);
 
@@ -97,7 +97,7 @@ TEST_CASE("closing a context keeps what was filled", "[lifetime]")
 	CHECK(has_pattern(world.memory.bytes(1, 1), 1));
 }
 
-TEST_CASE("closing a context gives all its mappings back to be one", "[lifetime]")
+TEST_CASE("closing a context gives all its mappings back to be one", "[lifetime][smp]")
 {
 	const std::size_t pages = 64;
 	const Memory memory(pages);
@@ -110,7 +110,7 @@ TEST_CASE("closing a context gives all its mappings back to be one", "[lifetime]
 	CHECK(count_mappings(memory.range()) == 1);
 }
 
-TEST_CASE("a context lives until its last descriptor is closed", "[lifetime]")
+TEST_CASE("a context lives until its last descriptor is closed", "[lifetime][smp]")
 {
 	World world(1);
 	auto copy = Context::adopt(Fd(static_cast<int>(checked(::dup(world.context.fd())))));
@@ -124,7 +124,7 @@ TEST_CASE("a context lives until its last descriptor is closed", "[lifetime]")
 	CHECK(reader.value.get() == pattern_word(0));
 }
 
-TEST_CASE("closing a context that a read waits on waits for that read", "[lifetime]")
+TEST_CASE("closing a context that a read waits on waits for that read", "[lifetime][smp]")
 {
 	auto options = options_for();
 	options.nonblocking = false;
@@ -145,7 +145,7 @@ TEST_CASE("closing a context that a read waits on waits for that read", "[lifeti
 	CHECK(reader.get() == 0);
 }
 
-TEST_CASE("a process that waits for a page can be killed", "[lifetime]")
+TEST_CASE("a process that waits for a page can be killed", "[lifetime][smp]")
 {
 	Consumer victim(1, reads_zero);
 
@@ -156,7 +156,7 @@ TEST_CASE("a process that waits for a page can be killed", "[lifetime]")
 	CHECK_FALSE(take(victim.context.read()));
 }
 
-TEST_CASE("a process of which many threads wait can be killed", "[lifetime]")
+TEST_CASE("a process of which many threads wait can be killed", "[lifetime][smp]")
 {
 	const std::size_t count = 16;
 	Consumer victim(count, [](const Memory &memory) {
@@ -174,7 +174,7 @@ TEST_CASE("a process of which many threads wait can be killed", "[lifetime]")
 	CHECK(fdinfo(victim.context.fd()).total == 0);
 }
 
-TEST_CASE("a process of which a thread waits can end", "[lifetime]")
+TEST_CASE("a process of which a thread waits can end", "[lifetime][smp]")
 {
 	Consumer victim(1, [](const Memory &memory) {
 		auto reader = in_thread([&] { return memory.word(0); });
@@ -194,7 +194,7 @@ TEST_CASE("a process of which a thread waits can end", "[lifetime]")
 	CHECK(leaving.wait() == 7);
 }
 
-TEST_CASE("after the process is gone its memory can't be filled", "[lifetime]")
+TEST_CASE("after the process is gone its memory can't be filled", "[lifetime][smp]")
 {
 	Consumer gone(1, [](const Memory &) { return 0; });
 	const auto source = patterned(1);
@@ -212,7 +212,7 @@ TEST_CASE("after the process is gone its memory can't be filled", "[lifetime]")
 	CHECK(fdinfo(gone.context.fd()).total == 0);
 }
 
-TEST_CASE("a monitor that is killed lets the waiters go on", "[lifetime]")
+TEST_CASE("a monitor that is killed lets the waiters go on", "[lifetime][smp]")
 {
 	World world(2);
 	Process monitor([&] {
@@ -238,7 +238,7 @@ TEST_CASE("a monitor that is killed lets the waiters go on", "[lifetime]")
 	CHECK(monitor.wait() == Process::killed + SIGKILL);
 }
 
-TEST_CASE("a monitor that waits for its own fault can be killed", "[lifetime]")
+TEST_CASE("a monitor that waits for its own fault can be killed", "[lifetime][smp]")
 {
 	/* Its source is the memory it should fill. */
 	Process monitor([] {
@@ -253,7 +253,7 @@ TEST_CASE("a monitor that waits for its own fault can be killed", "[lifetime]")
 	CHECK(monitor.wait() == Process::killed + SIGKILL);
 }
 
-TEST_CASE("a signal handler runs while the thread waits and then it waits again", "[lifetime]")
+TEST_CASE("a signal handler runs while the thread waits and then it waits again", "[lifetime][smp]")
 {
 	const World world(1);
 	static std::atomic<int> handled;
@@ -274,7 +274,7 @@ TEST_CASE("a signal handler runs while the thread waits and then it waits again"
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("a waiting process can be stopped and continued", "[lifetime]")
+TEST_CASE("a waiting process can be stopped and continued", "[lifetime][smp]")
 {
 	Consumer stopped(
 		1, [](const Memory &memory) { return memory.word(0) == pattern_word(0) ? 0 : 1; });
@@ -291,7 +291,7 @@ TEST_CASE("a waiting process can be stopped and continued", "[lifetime]")
 	CHECK(stopped.process.wait() == 0);
 }
 
-TEST_CASE("a debugger can stop a thread that waits and let it wait on", "[lifetime]")
+TEST_CASE("a debugger can stop a thread that waits and let it wait on", "[lifetime][smp]")
 {
 	Consumer debugged(
 		1, [](const Memory &memory) { return memory.word(0) == pattern_word(0) ? 0 : 1; });
@@ -315,7 +315,7 @@ TEST_CASE("a debugger can stop a thread that waits and let it wait on", "[lifeti
 	CHECK_FALSE(take(debugged.context.read()));
 }
 
-TEST_CASE("exec ends the threads that wait", "[lifetime]")
+TEST_CASE("exec ends the threads that wait", "[lifetime][smp]")
 {
 	Consumer consumer(2, [](const Memory &memory) {
 		std::array<std::atomic<pid_t>, 2> ids{};
@@ -344,7 +344,7 @@ TEST_CASE("exec ends the threads that wait", "[lifetime]")
 	CHECK(consumer.context.zeropage(consumer.memory.range()).error.value() == ESRCH);
 }
 
-TEST_CASE("a waiter of memory that is unmapped faults for good when it is woken", "[lifetime]")
+TEST_CASE("a waiter of memory that is unmapped faults for good when it is woken", "[lifetime][smp]")
 {
 	World world(2);
 	auto reader = in_thread([&] { return read_or_fault(world.memory, 0); });
@@ -357,7 +357,7 @@ TEST_CASE("a waiter of memory that is unmapped faults for good when it is woken"
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("memory that is mapped anew is not registered", "[lifetime]")
+TEST_CASE("memory that is mapped anew is not registered", "[lifetime][smp]")
 {
 	const World world(2);
 
@@ -369,7 +369,7 @@ TEST_CASE("memory that is mapped anew is not registered", "[lifetime]")
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("moved memory keeps its pages and is no longer registered", "[lifetime]")
+TEST_CASE("moved memory keeps its pages and is no longer registered", "[lifetime][smp]")
 {
 	World world(2);
 	Memory target(2);
@@ -385,7 +385,7 @@ TEST_CASE("moved memory keeps its pages and is no longer registered", "[lifetime
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("a waiter of memory that has moved faults for good when it is woken", "[lifetime]")
+TEST_CASE("a waiter of memory that has moved faults for good when it is woken", "[lifetime][smp]")
 {
 	World world(1);
 	Memory target(1);
@@ -399,7 +399,7 @@ TEST_CASE("a waiter of memory that has moved faults for good when it is woken", 
 	CHECK_FALSE(reader.get());
 }
 
-TEST_CASE("pages that were dropped are missing again", "[lifetime]")
+TEST_CASE("pages that were dropped are missing again", "[lifetime][smp]")
 {
 	const World world(3);
 
@@ -414,7 +414,7 @@ TEST_CASE("pages that were dropped are missing again", "[lifetime]")
 	CHECK(reader.get() == pattern_word(1));
 }
 
-TEST_CASE("dropping pages under a waiter changes nothing for it", "[lifetime]")
+TEST_CASE("dropping pages under a waiter changes nothing for it", "[lifetime][smp]")
 {
 	const World world(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -428,7 +428,7 @@ TEST_CASE("dropping pages under a waiter changes nothing for it", "[lifetime]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("protection may change under a waiter", "[lifetime]")
+TEST_CASE("protection may change under a waiter", "[lifetime][smp]")
 {
 	const World world(2);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -439,7 +439,7 @@ TEST_CASE("protection may change under a waiter", "[lifetime]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a forked child is not registered", "[lifetime]")
+TEST_CASE("a forked child is not registered", "[lifetime][smp]")
 {
 	const World world(2);
 
@@ -459,7 +459,7 @@ TEST_CASE("a forked child is not registered", "[lifetime]")
 	CHECK(reader.get() == pattern_word(1));
 }
 
-TEST_CASE("a process can fork while its threads wait", "[lifetime]")
+TEST_CASE("a process can fork while its threads wait", "[lifetime][smp]")
 {
 	const World world(2);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -473,7 +473,7 @@ TEST_CASE("a process can fork while its threads wait", "[lifetime]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a child that closes the context it inherited closes only its own", "[lifetime]")
+TEST_CASE("a child that closes the context it inherited closes only its own", "[lifetime][smp]")
 {
 	World world(1);
 	BlockedThread reader(world);
@@ -490,7 +490,7 @@ TEST_CASE("a child that closes the context it inherited closes only its own", "[
 	CHECK(reader.value.get() == pattern_word(0));
 }
 
-TEST_CASE("a child serves its parent through the context it inherited", "[lifetime]")
+TEST_CASE("a child serves its parent through the context it inherited", "[lifetime][smp]")
 {
 	const World world(4);
 	Process child([&] {
@@ -503,7 +503,7 @@ TEST_CASE("a child serves its parent through the context it inherited", "[lifeti
 	CHECK(child.wait() == 0);
 }
 
-TEST_CASE("a process that shares the memory is told like any thread", "[lifetime]")
+TEST_CASE("a process that shares the memory is told like any thread", "[lifetime][smp]")
 {
 	const World world(1);
 	std::vector<char> stack(64 << 10);
@@ -522,7 +522,7 @@ TEST_CASE("a process that shares the memory is told like any thread", "[lifetime
 	CHECK(WEXITSTATUS(status) == 0);
 }
 
-TEST_CASE("a context goes through exec if it was not made to close", "[lifetime]")
+TEST_CASE("a context goes through exec if it was not made to close", "[lifetime][smp]")
 {
 	auto options = options_for();
 	options.close_on_exec = false;

@@ -348,7 +348,7 @@ void load_anew_and_work()
 
 } // namespace
 
-TEST_CASE("unloading while threads are woken on other processors", "[load][module]")
+TEST_CASE("unloading while threads are woken on other processors", "[load][module][smp]")
 {
 	need_the_module_file();
 	for (unsigned i = 0; i < 20; i++)

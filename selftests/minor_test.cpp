@@ -416,7 +416,7 @@ TEST_CASE("mapped pages can become a huge page", "[minor]")
 	CHECK(count_patterned(minor.other) == page_table);
 }
 
-TEST_CASE("the file changes in every way while its pages are mapped", "[minor]")
+TEST_CASE("the file changes in every way while its pages are mapped", "[minor][smp]")
 {
 	const std::size_t pages = 100;
 	const MinorWorld minor(pages);

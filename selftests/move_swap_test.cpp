@@ -105,7 +105,8 @@ TEST_CASE("a page in swap does not stay protected when it is moved", "[move][wp]
 	}
 }
 
-TEST_CASE("pages that are swapped while they move are never lost or torn", "[move][swap][slow]")
+TEST_CASE("pages that are swapped while they move are never lost or torn",
+	  "[move][swap][slow][smp]")
 {
 	need(Features::Move);
 	const std::size_t pages = 64;

@@ -456,7 +456,8 @@ TEST_CASE("a part of a huge page that somebody keeps is EBUSY", "[move][thp][mod
 	CHECK(has_pattern(move.memory.bytes(5, 1), 9));
 }
 
-TEST_CASE("threads that move parts of one huge page don't keep each other from it", "[move][thp]")
+TEST_CASE("threads that move parts of one huge page don't keep each other from it",
+	  "[move][thp][smp]")
 {
 	const HugeMove move;
 	const auto half = page_table / 2;
@@ -493,7 +494,7 @@ TEST_CASE("a page that a pipe has can be moved", "[move]")
 	::close(pipes[1]);
 }
 
-TEST_CASE("pages that are written while they move are never lost or torn", "[move][slow]")
+TEST_CASE("pages that are written while they move are never lost or torn", "[move][slow][smp]")
 {
 	/*
 	 * Each page is passed from one place to the other and back, under a thread that adds to it.

@@ -435,7 +435,7 @@ private:
 
 } // namespace
 
-TEST_CASE("holes are punched while pages are filled and read", "[shmem]")
+TEST_CASE("holes are punched while pages are filled and read", "[shmem][smp]")
 {
 	const std::size_t pages = 300;
 	const FileWorld file(pages);

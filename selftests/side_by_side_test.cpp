@@ -67,7 +67,7 @@ int error_of_registration(const Context &context, Range range)
 
 } // namespace
 
-TEST_CASE("a process uses the module and native userfaultfd at once", "[side_by_side][module]")
+TEST_CASE("a process uses the module and native userfaultfd at once", "[side_by_side][module][smp]")
 {
 	const std::size_t pages = 64;
 	const TwoWorlds worlds(pages);
@@ -82,7 +82,7 @@ TEST_CASE("a process uses the module and native userfaultfd at once", "[side_by_
 }
 
 TEST_CASE("a range that the module or native userfaultfd holds is busy for the other",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	const TwoWorlds worlds(4);
 
@@ -100,7 +100,7 @@ TEST_CASE("a range that the module or native userfaultfd holds is busy for the o
 }
 
 TEST_CASE("neighbours of the module and of native userfaultfd stay two mappings",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	const Memory memory(4);
 	const auto ours = context_of(Backend::module), native = context_of(Backend::native);
@@ -121,7 +121,7 @@ TEST_CASE("neighbours of the module and of native userfaultfd stay two mappings"
 	CHECK_FALSE(smaps_flag(memory.range(), "um"));
 }
 
-TEST_CASE("closing the one leaves the waiters of the other", "[side_by_side][module]")
+TEST_CASE("closing the one leaves the waiters of the other", "[side_by_side][module][smp]")
 {
 	for (const bool close_ours : {true, false}) {
 		TwoWorlds worlds(1);
@@ -143,7 +143,7 @@ TEST_CASE("closing the one leaves the waiters of the other", "[side_by_side][mod
 }
 
 TEST_CASE("native userfaultfd can unregister the module's range and does no harm",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	/* Older kernels let any context unregister any range. */
 	const World world(2, options_of(Backend::module));
@@ -163,7 +163,7 @@ TEST_CASE("native userfaultfd can unregister the module's range and does no harm
 }
 
 TEST_CASE("native userfaultfd can fill the module's memory and does no harm",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	/* It looks whether a range is registered, and not by whom. */
 	const World world(2, options_of(Backend::module));
@@ -181,7 +181,7 @@ TEST_CASE("native userfaultfd can fill the module's memory and does no harm",
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("the module does not touch what native userfaultfd holds", "[side_by_side][module]")
+TEST_CASE("the module does not touch what native userfaultfd holds", "[side_by_side][module][smp]")
 {
 	const World world(2, options_of(Backend::native));
 	const auto ours = context_of(Backend::module);
@@ -199,7 +199,7 @@ TEST_CASE("the module does not touch what native userfaultfd holds", "[side_by_s
 }
 
 TEST_CASE("a child of a process that uses both is registered with neither",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	const TwoWorlds worlds(2);
 
@@ -218,7 +218,7 @@ TEST_CASE("a child of a process that uses both is registered with neither",
 }
 
 TEST_CASE("the module fills its memory from memory that native userfaultfd fills",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	const TwoWorlds worlds(4);
 	const Monitor monitor(worlds.native.context, filling(worlds.native));
@@ -230,7 +230,8 @@ TEST_CASE("the module fills its memory from memory that native userfaultfd fills
 	CHECK(monitor.told() == 4);
 }
 
-TEST_CASE("events of native userfaultfd come while the module is there", "[side_by_side][module]")
+TEST_CASE("events of native userfaultfd come while the module is there",
+	  "[side_by_side][module][smp]")
 {
 	World native(4, options_of(Backend::native, Features::EventFork | Features::EventRemap |
 							    Features::EventRemove |
@@ -322,7 +323,7 @@ int forks(const Memory &memory)
 
 } // namespace
 
-TEST_CASE("a fork with memory of both is told to both", "[side_by_side][module]")
+TEST_CASE("a fork with memory of both is told to both", "[side_by_side][module][smp]")
 {
 	Mixed mixed(Features::EventFork, forks);
 	auto of_native = next_of<Fork>(mixed.native); /* whose memory comes first */
@@ -336,7 +337,7 @@ TEST_CASE("a fork with memory of both is told to both", "[side_by_side][module]"
 }
 
 TEST_CASE("a fork with memory of both survives the death of either monitor",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	for (const bool ours_dies : {true, false}) {
 		Mixed mixed(Features::EventFork, [](const Memory &memory) {
@@ -358,7 +359,7 @@ TEST_CASE("a fork with memory of both survives the death of either monitor",
 	}
 }
 
-TEST_CASE("an unmapping of memory of both is told to both", "[side_by_side][module]")
+TEST_CASE("an unmapping of memory of both is told to both", "[side_by_side][module][smp]")
 {
 	Mixed mixed(Features::EventUnmap, [](const Memory &memory) {
 		return ::munmap(memory.page(0), memory.range().length);
@@ -375,7 +376,8 @@ TEST_CASE("an unmapping of memory of both is told to both", "[side_by_side][modu
 	CHECK_FALSE(is_readable(mixed.native));
 }
 
-TEST_CASE("a process that unmaps or forks memory of both can be killed", "[side_by_side][module]")
+TEST_CASE("a process that unmaps or forks memory of both can be killed",
+	  "[side_by_side][module][smp]")
 {
 	for (const bool unmap : {true, false})
 		for (const bool told_ours : {true, false}) {
@@ -399,7 +401,7 @@ TEST_CASE("a process that unmaps or forks memory of both can be killed", "[side_
 }
 
 TEST_CASE("changes of memory of the one leave page operations of the other alone",
-	  "[side_by_side][module]")
+	  "[side_by_side][module][smp]")
 {
 	Mixed mixed(Features::EventRemove, [](const Memory &memory) {
 		return ::madvise(memory.page(1), page_size(), MADV_DONTNEED);

@@ -205,7 +205,8 @@ TEST_CASE("a write to a page swapped out and protected so is seen", "[wp][wp-asy
 	CHECK(fdinfo(guarded.context.fd()).total == 0);
 }
 
-TEST_CASE("no write is missed while pages are protected, swapped and moved", "[wp][swap][slow]")
+TEST_CASE("no write is missed while pages are protected, swapped and moved",
+	  "[wp][swap][slow][smp]")
 {
 	const Swap swap(swap_bytes);
 	const MemoryGroup group;
@@ -240,7 +241,7 @@ TEST_CASE("no write is missed while pages are protected, swapped and moved", "[w
 }
 
 TEST_CASE("no write is unseen while pages resolve themselves, are swapped and moved",
-	  "[wp][wp-async][swap][slow]")
+	  "[wp][wp-async][swap][slow][smp]")
 {
 	need(Features::WpAsync);
 	const Swap swap(swap_bytes);

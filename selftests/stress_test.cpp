@@ -193,7 +193,7 @@ void change_mappings(const Context &context, const Memory &memory, const Memory 
 
 } // namespace
 
-TEST_CASE("mappings change under faults in every way at once", "[stress][slow]")
+TEST_CASE("mappings change under faults in every way at once", "[stress][slow][smp]")
 {
 	const std::size_t pages = 64, most = 16;
 	const World world(pages);
@@ -237,7 +237,7 @@ std::size_t readers_under_closing()
 
 } // namespace
 
-TEST_CASE("contexts come and go under threads that fault", "[stress]")
+TEST_CASE("contexts come and go under threads that fault", "[stress][smp]")
 {
 	const std::size_t pages = 16;
 	const Memory memory(pages);
@@ -263,7 +263,7 @@ TEST_CASE("contexts come and go under threads that fault", "[stress]")
 	CHECK(readers.pages_read() > 0);
 }
 
-TEST_CASE("many threads and several monitors share a context", "[stress]")
+TEST_CASE("many threads and several monitors share a context", "[stress][smp]")
 {
 	const std::size_t pages = 512;
 	const World world(pages);
@@ -287,7 +287,7 @@ TEST_CASE("many threads and several monitors share a context", "[stress]")
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("monitors that each take one fault miss none", "[stress]")
+TEST_CASE("monitors that each take one fault miss none", "[stress][smp]")
 {
 	/*
 	 * Whoever joins the readers' queue while faults come in may be chosen for one and take
@@ -323,7 +323,7 @@ TEST_CASE("monitors that each take one fault miss none", "[stress]")
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("one thread serves many contexts", "[stress]")
+TEST_CASE("one thread serves many contexts", "[stress][smp]")
 {
 	const std::size_t count = 48, pages = 8;
 	std::vector<std::unique_ptr<World>> worlds;
@@ -350,7 +350,7 @@ TEST_CASE("one thread serves many contexts", "[stress]")
 		CHECK(reader.get() == pages);
 }
 
-TEST_CASE("each page is filled by one of many that try", "[stress]")
+TEST_CASE("each page is filled by one of many that try", "[stress][smp]")
 {
 	const std::size_t pages = 256, fillers = 4;
 	const World world(pages);
@@ -386,7 +386,7 @@ TEST_CASE("each page is filled by one of many that try", "[stress]")
 	}
 }
 
-TEST_CASE("large copies meet in the middle", "[stress]")
+TEST_CASE("large copies meet in the middle", "[stress][smp]")
 {
 	const std::size_t pages = 1024;
 	const World world(pages);
@@ -417,7 +417,7 @@ TEST_CASE("large copies meet in the middle", "[stress]")
 	CHECK(count_patterned(world.memory) == pages);
 }
 
-TEST_CASE("signals rain on threads that wait", "[stress]")
+TEST_CASE("signals rain on threads that wait", "[stress][smp]")
 {
 	const std::size_t pages = 64;
 	const World world(pages);
@@ -441,7 +441,7 @@ TEST_CASE("signals rain on threads that wait", "[stress]")
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-TEST_CASE("processes are killed while they fault", "[stress][slow]")
+TEST_CASE("processes are killed while they fault", "[stress][slow][smp]")
 {
 	const std::size_t pages = 256;
 
@@ -463,7 +463,7 @@ TEST_CASE("processes are killed while they fault", "[stress][slow]")
 	}
 }
 
-TEST_CASE("pages are dropped and filled again while they are read", "[stress]")
+TEST_CASE("pages are dropped and filled again while they are read", "[stress][smp]")
 {
 	const std::size_t pages = 8;
 	const World world(pages);

@@ -34,7 +34,7 @@ void fill_quietly(const World &world, std::size_t first, std::size_t count)
 
 } // namespace
 
-TEST_CASE("a woken waiter whose page is missing faults again", "[wake]")
+TEST_CASE("a woken waiter whose page is missing faults again", "[wake][smp]")
 {
 	const World world(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -48,7 +48,7 @@ TEST_CASE("a woken waiter whose page is missing faults again", "[wake]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a waiter that no monitor was told of can be woken", "[wake]")
+TEST_CASE("a waiter that no monitor was told of can be woken", "[wake][smp]")
 {
 	const World world(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -60,7 +60,7 @@ TEST_CASE("a waiter that no monitor was told of can be woken", "[wake]")
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("waking a range lets its waiters go on and no others", "[wake]")
+TEST_CASE("waking a range lets its waiters go on and no others", "[wake][smp]")
 {
 	const World world(16);
 	auto readers = readers_of(world);
@@ -75,7 +75,7 @@ TEST_CASE("waking a range lets its waiters go on and no others", "[wake]")
 		CHECK(readers[i].get() == pattern_word(i));
 }
 
-TEST_CASE("each of many waiters can be woken by itself", "[wake]")
+TEST_CASE("each of many waiters can be woken by itself", "[wake][smp]")
 {
 	const std::size_t count = 64;
 	const World world(count);
@@ -90,7 +90,7 @@ TEST_CASE("each of many waiters can be woken by itself", "[wake]")
 	}
 }
 
-TEST_CASE("waking finds waiters far apart", "[wake]")
+TEST_CASE("waking finds waiters far apart", "[wake][smp]")
 {
 	const std::size_t pages = (8ull << 30) / page_size();
 	const Memory memory(pages, MAP_NORESERVE);
@@ -108,7 +108,7 @@ TEST_CASE("waking finds waiters far apart", "[wake]")
 		CHECK(reader.get() == 0);
 }
 
-TEST_CASE("waking where nobody waits does nothing", "[wake]")
+TEST_CASE("waking where nobody waits does nothing", "[wake][smp]")
 {
 	const World world(2);
 	const Memory elsewhere(1);
@@ -123,7 +123,7 @@ TEST_CASE("waking where nobody waits does nothing", "[wake]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("waking one context does not wake the waiters of another", "[wake]")
+TEST_CASE("waking one context does not wake the waiters of another", "[wake][smp]")
 {
 	const World world(1), other(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -137,7 +137,7 @@ TEST_CASE("waking one context does not wake the waiters of another", "[wake]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("all the waiters of a page are woken together", "[wake]")
+TEST_CASE("all the waiters of a page are woken together", "[wake][smp]")
 {
 	const std::size_t count = 32;
 	const World world(1);

@@ -110,7 +110,7 @@ def _suite(titles, index, reader, end):
     return Suite(titles[index], results)
 
 
-def selftests_in_vm(kernel, backends=BACKENDS, specs=(), options=(), vm_options=()):
+def selftests_in_vm(kernel, backends=BACKENDS, specs=(), vm_options=(), options=()):
     """The command that runs the selftests on each backend in one boot."""
     runner = BUILD / kernel / "runner"
     pace = ["--timeout", str(TEST_SECONDS * kernels.patience(kernel))]
