@@ -263,7 +263,7 @@ demo: bootstrap
 selftests: bootstrap
 	$(build) user $(TESTS) $(if $(TEST),,docs) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
-	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) $(if $(TEST),-- $(call quoted,$(TEST)))
+	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(KERNEL:%=--kernel %) $(if $(TEST),-- $(call quoted,$(TEST)))
 
 # selftests/ as a folder of a kernel tree, with as much of that as it takes
 KSELFTEST := build/kselftest/tools/testing/selftests

@@ -26,13 +26,16 @@ using namespace selftests;
 namespace {
 
 constexpr auto usage =
-	"usage: selftests [--backend module|native] [--timeout SECONDS] [--list] [TEST]...\n"
+	"usage: selftests [--backend module|native] [--timeout SECONDS] [--part I/N] [--list]\n"
+	"                 [TEST]...\n"
 	"       selftests [--backend module|native] --offer\n"
 	"       selftests --aftermath\n"
 	"\n"
 	"  TEST       a test's name, a part of one with *, or a [tag], as Catch2 takes it\n"
 	"  --backend  what to test: /dev/userfault (module, the default) or /dev/userfaultfd\n"
 	"  --timeout  what a test may take, 30 seconds if not said; a [slow] one four times that\n"
+	"  --part     of these tests only the Ith of N parts: every Nth, for machines side by "
+	"side\n"
 	"  --list     only print the names of the tests\n"
 	"  --offer    run no test, print what the backend answers on this kernel: a line of four\n"
 	"             words, between tabs, for each row of Documentation/features.rst\n"
@@ -40,9 +43,15 @@ constexpr auto usage =
 	"that\n"
 	"             no run of tests has judged, and leaked memory\n";
 
+/* Every count-th test, from this one on. */
+struct Part {
+	std::size_t index = 0, count = 1;
+};
+
 struct Options {
 	Backend backend = Backend::module;
 	std::chrono::seconds time_limit{30};
+	Part part;
 	bool list = false;
 	bool offer = false;
 	bool aftermath = false;
@@ -67,12 +76,25 @@ std::optional<std::chrono::seconds> seconds_from(std::string_view text)
 	return number_from(text).transform([](int value) { return std::chrono::seconds(value); });
 }
 
+/* I/N */
+std::optional<Part> part_from(std::string_view text)
+{
+	const auto slash = std::min(text.find('/'), text.size());
+	const auto index = number_from(text.substr(0, slash));
+	const auto count = number_from(text.substr(std::min(slash + 1, text.size())));
+
+	if (!index || !count || *index > *count)
+		return std::nullopt;
+	return Part{static_cast<std::size_t>(*index - 1), static_cast<std::size_t>(*count)};
+}
+
 /* Nothing if the command line makes no sense. */
 std::optional<Options> options_from(int argc, char **argv)
 {
 	static const option known[] = {
 		{"backend", required_argument, nullptr, 'b'},
 		{"timeout", required_argument, nullptr, 't'},
+		{"part", required_argument, nullptr, 'p'},
 		{"list", no_argument, nullptr, 'l'},
 		{"offer", no_argument, nullptr, 'o'},
 		{"aftermath", no_argument, nullptr, 'a'},
@@ -81,14 +103,16 @@ std::optional<Options> options_from(int argc, char **argv)
 	};
 	Options options;
 
-	for (int key; (key = ::getopt_long(argc, argv, "b:t:loah", known, nullptr)) != -1;) {
+	for (int key; (key = ::getopt_long(argc, argv, "b:t:p:loah", known, nullptr)) != -1;) {
 		const auto backend = key == 'b' ? backend_named(optarg) : options.backend;
 		const auto limit = key == 't' ? seconds_from(optarg) : options.time_limit;
+		const auto part = key == 'p' ? part_from(optarg) : options.part;
 
-		if (key == '?' || !backend || !limit)
+		if (key == '?' || !backend || !limit || !part)
 			return std::nullopt;
 		options.backend = *backend;
 		options.time_limit = *limit;
+		options.part = *part;
 		options.list |= key == 'l';
 		options.offer |= key == 'o';
 		options.aftermath |= key == 'a';
@@ -96,6 +120,16 @@ std::optional<Options> options_from(int argc, char **argv)
 	}
 	options.specs.assign(argv + optind, argv + argc);
 	return options;
+}
+
+std::vector<Case> selected(const Options &options)
+{
+	const auto all = select_cases(options.backend, options.specs);
+	std::vector<Case> cases;
+
+	for (std::size_t i = options.part.index; i < all.size(); i += options.part.count)
+		cases.push_back(all[i]);
+	return cases;
 }
 
 ExitCode run_all(const Options &options, const std::vector<Case> &cases)
@@ -137,7 +171,7 @@ ExitCode run(const Options &options)
 	set_backend_under_test(options.backend);
 	if (options.offer)
 		return print_offer(options.backend);
-	const auto cases = select_cases(options.backend, options.specs);
+	const auto cases = selected(options);
 
 	if (cases.empty()) {
 		std::cerr << "selftests: that selects no test; --list names those there are\n";
