@@ -323,7 +323,12 @@ TEST_CASE("a file with huge pages is filled by small ones", "[shmem]")
 	const World world(Memory::aligned(page_table, huge_page, file, MAP_SHARED), Modes::Missing);
 	const auto source = patterned(page_table);
 
-	REQUIRE(world.context.copy(world.memory.address(0), source.bytes(0, page_table)));
+	/* Lest khugepaged makes a huge page of the first ones, which on 6.1 it does with holes. */
+	checked(::madvise(world.memory.page(0), huge_page, MADV_NOHUGEPAGE));
+	const auto progress =
+		world.context.copy(world.memory.address(0), source.bytes(0, page_table));
+	CHECK(progress.error.value() == 0);
+	CHECK(progress.done == huge_page);
 	CHECK(count_patterned(world.memory) == page_table);
 	CHECK(smaps_bytes(world.memory.range(), "Rss") == huge_page);
 }
