@@ -8,9 +8,10 @@
 
 namespace bench {
 
-Context open_context(Backend backend, bool nonblocking)
+Context open_context(Backend backend, bool nonblocking, userfault::Features features)
 {
-	const userfault::Options options{.device = device_of(backend), .nonblocking = nonblocking};
+	const userfault::Options options{
+		.device = device_of(backend), .nonblocking = nonblocking, .required = features};
 
 	return checked(Context::open(options), options.device).context;
 }
@@ -69,12 +70,20 @@ void move(int fd, userfault::Address destination, userfault::Range source)
 	command(fd, UFFDIO_MOVE, &arguments);
 }
 
-userfault::Address read_fault(int fd)
+uffd_msg read_message(int fd)
 {
 	uffd_msg message;
 
-	if (checked(::read(fd, &message, sizeof(message)), "read") != sizeof(message) ||
-	    message.event != UFFD_EVENT_PAGEFAULT)
+	if (checked(::read(fd, &message, sizeof(message)), "read") != sizeof(message))
+		throw std::runtime_error("read less than a message");
+	return message;
+}
+
+userfault::Address read_fault(int fd)
+{
+	const uffd_msg message = read_message(fd);
+
+	if (message.event != UFFD_EVENT_PAGEFAULT)
 		throw std::runtime_error("read something else than a fault");
 	return message.arg.pagefault.address;
 }

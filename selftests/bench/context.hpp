@@ -16,7 +16,8 @@ namespace bench {
 
 using userfault::Context;
 
-Context open_context(Backend backend, bool nonblocking = false);
+Context open_context(Backend backend, bool nonblocking = false,
+		     userfault::Features features = userfault::Features::None);
 
 /* Registers all of @ground, for missing pages if not told otherwise. */
 void register_ground(const Context &context, const Ground &ground,
@@ -34,7 +35,9 @@ void zeropage(int fd, userfault::Range range);
 void resume(int fd, userfault::Range range); /* UFFDIO_CONTINUE */
 void poison(int fd, userfault::Range range);
 void move(int fd, userfault::Address destination, userfault::Range source);
-/* Waits for a message on a blocking descriptor, or takes one that is there; where the fault was. */
+/* Waits for a message on a blocking descriptor, or takes one that is there. */
+uffd_msg read_message(int fd);
+/* The same for a fault; where it was. */
 userfault::Address read_fault(int fd);
 
 } // namespace bench

@@ -133,7 +133,7 @@ std::vector<Subject> all_subjects()
 
 	for (const auto &theme :
 	     {context_subjects, registration_subjects, fill_subjects, fault_subjects, wake_subjects,
-	      protection_subjects, move_subjects})
+	      protection_subjects, move_subjects, fork_subjects})
 		append(all, theme());
 	return all;
 }

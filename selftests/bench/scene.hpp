@@ -48,6 +48,7 @@ std::vector<Subject> fault_subjects();
 std::vector<Subject> wake_subjects();
 std::vector<Subject> protection_subjects();
 std::vector<Subject> move_subjects();
+std::vector<Subject> fork_subjects();
 
 } // namespace bench
 
