@@ -3,10 +3,10 @@
  * Moving the pages of a page table; see move.h.
  *
  * A run is taken, page by page, under both page-table locks: each folio is locked, and its
- * anon_vma, all by trylock. Then the entries are cleared, the TLBs flushed once for all of them,
- * and only when nobody can reach the pages by their old address any more are they mapped at the new
- * one. Whoever pins a folio by its page table, without locks, has either done so when the flush
- * returns, or sees that the entry has changed.
+ * anon_vma, all by trylock, and its entry is cleared. Then the TLBs are flushed once for all of
+ * them, and only when nobody can reach the pages by their old address any more are they mapped at
+ * the new one. Whoever pins a folio by its page table, without locks, has either done so when the
+ * flush returns, or sees that the entry has changed.
  */
 #include <linux/userfault.h>
 
@@ -35,6 +35,12 @@ enum uf_move_obstacle {
 	UF_MOVE_SWAPPED,
 };
 
+/* A page that was taken. */
+struct uf_move_page {
+	pte_t entry;		/* what the source had */
+	struct folio *folio;	/* locked; NULL: the zero page, or a hole */
+};
+
 struct uf_move_run {
 	struct uf_moving *moving;
 	pte_t *dst, *src;
@@ -43,11 +49,11 @@ struct uf_move_run {
 	struct uf_compat_anon_keep keep;	/* what they belonged to */
 	unsigned int max;			/* pages at most */
 	unsigned int nr;			/* pages taken */
+	bool present;				/* not all of them are holes */
 	enum uf_move_obstacle obstacle;
 	struct folio *obstacle_folio;		/* with a reference */
 	pte_t obstacle_entry;
-	pte_t entries[UF_MOVE_RUN_MAX];		/* what the source had */
-	struct folio *folios[UF_MOVE_RUN_MAX];	/* locked; NULL: the zero page, or a hole */
+	struct uf_move_page pages[UF_MOVE_RUN_MAX];
 };
 
 /* Both page tables, locked; they can be replaced until then. Undo with uf_move_run_unmap(). */
@@ -87,6 +93,12 @@ static void uf_move_run_unmap(struct uf_move_run *run)
 	pte_unmap(run->dst);
 }
 
+/* Behind the last page that was taken. */
+static struct uf_move_page *uf_move_run_end(struct uf_move_run *run)
+{
+	return run->pages + run->nr;
+}
+
 /* The run can't go on: not before something is done without locks, if this is the first page. */
 static int uf_move_stop(struct uf_move_run *run, enum uf_move_obstacle obstacle, struct folio *folio)
 {
@@ -119,21 +131,23 @@ static int uf_move_take_swap(struct uf_move_run *run, pte_t entry)
  */
 static int uf_move_stop_large(struct uf_move_run *run, struct folio *folio)
 {
+	if (folio_maybe_dma_pinned(folio))
+		return -EBUSY;
 	if (!run->nr && folio_trylock(folio))
 		uf_move_stop(run, UF_MOVE_FOLIO_LARGE, folio);
 	return -EAGAIN;
 }
 
-/* Take @page: lock its folio and, unless the run has it, its anon_vma. */
-static int uf_move_take_page(struct uf_move_run *run, struct page *page)
+/*
+ * Take @page: lock @folio, which has it, and, unless the run has it, its anon_vma. Whether it is
+ * pinned is asked when nobody can reach it.
+ */
+static __always_inline int uf_move_take_page(struct uf_move_run *run, struct folio *folio,
+					     struct page *page)
 {
-	struct folio *folio = page_folio(page);
-
-	if (!PageAnon(page) || !PageAnonExclusive(page))
+	if (!folio_test_anon(folio) || !PageAnonExclusive(page))
 		return -EBUSY;
-	if (folio_maybe_dma_pinned(folio))
-		return -EBUSY;
-	if (folio_test_large(folio))
+	if (unlikely(folio_test_large(folio)))
 		return uf_move_stop_large(run, folio);
 	if (!folio_trylock(folio))
 		return uf_move_stop(run, UF_MOVE_FOLIO_LOCKED, folio);
@@ -142,118 +156,139 @@ static int uf_move_take_page(struct uf_move_run *run, struct page *page)
 		folio_unlock(folio);
 		return uf_move_stop(run, UF_MOVE_ANON_VMA_LOCKED, folio);
 	}
-	run->folios[run->nr] = folio;
 	return 0;
 }
 
-/* Take the next page into the run. Caller holds both page-table locks. */
-static int uf_move_take(struct uf_move_run *run)
+/*
+ * Take the page at @src, whose entry is *@src_pte, into the run, and clear that. Caller holds both
+ * page-table locks.
+ */
+static __always_inline int uf_move_take(struct uf_move_run *run, struct uf_move_page *taken,
+					unsigned long src, pte_t *src_pte, pte_t *dst_pte)
 {
-	struct uf_moving *moving = run->moving;
-	unsigned long src = moving->src + run->nr * PAGE_SIZE;
-	pte_t entry = ptep_get(run->src + run->nr);
+	struct vm_area_struct *vma = run->moving->src_vma;
+	pte_t entry = ptep_get(src_pte);
+	struct folio *folio = NULL;
 	struct page *page;
+	int err;
 
-	if (!pte_none(ptep_get(run->dst + run->nr)))
+	if (unlikely(!pte_none(ptep_get(dst_pte))))
 		return -EEXIST;
-	run->entries[run->nr] = entry;
-	run->folios[run->nr] = NULL;
-	if (pte_none(entry))
-		return moving->holes ? 0 : -ENOENT;
-	if (!pte_present(entry))
+	if (unlikely(pte_none(entry))) {
+		*taken = (struct uf_move_page){ entry, NULL };
+		return run->moving->holes ? 0 : -ENOENT;
+	}
+	if (unlikely(!pte_present(entry)))
 		return uf_move_take_swap(run, entry);
-	if (is_zero_pfn(pte_pfn(entry)))
-		return 0;
-	page = uf_ksym(vm_normal_page)(moving->src_vma, src, entry);
-	return page ? uf_move_take_page(run, page) : -EBUSY;
+	page = uf_ksym(vm_normal_page)(vma, src, entry);
+	if (likely(page)) {
+		folio = page_folio(page);
+		err = uf_move_take_page(run, folio, page);
+		if (unlikely(err))
+			return err;
+	} else if (!is_zero_pfn(pte_pfn(entry))) {
+		return -EBUSY;
+	}
+	taken->entry = ptep_get_and_clear(vma->vm_mm, src, src_pte);
+	taken->folio = folio;
+	run->present = true;
+	return 0;
 }
 
-/* Clear the entries, so that nobody reaches the pages any more. */
-static void uf_move_clear(struct uf_move_run *run)
+/* Take as many pages as can be had; what is wrong with the one behind, if anything is. */
+static int uf_move_take_all(struct uf_move_run *run)
 {
-	struct uf_moving *moving = run->moving;
-	unsigned long src = moving->src;
-	bool present = false;
-	unsigned int n;
+	unsigned long src = run->moving->src;
+	pte_t *src_pte = run->src, *dst_pte = run->dst;
+	struct uf_move_page *page = run->pages;
+	struct uf_move_page *end = page + run->max;
+	int err;
 
-	for (n = 0; n < run->nr; n++, src += PAGE_SIZE) {
-		if (pte_none(run->entries[n]))
-			continue;
-		run->entries[n] = ptep_get_and_clear(moving->mm, src, run->src + n);
-		present = true;
+	for (; page < end; page++, src_pte++, dst_pte++, src += PAGE_SIZE) {
+		err = uf_move_take(run, page, src, src_pte, dst_pte);
+		if (unlikely(err))
+			return err;
+		run->nr++;
 	}
-	if (present)
-		uf_ksym(flush_tlb_mm_range)(moving->mm, moving->src, src, PAGE_SHIFT, false);
+	return 0;
 }
 
 /* The entry at the destination, for a page that was taken. */
-static pte_t uf_move_entry(const struct uf_moving *moving, pte_t old, struct folio *folio,
-			   unsigned long dst)
+static pte_t uf_move_entry(pte_t old, struct folio *folio, pgprot_t prot)
 {
-	pgprot_t prot = moving->dst_vma->vm_page_prot;
-	pte_t entry;
+	pte_t entry = pte_mksoft_dirty(folio_mk_pte(folio, prot));
 
-	if (!folio)
-		return pte_mkspecial(pfn_pte(zero_pfn(dst), prot));
-	entry = pte_mksoft_dirty(folio_mk_pte(folio, prot));
 	if (pte_dirty(old))
 		entry = pte_mkdirty(entry);
 	return pte_mkwrite_novma(entry);
 }
 
-/* Put the pages from @n on back to where they were. */
+/* The same for the zero page. */
+static pte_t uf_move_zero_entry(pgprot_t prot, unsigned long dst)
+{
+	return pte_mkspecial(pfn_pte(zero_pfn(dst), prot));
+}
+
+/* Put the pages from the @n-th on back to where they were. */
 static void uf_move_put_back(struct uf_move_run *run, unsigned int n)
 {
 	struct uf_moving *moving = run->moving;
+	struct uf_move_page *page;
 
-	for (; n < run->nr; n++)
-		if (!pte_none(run->entries[n]))
+	for (; n < run->nr; n++) {
+		page = run->pages + n;
+		if (!pte_none(page->entry))
 			set_pte_at(moving->mm, moving->src + n * PAGE_SIZE, run->src + n,
-				   run->entries[n]);
+				   page->entry);
+		if (page->folio)
+			folio_unlock(page->folio);
+	}
 }
 
-/* Map what was cleared, up to a folio that was pinned meanwhile. How many. */
+/* Map what was cleared, up to a folio that was pinned meanwhile, and unlock it. How many. */
 static unsigned int uf_move_install(struct uf_move_run *run)
 {
-	struct uf_moving *moving = run->moving;
-	unsigned long dst = moving->dst;
-	unsigned int n;
+	struct uf_move_page *page, *end = uf_move_run_end(run);
+	struct vm_area_struct *vma = run->moving->dst_vma;
+	unsigned long dst = run->moving->dst;
+	pgoff_t index = linear_page_index(vma, dst);
+	pgprot_t prot = vma->vm_page_prot;
+	pte_t *pte = run->dst;
 
-	for (n = 0; n < run->nr; n++, dst += PAGE_SIZE) {
-		struct folio *folio = run->folios[n];
+	for (page = run->pages; page < end; page++, pte++, index++, dst += PAGE_SIZE) {
+		struct folio *folio = page->folio;
 
-		if (pte_none(run->entries[n]))
+		if (unlikely(!folio)) {
+			if (!pte_none(page->entry))
+				set_pte_at(vma->vm_mm, dst, pte, uf_move_zero_entry(prot, dst));
 			continue;
-		if (folio && folio_maybe_dma_pinned(folio))
+		}
+		if (unlikely(folio_maybe_dma_pinned(folio)))
 			break;
-		if (folio)
-			uf_compat_folio_move_anon(folio, moving->dst_vma, dst);
-		set_pte_at(moving->mm, dst, run->dst + n,
-			   uf_move_entry(moving, run->entries[n], folio, dst));
-		update_mmu_cache(moving->dst_vma, dst, run->dst + n);
+		uf_compat_folio_move_anon(folio, vma, index);
+		set_pte_at(vma->vm_mm, dst, pte, uf_move_entry(page->entry, folio, prot));
+		update_mmu_cache(vma, dst, pte);
+		folio_unlock(folio);
 	}
-	uf_move_put_back(run, n);
-	return n;
+	if (unlikely(page < end))
+		uf_move_put_back(run, page - run->pages);
+	return page - run->pages;
 }
 
 /* Take as many pages as can be had, and move them. Bytes, or the first one's error. */
 static long uf_move_run_locked(struct uf_move_run *run)
 {
-	unsigned int n, moved;
-	int err = 0;
+	struct uf_moving *moving = run->moving;
+	unsigned int moved;
+	int err = uf_move_take_all(run);
 
-	while (!err && run->nr < run->max) {
-		err = uf_move_take(run);
-		run->nr += !err;
-	}
 	if (!run->nr)
 		return err;
 
-	uf_move_clear(run);
+	if (run->present)
+		uf_ksym(flush_tlb_mm_range)(moving->mm, moving->src,
+					    moving->src + run->nr * PAGE_SIZE, PAGE_SHIFT, false);
 	moved = uf_move_install(run);
-	for (n = 0; n < run->nr; n++)
-		if (run->folios[n])
-			folio_unlock(run->folios[n]);
 	return moved ? (long)moved << PAGE_SHIFT : -EBUSY;
 }
 
@@ -277,6 +312,7 @@ static bool uf_move_swap_unchanged(const struct uf_move_run *run, struct folio *
 static long uf_move_swap_entry(struct uf_move_run *run, struct folio *folio)
 {
 	struct uf_moving *moving = run->moving;
+	pgoff_t index = linear_page_index(moving->dst_vma, moving->dst);
 	long moved = -EAGAIN;
 	pte_t entry;
 
@@ -286,7 +322,7 @@ static long uf_move_swap_entry(struct uf_move_run *run, struct folio *folio)
 		/* One that has only been read in has no address yet. */
 		if (folio && folio_test_anon(folio)) {
 			uf_compat_anon_keep(&run->keep, folio);
-			uf_compat_folio_move_anon(folio, moving->dst_vma, moving->dst);
+			uf_compat_folio_move_anon(folio, moving->dst_vma, index);
 		}
 		entry = ptep_get_and_clear(moving->mm, moving->src, run->src);
 		entry = pte_swp_clear_uffd_wp(pte_swp_mksoft_dirty(entry));
@@ -389,6 +425,7 @@ long uf_move_run(struct uf_moving *moving)
 	run.moving = moving;
 	run.max = min_t(unsigned long, moving->reach >> PAGE_SHIFT, UF_MOVE_RUN_MAX);
 	run.nr = 0;
+	run.present = false;
 	run.obstacle = UF_MOVE_NO_OBSTACLE;
 	run.obstacle_folio = NULL;
 	uf_compat_anon_init(&run.anon);

@@ -162,19 +162,19 @@ static inline void uf_compat_anon_wait(struct folio *folio)
 }
 
 /*
- * From now on rmap finds @folio at @addr in @vma. It is locked, with its anon_vma, which is kept
- * (both above), and mapped nowhere, or will be there only. Written in one go: it is read without
- * locks.
+ * From now on rmap finds @folio in @vma, at @index, as linear_page_index() counts. It is locked,
+ * with its anon_vma, which is kept (both above), and mapped nowhere, or will be there only. Written
+ * in one go: it is read without locks.
  */
 static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area_struct *vma,
-					     unsigned long addr)
+					     pgoff_t index)
 {
 #ifdef UF_COMPAT_6_1	/* page_move_anon_rmap() would mark a folio exclusive that is in the swap cache */
 	WRITE_ONCE(folio->mapping, (void *)vma->anon_vma + PAGE_MAPPING_ANON);
 #else
 	uf_ksym(folio_move_anon_rmap)(folio, vma);
 #endif
-	folio->index = linear_page_index(vma, addr);
+	folio->index = index;
 }
 
 /* Split @folio, large and locked, into folios of one page. EBUSY, EAGAIN, and what else mm says. */
