@@ -141,6 +141,23 @@ static struct vm_area_struct *uf_region_walk_next(struct uf_region_walk *walk)
 	return vma;
 }
 
+/* The next that is registered with @ctx; the others are passed over. From the start of a VMA on. */
+static struct vm_area_struct *uf_region_walk_next_of(struct uf_region_walk *walk,
+						     const struct uf_ctx *ctx)
+{
+	struct vm_area_struct *vma;
+
+	while ((vma = mas_find(&walk->vmi.mas, walk->end - 1))) {
+		cond_resched();
+		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view) {
+			walk->start = vma->vm_start;
+			break;
+		}
+		walk->prev = vma;
+	}
+	return vma;
+}
+
 static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *vma)
 {
 	walk->prev = vma;
@@ -300,12 +317,7 @@ void uf_region_unregister_all(struct uf_ctx *ctx)
 
 	mmap_write_lock(mm);
 	uf_region_walk_begin(&walk, mm, 0, ULONG_MAX);
-	while ((vma = uf_region_walk_next(&walk))) {
-		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view) {
-			uf_region_skip(&walk, vma);
-			continue;
-		}
+	while ((vma = uf_region_walk_next_of(&walk, ctx))) {
 		/* Splits nothing, and so never fails; if it did, no VMA may keep the context. */
 		if (WARN_ON_ONCE(uf_region_change(&walk, vma, NULL, 0))) {
 			uf_region_forget(vma);
