@@ -111,30 +111,6 @@ void uf_ctx_put(struct uf_ctx *ctx)
 }
 
 /*
- * Without waiters a wake-up must cost next to nothing, because every page operation ends with one.
- * A thread holds a reference from before it becomes a waiter until after it has ceased to be one,
- * so that the file's own reference alone means that nobody waits. The barrier is [B] of the proof
- * in fault.c.
- */
-static bool uf_ctx_has_waiters(struct uf_ctx *ctx)
-{
-	smp_mb();
-	return refcount_read(&ctx->view.refcount) > 1;
-}
-
-void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len)
-{
-	if (uf_ctx_has_waiters(ctx))
-		uf_waiters_wake(&ctx->waiters, start, len);
-}
-
-void uf_ctx_wake_all(struct uf_ctx *ctx)
-{
-	if (uf_ctx_has_waiters(ctx))
-		uf_waiters_wake_all(&ctx->waiters);
-}
-
-/*
  * The file is closed: mark dead, take the context out of every VMA, wake every waiter.
  *
  * No waiter can be missed. A thread becomes a waiter with the fault lock held, under which the VMA

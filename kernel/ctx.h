@@ -142,13 +142,33 @@ static inline unsigned int uf_ctx_fd_flags(const struct uf_ctx *ctx)
 void uf_ctx_put(struct uf_ctx *ctx);
 
 /*
+ * Without waiters a wake-up must cost next to nothing, because every page operation ends with one.
+ * A thread holds a reference from before it becomes a waiter until after it has ceased to be one,
+ * so that the file's own reference alone means that nobody waits. The barrier is [B] of the proof
+ * in fault.c.
+ */
+static inline bool uf_ctx_has_waiters(struct uf_ctx *ctx)
+{
+	smp_mb();
+	return refcount_read(&ctx->view.refcount) > 1;
+}
+
+/*
  * Wake whoever waits for a page of [@start, @start + @len), page aligned and not empty, after the
  * caller's changes to the page tables. Doesn't sleep.
  */
-void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len);
+static inline void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len)
+{
+	if (uf_ctx_has_waiters(ctx))
+		uf_waiters_wake(&ctx->waiters, start, len);
+}
 
 /* The same for all of them. */
-void uf_ctx_wake_all(struct uf_ctx *ctx);
+static inline void uf_ctx_wake_all(struct uf_ctx *ctx)
+{
+	if (uf_ctx_has_waiters(ctx))
+		uf_waiters_wake_all(&ctx->waiters);
+}
 
 /*
  * A new context for the current process, as a file descriptor; @flags as of USERFAULTFD_IOC_NEW.

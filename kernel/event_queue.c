@@ -74,9 +74,6 @@ bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
 {
 	struct uf_event *event;
 
-	if (!uf_events_pending(queue))
-		return false;
-
 	spin_lock(&queue->lock);
 	event = list_first_entry_or_null(&queue->pending, struct uf_event, entry);
 	if (event) {

@@ -43,24 +43,23 @@
 #include "hugetlb.h"
 #include "msg.h"
 
-static struct uffd_msg uf_fault_msg(const struct uf_ctx *ctx, const struct vm_fault *vmf,
-				    unsigned long reason)
+static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
+			      const struct vm_fault *vmf, unsigned long reason)
 {
 	unsigned int features = ctx->view.features;
-	/* By way of reserved, which is as long as the union: no byte of the stack gets out. */
-	struct uffd_msg msg = { .event = UFFD_EVENT_PAGEFAULT, .arg.reserved = { 0 } };
 
-	msg.arg.pagefault.address = features & UFFD_FEATURE_EXACT_ADDRESS ? vmf->real_address
-									  : vmf->address;
+	/* By way of reserved, which is as long as the union: no byte of the stack gets out. */
+	*msg = (struct uffd_msg){ .event = UFFD_EVENT_PAGEFAULT, .arg.reserved = { 0 } };
+	msg->arg.pagefault.address = features & UFFD_FEATURE_EXACT_ADDRESS ? vmf->real_address
+									   : vmf->address;
 	if (vmf->flags & FAULT_FLAG_WRITE)
-		msg.arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WRITE;
+		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WRITE;
 	if (reason & VM_UFFD_WP)
-		msg.arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WP;
+		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WP;
 	if (reason & VM_UFFD_MINOR)
-		msg.arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_MINOR;
+		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_MINOR;
 	if (features & UFFD_FEATURE_THREAD_ID)
-		msg.arg.pagefault.feat.ptid = task_pid_vnr(current);
-	return msg;
+		msg->arg.pagefault.feat.ptid = task_pid_vnr(current);
 }
 
 /*
@@ -71,7 +70,7 @@ static bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
 {
 	if (reason & VM_UFFD_WP)
 		return pte_present(pte) && pte_uffd_wp(pte);
-	return uf_pte_missing(pte) && !uf_pte_poisoned(pte);
+	return pte_none(pte) || (uf_pte_missing(pte) && !uf_pte_poisoned(pte));
 }
 
 static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
@@ -96,7 +95,7 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason
 		return uf_hugetlb_fault_unresolved(vmf, reason);
 
 	pmd = pmdp_get_lockless(vmf->pmd);
-	if (!pmd_present(pmd) || pmd_trans_huge(pmd))
+	if (unlikely(!uf_pmd_is_table(pmd)))
 		return uf_fault_pmd_unresolved(pmd, reason);
 
 	pte = uf_compat_pte_map(vmf->pmd, vmf->address);
@@ -140,8 +139,9 @@ static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struc
  */
 static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned long reason)
 {
-	struct uf_waiter waiter = { .msg = uf_fault_msg(ctx, vmf, reason) };
+	struct uf_waiter waiter __uninitialized;	/* uf_waiter_add() does the rest */
 
+	uf_fault_make_msg(&waiter.msg, ctx, vmf, reason);
 	/*
 	 * With EXACT_ADDRESS it may be any page of a huge one: that which the monitor is told of.
 	 */

@@ -17,10 +17,10 @@ struct uf_filling {
 	struct uf_ctx *ctx;
 	struct mm_struct *mm;
 	const struct uf_fill_ops *ops;	/* NULL: no VMA was looked up yet */
+	unsigned int (*fill_run)(struct uf_run *run);	/* theirs, for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes */
 	unsigned int max;		/* pages of the next run at most */
-	unsigned int limit;		/* pages of any run at most */
 	struct uf_run run;
 };
 
@@ -30,18 +30,20 @@ static void uf_fill_unlock(struct uf_filling *filling, struct vm_area_struct *vm
 	uf_compat_vma_unlock_fill(vma);
 }
 
-/* What knows how to fill @vma; NULL: nothing does. */
+static const struct uf_fill_ops uf_fill_no_ops;
+
+/* What knows how to fill @vma. */
 static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
 {
 	bool shared = vma->vm_flags & VM_SHARED;
 
-	if (vma_is_anonymous(vma))
-		return shared ? NULL : &uf_fill_anon_ops;
+	if (likely(vma_is_anonymous(vma)))
+		return shared ? &uf_fill_no_ops : &uf_fill_anon_ops;
 	if (is_vm_hugetlb_page(vma))
 		return &uf_fill_hugetlb_ops;
 	if (uf_ksym(vma_is_shmem)(vma))
 		return shared ? &uf_fill_shmem_shared_ops : &uf_fill_shmem_private_ops;
-	return NULL;
+	return &uf_fill_no_ops;
 }
 
 /*
@@ -54,14 +56,14 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	const struct uf_fill *fill = filling->fill;
 	unsigned long unit = PAGE_SIZE;
 
-	if (!ops || (fill->source == UF_FILL_ZERO && !ops->zero) ||
-	    (fill->source == UF_FILL_CONTINUE && !ops->map_cached))
+	filling->fill_run = ops->fill[fill->source];
+	if (unlikely(!filling->fill_run))
 		return -EINVAL;
-	if (ops->huge)
+	if (unlikely(ops->huge))
 		unit = huge_page_size(hstate_vma(vma));
-	if (filling->ops && (filling->ops != ops || filling->unit != unit))
+	if (unlikely(filling->ops) && (filling->ops != ops || filling->unit != unit))
 		return -ENOENT;
-	if (!IS_ALIGNED(fill->dst | fill->len, unit))
+	if (ops->huge && !IS_ALIGNED(fill->dst | fill->len, unit))
 		return -EINVAL;
 	filling->ops = ops;
 	filling->unit = unit;
@@ -105,26 +107,25 @@ unlock:
 	return err;
 }
 
+/* There may be nothing yet. */
+static noinline int uf_run_make_page_table(struct mm_struct *mm, pmd_t *pmd)
+{
+	if (pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd))
+		return -ENOMEM;
+	return uf_pmd_is_table(pmdp_get_lockless(pmd)) ? 0 : -EEXIST;
+}
+
 /* A page table for the run, which a huge page never gives way to. */
 static int uf_run_page_table(struct uf_filling *filling)
 {
-	pmd_t *pmd, val;
+	pmd_t *pmd = uf_pmd_alloc(filling->mm, filling->run.dst);
 
-	pmd = uf_pmd_alloc(filling->mm, filling->run.dst);
 	if (IS_ERR(pmd))
 		return PTR_ERR(pmd);
-	val = pmdp_get_lockless(pmd);
-	if (pmd_none(val)) {
-		if (uf_ksym(__pte_alloc)(filling->mm, pmd))
-			return -ENOMEM;
-		val = pmdp_get_lockless(pmd);
-	}
-	if (!pmd_present(val) || pmd_trans_huge(val))
-		return -EEXIST;
-	if (pmd_bad(val))
-		return -EFAULT;
 	filling->run.pmd = pmd;
-	return 0;
+	if (likely(uf_pmd_is_table(pmdp_get_lockless(pmd))))
+		return 0;
+	return uf_run_make_page_table(filling->mm, pmd);
 }
 
 /*
@@ -135,7 +136,7 @@ static int uf_run_plan(struct uf_filling *filling)
 {
 	const struct uf_fill *fill = filling->fill;
 	struct uf_run *run = &filling->run;
-	unsigned long end;
+	unsigned long left = (fill->len - filling->done) >> PAGE_SHIFT;
 
 	run->dst = fill->dst + filling->done;
 	run->src = fill->src + filling->done;
@@ -145,33 +146,16 @@ static int uf_run_plan(struct uf_filling *filling)
 		return 0;
 	}
 
-	end = pmd_addr_end(run->dst, fill->dst + fill->len);
-	run->nr = min_t(unsigned long, (end - run->dst) >> PAGE_SHIFT, filling->max);
+	run->nr = min3(left, PTRS_PER_PTE - pte_index(run->dst), (unsigned long)filling->max);
 	return uf_run_page_table(filling);
 }
 
 static int uf_run_do(struct uf_filling *filling)
 {
-	const struct uf_fill_ops *ops = filling->ops;
-	struct uf_run *run = &filling->run;
-	unsigned int installed = 0;
+	unsigned long installed = filling->fill_run(&filling->run);
 
-	switch (filling->fill->source) {
-	case UF_FILL_COPY:
-		installed = ops->copy(run);
-		break;
-	case UF_FILL_ZERO:
-		installed = ops->zero(run);
-		break;
-	case UF_FILL_CONTINUE:
-		installed = ops->map_cached(run);
-		break;
-	case UF_FILL_POISON:
-		installed = ops->poison(run);
-		break;
-	}
-	filling->done += (unsigned long)installed << PAGE_SHIFT;
-	return run->err;
+	filling->done += installed << PAGE_SHIFT;
+	return filling->run.err;
 }
 
 /* Run after run, until all is done or something is in the way. */
@@ -183,7 +167,7 @@ static int uf_fill_locked(struct uf_filling *filling)
 		err = uf_run_plan(filling) ?: uf_run_do(filling);
 		if (err || filling->done == filling->fill->len)
 			return err;
-		filling->max = min(filling->max * 2, filling->limit);
+		filling->max = min_t(unsigned int, filling->max * 2, PTRS_PER_PTE);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -211,39 +195,33 @@ static int uf_fill_all(struct uf_filling *filling)
 
 	do {
 		err = uf_fill_lock(filling);
-		if (err)
+		if (unlikely(err))
 			break;
 		err = uf_fill_locked(filling);
 		uf_fill_unlock(filling, run->vma);
-		if (!run->faulting)
+		if (likely(!run->faulting))
 			break;
 		err = uf_fill_copy_faulting(filling);
 	} while (!err);
 
-	if (run->first)
+	if (unlikely(run->first))
 		folio_put(run->first);
-	if (run->bounce)
+	if (unlikely(run->bounce))
 		vfree(run->bounce);
 	return err;
 }
 
-static bool uf_fill_takes_folios(enum uf_fill_source source)
-{
-	return source == UF_FILL_COPY || source == UF_FILL_CONTINUE;
-}
-
-long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill)
+long uf_fill(struct uf_ctx *ctx, struct uf_fill fill)
 {
 	struct uf_filling filling __uninitialized;	/* not to clear the array of folios */
 	int err;
 
-	filling.fill = fill;
+	filling.fill = &fill;
 	filling.ctx = ctx;
 	filling.mm = ctx->view.mm;
 	filling.ops = NULL;
 	filling.done = 0;
-	filling.limit = uf_fill_takes_folios(fill->source) ? UF_RUN_FOLIOS_MAX : PTRS_PER_PTE;
-	filling.max = filling.limit;
+	filling.max = PTRS_PER_PTE;
 	filling.run.faulting = false;
 	filling.run.first = NULL;
 	filling.run.first_copied = false;

@@ -32,6 +32,7 @@ enum uf_fill_source {
 	UF_FILL_ZERO,		/* zeroes */
 	UF_FILL_CONTINUE,	/* what the page cache has */
 	UF_FILL_POISON,		/* an entry that kills who touches it */
+	UF_FILL_SOURCES,	/* how many there are */
 };
 
 struct uf_fill {
@@ -47,27 +48,28 @@ struct uf_fill {
  * May sleep and fault; takes and leaves no lock. Returns the bytes done, or if there are none:
  * -ENOENT, -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
-long uf_fill(struct uf_ctx *ctx, const struct uf_fill *fill);
+long uf_fill(struct uf_ctx *ctx, struct uf_fill fill);
 
 /*
  * Folios that a run has at most: enough that locking and counting cost next to nothing a page, few
  * enough to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole
- * page table.
+ * page table; where there is, the ops leave the rest to the next.
  */
-#define UF_RUN_FOLIOS_MAX	64
+#define UF_RUN_FOLIOS_MAX	64U
 
 struct uf_run {
 	struct vm_area_struct *vma;
 	pmd_t *pmd;			/* its page table has the whole run; not for huge pages */
-	bool wp;			/* install write-protected */
+	spinlock_t *ptl;		/* that page table's, while it is mapped */
 	unsigned long dst;		/* first page */
 	unsigned long src;
 	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */
 	int err;			/* what is wrong with the page behind those, if anything is */
+	bool wp;			/* install write-protected */
 	bool faulting;			/* copy_faulting() is to be called, without locks */
-	struct folio *first;		/* of the first page, if it is left from the run before */
-	bool first_copied;		/* and complete; else it is @faulting */
+	bool first_copied;		/* @first is complete; else it is @faulting */
 	bool bounced;			/* @bounce has the first page, a huge one */
+	struct folio *first;		/* of the first page, if it is left from the run before */
 	void *bounce;			/* memory for that */
 	size_t bounce_size;
 	struct file *busy;		/* with a reference: @faulting is to wait for its inode's lock */
@@ -75,21 +77,19 @@ struct uf_run {
 };
 
 /*
- * What a memory type does. All are called with the VMA locked and no page-table lock, and return
- * the number of pages that are installed now, at the beginning of the run; if that is less than
- * run->nr was, run->err says why there was no getting further, or 0: the rest is for the next run.
- * copy() takes run->first over; it leaves another there, not copied, run->faulting set, and
- * -EFAULT, if the source of the page behind has to be faulted in, or something else needs doing
- * that can't be done under locks. Then copy_faulting() is called without them, and copy() again, if
+ * What a memory type does. All of fill[] are called with the VMA locked and no page-table lock, and
+ * return the number of pages that are installed now, at the beginning of the run; if that is less
+ * than run->nr was, run->err says why there was no getting further, or 0: the rest is for the next
+ * run. Who copies takes run->first over, and leaves another there, not copied, run->faulting set,
+ * and -EFAULT, if the source of the page behind has to be faulted in, or something else needs doing
+ * that can't be done under locks. Then copy_faulting() is called without them, and fill[] again, if
  * it returns 0, when the VMA has been looked up anew.
  */
 struct uf_fill_ops {
-	bool huge;			/* a run is one huge page, whose page table is for copy() to find */
-	unsigned int (*copy)(struct uf_run *run);
+	bool huge;	/* a run is one huge page, whose page table is for fill[] to find */
+	/* NULL: there is no such source. */
+	unsigned int (*fill[UF_FILL_SOURCES])(struct uf_run *run);
 	int (*copy_faulting)(struct uf_run *run);
-	unsigned int (*zero)(struct uf_run *run);	/* NULL: there are no zeroes to map */
-	unsigned int (*map_cached)(struct uf_run *run);	/* NULL: there is no page cache */
-	unsigned int (*poison)(struct uf_run *run);
 };
 
 extern const struct uf_fill_ops uf_fill_anon_ops;

@@ -19,15 +19,15 @@
  */
 static unsigned int uf_anon_plan(struct uf_run *run)
 {
-	unsigned int n;
+	unsigned int n, nr = min(run->nr, UF_RUN_FOLIOS_MAX);
 	pte_t *pte;
 
-	if (run->nr == 1)
+	if (nr == 1)
 		return 1;
 	pte = uf_compat_pte_map(run->pmd, run->dst);
 	if (!pte)
 		return 1;
-	for (n = 1; n < run->nr; n++)
+	for (n = 1; n < nr; n++)
 		if (!uf_pte_missing(ptep_get(pte + n)))
 			break;
 	pte_unmap(pte);
@@ -82,10 +82,9 @@ static unsigned int uf_anon_install_run(struct uf_run *run)
 {
 	struct vm_area_struct *vma = run->vma;
 	unsigned int n, within, nr = run->nr;
-	spinlock_t *ptl;
 	pte_t *pte;
 
-	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &ptl);
+	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &run->ptl);
 	if (!pte) {
 		uf_run_cut(run, 0, nr, -EAGAIN);
 		return 0;
@@ -95,7 +94,7 @@ static unsigned int uf_anon_install_run(struct uf_run *run)
 		uf_anon_install(vma, run->dst + n * PAGE_SIZE, pte + n, run->folios[n], run->wp);
 	if (n)
 		uf_compat_add_mm_counter(vma->vm_mm, MM_ANONPAGES, n);
-	pte_unmap_unlock(pte, ptl);
+	pte_unmap_unlock(pte, run->ptl);
 
 	if (n < nr)
 		uf_run_cut(run, n, nr, n < within ? -EEXIST : -EFAULT);
@@ -119,8 +118,10 @@ unsigned int uf_anon_zero(struct uf_run *run)
 }
 
 const struct uf_fill_ops uf_fill_anon_ops = {
-	.copy = uf_anon_copy,
+	.fill = {
+		[UF_FILL_COPY] = uf_anon_copy,
+		[UF_FILL_ZERO] = uf_anon_zero,
+		[UF_FILL_POISON] = uf_run_poison,
+	},
 	.copy_faulting = uf_run_copy_first,
-	.zero = uf_anon_zero,
-	.poison = uf_run_poison,
 };

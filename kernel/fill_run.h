@@ -47,7 +47,7 @@ static inline unsigned int uf_run_within_file(const struct uf_run *run)
 	struct vm_area_struct *vma = run->vma;
 	pgoff_t index, end;
 
-	if (vma_is_anonymous(vma))
+	if (likely(vma_is_anonymous(vma)))
 		return run->nr;
 	index = linear_page_index(vma, run->dst);
 	end = DIV_ROUND_UP(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
@@ -62,10 +62,9 @@ uf_run_install_entries(struct uf_run *run,
 	struct vm_area_struct *vma = run->vma;
 	unsigned long addr = run->dst;
 	unsigned int n, within;
-	spinlock_t *ptl;
 	pte_t *pte;
 
-	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, addr, &ptl);
+	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, addr, &run->ptl);
 	if (!pte) {
 		run->err = -EAGAIN;
 		return 0;
@@ -75,7 +74,7 @@ uf_run_install_entries(struct uf_run *run,
 		set_pte_at(vma->vm_mm, addr, pte + n, entry(vma, addr));
 		update_mmu_cache(vma, addr, pte + n);
 	}
-	pte_unmap_unlock(pte, ptl);
+	pte_unmap_unlock(pte, run->ptl);
 
 	if (n < run->nr)
 		run->err = n < within ? -EEXIST : -EFAULT;

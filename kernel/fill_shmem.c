@@ -54,7 +54,7 @@ static unsigned int uf_shmem_plan(const struct uf_run *run)
 
 	if (run->nr == 1)
 		return 1;
-	nr = min_t(unsigned int, uf_run_within_file(run), UF_RUN_FOLIOS_MAX);
+	nr = min(uf_run_within_file(run), UF_RUN_FOLIOS_MAX);
 	if (nr < 2)
 		return 1;
 	if (xa_find(&uf_shmem_mapping(run)->i_pages, &taken, index + nr - 1, XA_PRESENT))
@@ -201,10 +201,9 @@ static unsigned int uf_shmem_map(struct uf_run *run)
 	struct vm_area_struct *vma = run->vma;
 	pgoff_t index = uf_shmem_index(run);
 	unsigned int n, within;
-	spinlock_t *ptl;
 	pte_t *pte;
 
-	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &ptl);
+	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &run->ptl);
 	if (!pte) {
 		uf_run_cut(run, 0, 0, -EAGAIN);
 		return 0;
@@ -215,7 +214,7 @@ static unsigned int uf_shmem_map(struct uf_run *run)
 				 folio_file_page(run->folios[n], index + n), run->wp);
 	if (n)
 		uf_compat_add_mm_counter(vma->vm_mm, MM_SHMEMPAGES, n);
-	pte_unmap_unlock(pte, ptl);
+	pte_unmap_unlock(pte, run->ptl);
 
 	if (n < run->nr)
 		uf_run_cut(run, n, n, n < within ? -EEXIST : -EFAULT);
@@ -392,7 +391,7 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 	 * No further pages than the file has; and if it hasn't the first, shmem is to say what that
 	 * is.
 	 */
-	run->nr = max(within, 1U);
+	run->nr = clamp(within, 1U, UF_RUN_FOLIOS_MAX);
 	if (within)
 		taken = uf_shmem_try_first(run);
 	if (!taken)
@@ -410,17 +409,21 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 }
 
 const struct uf_fill_ops uf_fill_shmem_shared_ops = {
-	.copy = uf_shmem_copy,
+	.fill = {
+		[UF_FILL_COPY] = uf_shmem_copy,
+		[UF_FILL_ZERO] = uf_shmem_zero,
+		[UF_FILL_CONTINUE] = uf_shmem_map_cached,
+		[UF_FILL_POISON] = uf_run_poison,
+	},
 	.copy_faulting = uf_run_copy_first,
-	.zero = uf_shmem_zero,
-	.map_cached = uf_shmem_map_cached,
-	.poison = uf_run_poison,
 };
 
 const struct uf_fill_ops uf_fill_shmem_private_ops = {
-	.copy = uf_anon_copy,
+	.fill = {
+		[UF_FILL_COPY] = uf_anon_copy,
+		[UF_FILL_ZERO] = uf_anon_zero,
+		[UF_FILL_CONTINUE] = uf_shmem_map_cached,
+		[UF_FILL_POISON] = uf_run_poison,
+	},
 	.copy_faulting = uf_run_copy_first,
-	.zero = uf_anon_zero,
-	.map_cached = uf_shmem_map_cached,
-	.poison = uf_run_poison,
 };

@@ -66,20 +66,18 @@ static int uf_api_check(const struct uffdio_api *api)
  */
 static long uf_ioctl_api(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
 {
-	struct uffdio_api answer = {
-		.api = UFFD_API,
-		.features = UF_FEATURES,
-		.ioctls = UF_API_IOCTLS,
-	};
 	unsigned int features = arg->api.features | UF_FEATURE_INITIALIZED;
+	struct uffdio_api *answer = &arg->api;
 	int err;
 
 	err = uf_api_check(&arg->api);
 	if (err)
 		goto refuse;
+	answer->features = UF_FEATURES;
+	answer->ioctls = UF_API_IOCTLS;
 	if (features & UFFD_FEATURE_WP_ASYNC)	/* as upstream: who asks for this means that too */
 		features |= UFFD_FEATURE_WP_UNPOPULATED;
-	if (copy_to_user(user, &answer, sizeof(answer)))
+	if (copy_to_user(user, answer, sizeof(*answer)))
 		return -EFAULT;
 	err = -EINVAL;
 	if (cmpxchg(&ctx->view.features, 0, features))
@@ -87,7 +85,7 @@ static long uf_ioctl_api(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __use
 	return 0;
 
 refuse:
-	return clear_user(user, sizeof(answer)) ? -EFAULT : err;
+	return clear_user(user, sizeof(*answer)) ? -EFAULT : err;
 }
 
 /* The VM_UFFD_* flags for the modes of a registration. EINVAL: none, or one that isn't there. */
@@ -189,8 +187,8 @@ static long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long l
 	return done == len ? 0 : -EAGAIN;
 }
 
-static long uf_ioctl_fill(struct uf_ctx *ctx, const struct uf_fill *fill, bool wake,
-			  __s64 __user *result)
+static __always_inline long uf_ioctl_fill(struct uf_ctx *ctx, struct uf_fill fill, bool wake,
+					  __s64 __user *result)
 {
 	long done;
 
@@ -198,7 +196,7 @@ static long uf_ioctl_fill(struct uf_ctx *ctx, const struct uf_fill *fill, bool w
 		return -ESRCH;
 	done = uf_fill(ctx, fill);
 	mmput(ctx->view.mm);
-	return uf_ioctl_done(ctx, fill->dst, fill->len, done, wake, result);
+	return uf_ioctl_done(ctx, fill.dst, fill.len, done, wake, result);
 }
 
 static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -223,7 +221,7 @@ static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 		return -EINVAL;
 	fill.wp = copy->mode & UFFDIO_COPY_MODE_WP;
 
-	return uf_ioctl_fill(ctx, &fill, !(copy->mode & UFFDIO_COPY_MODE_DONTWAKE),
+	return uf_ioctl_fill(ctx, fill, !(copy->mode & UFFDIO_COPY_MODE_DONTWAKE),
 			     &user_copy->copy);
 }
 
@@ -244,7 +242,7 @@ static long uf_ioctl_zeropage(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	if (zero->mode & ~UFFDIO_ZEROPAGE_MODE_DONTWAKE)
 		return -EINVAL;
 
-	return uf_ioctl_fill(ctx, &fill, !(zero->mode & UFFDIO_ZEROPAGE_MODE_DONTWAKE),
+	return uf_ioctl_fill(ctx, fill, !(zero->mode & UFFDIO_ZEROPAGE_MODE_DONTWAKE),
 			     &user_zero->zeropage);
 }
 
@@ -291,7 +289,7 @@ static long uf_ioctl_continue(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 		return -EINVAL;
 	fill.wp = cont->mode & UFFDIO_CONTINUE_MODE_WP;
 
-	return uf_ioctl_fill(ctx, &fill, !(cont->mode & UFFDIO_CONTINUE_MODE_DONTWAKE),
+	return uf_ioctl_fill(ctx, fill, !(cont->mode & UFFDIO_CONTINUE_MODE_DONTWAKE),
 			     &user_cont->mapped);
 }
 
@@ -312,7 +310,7 @@ static long uf_ioctl_poison(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __
 	if (poison->mode & ~UFFDIO_POISON_MODE_DONTWAKE)
 		return -EINVAL;
 
-	return uf_ioctl_fill(ctx, &fill, !(poison->mode & UFFDIO_POISON_MODE_DONTWAKE),
+	return uf_ioctl_fill(ctx, fill, !(poison->mode & UFFDIO_POISON_MODE_DONTWAKE),
 			     &user_poison->updated);
 }
 
@@ -445,18 +443,18 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct uf_ctx *ctx = file->private_data;
 	void __user *user = (void __user *)arg;
 	const struct uf_ioctl *row;
-	union uf_ioctl_arg in;
+	union uf_ioctl_arg in __uninitialized;	/* handlers read only what was copied in */
 	unsigned int nr;
 
 	nr = array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(uf_ioctls));
-	row = &uf_ioctls[nr];
-	if (row->cmd != cmd || !row->handle)
+	row = uf_ioctls + nr;
+	if (unlikely(row->cmd != cmd))	/* so is that of a row that isn't there */
 		return -EINVAL;
-	if (!row->before_api && !uf_ctx_initialized(ctx))
+	if (unlikely(!uf_ctx_initialized(ctx) && !row->before_api))
 		return -EINVAL;
-	if (row->pages && uf_ctx_changing(ctx))
+	if (unlikely(row->pages && uf_ctx_changing(ctx)))
 		return uf_ioctl_changing(row, user);
-	if (uf_ioctl_copy_in(&in, user, row->in))
+	if (unlikely(uf_ioctl_copy_in(&in, user, row->in)))
 		return -EFAULT;
 	return row->handle(ctx, &in, user);
 }

@@ -45,10 +45,12 @@ static bool uf_msg_pending(const struct uf_ctx *ctx)
 static bool uf_msg_next(struct uf_ctx *ctx, struct uf_msg *next)
 {
 	next->is_event = false;
-	if (uf_waiters_tell(&ctx->waiters, &next->msg, &next->fault))
+	if (uf_waiters_pending(&ctx->waiters) &&
+	    uf_waiters_tell(&ctx->waiters, &next->msg, &next->fault))
 		return true;
 	next->is_event = true;
-	return uf_event_tell(&ctx->events, &next->msg, &next->event);
+	return uf_events_pending(&ctx->events) &&
+	       uf_event_tell(&ctx->events, &next->msg, &next->event);
 }
 
 /* Sleep until there is a message, or a signal. */
@@ -151,7 +153,7 @@ ssize_t uf_msg_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	struct file *file = iocb->ki_filp;
 	struct uf_ctx *ctx = file->private_data;
 	bool nonblock = file->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
-	struct uf_msg next;
+	struct uf_msg next __uninitialized;	/* whoever has a message fills it in */
 	ssize_t done = 0;
 	int err;
 

@@ -7,40 +7,11 @@
 #include "compat/compat.h"
 #include "page_table.h"
 
-static p4d_t *uf_p4d_alloc(struct mm_struct *mm, unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset(mm, addr);
-
-#ifndef __PAGETABLE_P4D_FOLDED
-	if (pgd_none(*pgd) && uf_ksym(__p4d_alloc)(mm, pgd, addr))
-		return NULL;
-#endif
-	return p4d_offset(pgd, addr);
-}
-
-static bool uf_pud_is_table(pud_t pud)
-{
-	return pud_present(pud) && !pud_leaf(pud);
-}
-
-pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long addr)
-{
-	p4d_t *p4d = uf_p4d_alloc(mm, addr);
-	pud_t *pud;
-
-	if (!p4d || (p4d_none(*p4d) && uf_ksym(__pud_alloc)(mm, p4d, addr)))
-		return ERR_PTR(-ENOMEM);
-	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud) && uf_ksym(__pmd_alloc)(mm, pud, addr))
-		return ERR_PTR(-ENOMEM);
-	return uf_pud_is_table(READ_ONCE(*pud)) ? pmd_offset(pud, addr) : ERR_PTR(-EEXIST);
-}
-
 pmd_t *uf_pmd_find(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
-	pud_t *pud;
+	pud_t *pud, val;
 
 	if (!pgd_present(*pgd))
 		return NULL;
@@ -48,5 +19,8 @@ pmd_t *uf_pmd_find(struct mm_struct *mm, unsigned long addr)
 	if (!p4d_present(*p4d))
 		return NULL;
 	pud = pud_offset(p4d, addr);
-	return uf_pud_is_table(READ_ONCE(*pud)) ? pmd_offset(pud, addr) : NULL;
+	val = READ_ONCE(*pud);
+	if (!pud_present(val) || pud_leaf(val))
+		return NULL;
+	return pmd_offset_lockless(pud, val, addr);
 }

@@ -2,13 +2,44 @@
 #ifndef UF_PAGE_TABLE_H
 #define UF_PAGE_TABLE_H
 
-#include <linux/mm_types.h>
+#include <linux/mm.h>
+
+#include "compat/compat.h"
+
+static __always_inline p4d_t *uf_p4d_alloc(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+
+#ifndef __PAGETABLE_P4D_FOLDED
+	if (pgd_none(*pgd) && uf_ksym(__p4d_alloc)(mm, pgd, addr))
+		return NULL;
+#endif
+	return p4d_offset(pgd, addr);
+}
 
 /*
  * The pmd entry for @addr, with the levels above it; -ENOMEM; -EEXIST: one pud entry maps all that
- * is there, as DAX does. Caller keeps the VMA there from going away.
+ * is there, as DAX does. Caller keeps the VMA there from going away. Inlined, because a fill of one
+ * page does little else.
  */
-pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long addr);
+static __always_inline pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long addr)
+{
+	p4d_t *p4d = uf_p4d_alloc(mm, addr);
+	pud_t *pud, val;
+
+	if (!p4d || (p4d_none(*p4d) && uf_ksym(__pud_alloc)(mm, p4d, addr)))
+		return ERR_PTR(-ENOMEM);
+	pud = pud_offset(p4d, addr);
+	val = READ_ONCE(*pud);
+	if (pud_none(val)) {
+		if (uf_ksym(__pmd_alloc)(mm, pud, addr))
+			return ERR_PTR(-ENOMEM);
+		val = READ_ONCE(*pud);
+	}
+	if (unlikely(pud_leaf(val)))
+		return ERR_PTR(-EEXIST);
+	return pmd_offset_lockless(pud, val, addr);
+}
 
 /* The same, as far as it exists; NULL: it doesn't, for all that one pud entry could map. */
 pmd_t *uf_pmd_find(struct mm_struct *mm, unsigned long addr);

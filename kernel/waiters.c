@@ -137,9 +137,6 @@ bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct u
 {
 	struct uf_waiter *waiter;
 
-	if (!uf_waiters_pending(table))
-		return false;
-
 	spin_lock(&table->pending_lock);
 	waiter = list_first_entry_or_null(&table->pending, struct uf_waiter, pending);
 	if (waiter) {

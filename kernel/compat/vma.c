@@ -23,17 +23,9 @@ static bool vma_start_read_locked(struct vm_area_struct *vma)
 }
 #endif
 
-/* Prefer the lock of the one VMA, which leaves the rest of the process alone. */
-struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr)
+struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
-
-	vma = uf_ksym(lock_vma_under_rcu)(mm, addr);
-	if (vma) {
-		if ((vma->vm_flags & VM_SHARED) || vma->anon_vma)
-			return vma;
-		vma_end_read(vma);
-	}
 
 	mmap_read_lock(mm);
 	vma = uf_compat_find_vma_prepared(mm, addr);
@@ -43,14 +35,9 @@ struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned lo
 	return vma;
 }
 
-void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
-{
-	vma_end_read(vma);
-}
-
 #else
 
-struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr)
+struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
 
@@ -59,11 +46,6 @@ struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned lo
 	if (IS_ERR(vma))
 		mmap_read_unlock(mm);
 	return vma;
-}
-
-void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
-{
-	mmap_read_unlock(vma->vm_mm);
 }
 
 #endif

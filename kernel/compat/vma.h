@@ -17,15 +17,38 @@
 #define VM_SHADOW_STACK VM_NONE
 #endif
 
+/* uf_compat_vma_lock_fill() by way of the mmap lock. */
+struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsigned long addr);
+
 /*
  * The VMA at @addr, for mapping anonymous pages into it: it has its anon_vma, and is locked against
  * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM;
  * EAGAIN: not now.
  */
-struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm, unsigned long addr);
+static __always_inline struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm,
+								      unsigned long addr)
+{
+#ifdef CONFIG_PER_VMA_LOCK	/* since 6.4; leaves the rest of the process alone */
+	struct vm_area_struct *vma = uf_ksym(lock_vma_under_rcu)(mm, addr);
+
+	if (likely(vma)) {
+		if (likely((vma->vm_flags & VM_SHARED) || vma->anon_vma))
+			return vma;
+		vma_end_read(vma);
+	}
+#endif
+	return uf_compat_vma_lock_fill_slowly(mm, addr);
+}
 
 /* Undo that. @vma may be gone when this returns. */
-void uf_compat_vma_unlock_fill(struct vm_area_struct *vma);
+static __always_inline void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
+{
+#ifdef CONFIG_PER_VMA_LOCK
+	vma_end_read(vma);
+#else
+	mmap_read_unlock(vma->vm_mm);
+#endif
+}
 
 /* Two VMAs, or one twice, locked against every change. */
 struct uf_compat_vma_pair {
