@@ -102,7 +102,10 @@ int uf_event_fork(struct vm_area_struct *vma, struct list_head *forks)
 	return 0;
 }
 
-/* Once it was told the child's context is its file's; else nobody will ever serve the child. */
+/*
+ * Once it was told the child's context is its file's alone; else nobody will ever serve the child,
+ * and the reference is still ours.
+ */
 static void uf_event_tell_fork(struct uf_ctx *parent, struct uf_ctx *child)
 {
 	struct uf_event event = {
@@ -110,8 +113,10 @@ static void uf_event_tell_fork(struct uf_ctx *parent, struct uf_ctx *child)
 		.child = child,
 	};
 
-	if (!uf_event_wait(parent, &event))
-		uf_region_forget_all(child);
+	if (uf_event_wait(parent, &event))
+		return;
+	uf_region_forget_all(child);
+	uf_ctx_put(child);
 }
 
 static void uf_event_end_fork(struct uf_fork_entry *entry, struct uf_ctx *parent, bool forked)
@@ -120,8 +125,9 @@ static void uf_event_end_fork(struct uf_fork_entry *entry, struct uf_ctx *parent
 
 	if (forked)
 		uf_event_tell_fork(parent, child);
+	else
+		uf_ctx_put(child);
 	uf_event_end(parent);
-	uf_ctx_put(child);
 	list_del(&entry->list);
 	kfree(entry);
 }

@@ -115,6 +115,8 @@ void uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *
 		wake_up_process(event->task);
 	}
 	spin_unlock(&queue->lock);
+	if (event && telling->child)
+		uf_ctx_put(telling->child);
 }
 
 void uf_event_untell(struct uf_event_queue *queue, const struct uf_event_telling *telling)

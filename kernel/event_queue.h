@@ -49,7 +49,7 @@ struct uf_event {
 	struct task_struct *task;
 	u64 id;
 	enum uf_event_state state;
-	struct uf_ctx *child;		/* of a fork; the waiting thread holds it */
+	struct uf_ctx *child;		/* of a fork; the waiting thread holds it until it was told */
 	struct uffd_msg msg;
 };
 
@@ -89,7 +89,11 @@ bool uf_event_wait(struct uf_ctx *ctx, struct uf_event *event);
 bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
 		   struct uf_event_telling *telling);
 
-/* The reader has it: whoever waits, goes on. */
+/*
+ * The reader has it: whoever waits, goes on. His reference to a child is put for him: the file that
+ * the reader was given has the only one then, and if it is closed before he runs nobody need be
+ * looked for who waits.
+ */
 void uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *telling);
 
 /* The reader could not be told after all: the event, if it still waits, is the next to be told. */
