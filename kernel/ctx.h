@@ -138,7 +138,7 @@ static inline unsigned int uf_ctx_fd_flags(const struct uf_ctx *ctx)
 	return ctx->view.flags & (O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Any context that can't sleep will do; the last one frees it, and lets go of the module. */
+/* Doesn't sleep. The last one frees it, and lets go of the module. */
 void uf_ctx_put(struct uf_ctx *ctx);
 
 /*
