@@ -68,3 +68,26 @@ suite_mirror()
 	fi
 	echo "$uri"
 }
+
+# take_source KERNEL FOLDER WHAT FILE...: has the newest of these files of a
+# kernel's source, patterns as tar takes them, in FOLDER, with the paths they have
+# there
+take_source()
+{
+	local kernel=$1 target=$2 what=$3 tarball
+	shift 3
+	tarball=$("$SCRIPTS/fetch-source" "$kernel")
+	[ ! -d "$target" ] || [ "$target" -ot "$tarball" ] || return 0
+
+	say "taking $what out of ${tarball##*/}"
+	mkdir -p "${target%/*}"
+	work=$(mktemp -d "$target.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	chmod 755 "$work"
+	tar -xf "$tarball" -C "$work" --strip-components=1 --wildcards \
+		--no-wildcards-match-slash "${@/#/*/}" ||
+		die "$tarball cannot be unpacked" "Is the disk full?"
+	touch "$work"
+	rm -rf "$target"
+	mv "$work" "$target"
+}

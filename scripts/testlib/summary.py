@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What all test programs print at the end."""
+
+NOTES_SHOWN = 5
+VERDICTS = ("passed", "failed", "skipped")
+
+
+def summarize(suites, hint=""):
+    """Prints the summary, with the hint if no test was run; returns whether all is well."""
+    print("#\n# Summary")
+    for each in suites:
+        for result in each.results:
+            if result.verdict == "failed":
+                print(f"# FAILED  {each.title}: {result.name}: {result.why}")
+                for note in result.notes[:NOTES_SHOWN]:
+                    print(f"#         {note}")
+    for each in suites:
+        counts = (f"{each.count(verdict):4} {verdict}" for verdict in VERDICTS)
+        print(f"# {each.title:24} {'  '.join(counts)}")
+    passed, failed, skipped = (sum(each.count(verdict) for each in suites)
+                               for verdict in VERDICTS)
+    if hint and not passed + failed + skipped:
+        print(f"# No test was run. {hint}")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    return passed > 0 and failed == 0
