@@ -188,7 +188,7 @@ TEST_CASE("protection that resolves itself is that of absent pages too", "[wp][w
 TEST_CASE("of a huge page protected so only what is written loses it", "[wp][wp-async]")
 {
 	need(Features::WpAsync);
-	const Guarded guarded(Memory::aligned(pages_of_huge, huge_page), make_huge,
+	const Guarded guarded(Memory::aligned(page_table, huge_page), make_huge,
 			      Features::WpAsync);
 
 	guarded.protect();

@@ -26,9 +26,7 @@ using namespace userfault;
 
 namespace {
 
-constexpr std::size_t page_table = 512;	       /* pages under one page table */
 constexpr std::size_t upper_table = 512 * 512; /* pages under one page middle directory */
-constexpr std::size_t huge_page = 2 << 20;
 
 /* A context with all of @memory registered. */
 struct Registered {
@@ -174,7 +172,7 @@ TEST_CASE("a copied page can be written and is like any other", "[copy]")
 
 	world.memory.word(0) = 5;
 	CHECK(world.memory.word(0) == 5);
-	CHECK((pagemap_entry(world.memory.address(0)) & pagemap_frame) == (entry & pagemap_frame));
+	CHECK(frame_of(world.memory, 0) == (entry & pagemap_frame));
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 

@@ -29,14 +29,7 @@ bool contains(const std::string &text, const std::string &part)
 	return text.find(part) != text.npos;
 }
 
-constexpr std::uint64_t features_here =
-	UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
-	UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_MISSING_SHMEM |
-	UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_MISSING_HUGETLBFS | UFFD_FEATURE_MINOR_HUGETLBFS |
-	UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |
-	UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
-	UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
-/* Of these, what native userfaultfd of older kernels has not. */
+/* What native userfaultfd of older kernels has not. */
 constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
 					 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
 
@@ -181,14 +174,6 @@ bool leaves_the_result_alone(const Row &module, const Row &native)
 	       (module.outcome.error == EAGAIN || module.outcome.error == EFAULT);
 }
 
-bool lacks_the_feature(const Row &module, const Row &native)
-{
-	if (module.command != "API" || !refused(module, native, 0) || module.given.size() != 3)
-		return false;
-	return (module.given[1] & native.outcome.fields.at(1)) == module.given[1] &&
-	       module.given[1] & ~features_here;
-}
-
 bool has_newer_features(const Row &module, const Row &native)
 {
 	return kernel() < 6012 && module.command == "API" && !module.outcome.error &&
@@ -196,15 +181,14 @@ bool has_newer_features(const Row &module, const Row &native)
 	       module.given[1] & newer_features;
 }
 
-bool tells_of_features_here(const Row &module, const Row &native)
+bool tells_of_newer_features(const Row &module, const Row &native)
 {
 	auto fields = native.outcome.fields;
 
-	if (module.command != "API" || !both_succeed(module, native) || fields.size() != 3)
+	if (kernel() >= 6012 || module.command != "API" || !both_succeed(module, native) ||
+	    fields.size() != 3)
 		return false;
-	fields[1] &= features_here;
-	if (kernel() < 6012)
-		fields[1] |= newer_features;
+	fields[1] |= newer_features;
 	return module.outcome.fields == fields;
 }
 
@@ -232,9 +216,9 @@ const struct Reason {
 	 "Linux 7.2 takes it for a lack of memory that a shared file ends before the page"},
 	{leaves_the_result_alone,
 	 "older kernels do not write the result of a call that comes while mappings change"},
-	{lacks_the_feature, "the feature is still to come"},
 	{has_newer_features, "the module has features of newer kernels"},
-	{tells_of_features_here, "API tells of the features that are there; others are to come"},
+	{tells_of_newer_features,
+	 "API tells of the features that are there, and older kernels have not all"},
 };
 
 const Reason *reason_for(const Row &module, const Row &native)

@@ -37,7 +37,8 @@ public:
 	/* The same, whatever backends were at work. */
 	std::vector<std::string> complaints_of_either_backend();
 
-	/* The same, for the last time: who reads the log after this process need not begin before.
+	/*
+	 * The same, for the last time: who reads the log after this process need not begin before.
 	 */
 	std::vector<std::string> last_complaints();
 

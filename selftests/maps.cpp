@@ -143,6 +143,11 @@ std::uint64_t page_flags(Address address)
 	return numbers_at("/proc/kpageflags", pagemap_entry(address) & pagemap_frame, 1).front();
 }
 
+std::uint64_t frame_of(const Memory &memory, std::size_t index)
+{
+	return pagemap_entry(memory.address(index)) & pagemap_frame;
+}
+
 bool is_there(const Memory &memory, std::size_t index)
 {
 	return pagemap_entry(memory.address(index)) & pagemap_present;

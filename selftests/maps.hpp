@@ -37,6 +37,9 @@ std::vector<std::string> describe_mappings(userfault::Range range);
 std::uint64_t pagemap_entry(userfault::Address address);
 std::uint64_t page_flags(userfault::Address address);
 
+/* Which page of the machine's memory it is. */
+std::uint64_t frame_of(const Memory &memory, std::size_t index);
+
 /* Whether a page is in the page table, and present. */
 bool is_there(const Memory &memory, std::size_t index);
 

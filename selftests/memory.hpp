@@ -14,6 +14,10 @@ namespace selftests {
 
 using userfault::page_size;
 
+/* Of x86-64: the pages under one page table, and the bytes of the huge page that replaces it. */
+inline constexpr std::size_t page_table = 512;
+inline constexpr std::size_t huge_page = 2 << 20;
+
 enum class MemoryKind {
 	anonymous,	  /* private */
 	shared_anonymous, /* which is shmem */

@@ -36,8 +36,10 @@ struct SharedHugeFile {
 
 } // namespace selftests
 
-/* A test for each kind of memory made of small pages, TestType::kind; its name has the kind's
- * appended. */
+/*
+ * A test for each kind of memory made of small pages, TestType::kind; its name has the kind's
+ * appended.
+ */
 #define MEMORY_TEST_CASE(name, tags)                                                               \
 	TEMPLATE_TEST_CASE(name, tags, Anonymous, SharedAnonymous, SharedFile, PrivateFile)
 /* The same for shmem. */

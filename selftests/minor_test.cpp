@@ -23,9 +23,6 @@ using namespace userfault;
 
 namespace {
 
-constexpr std::size_t page_table = 512;
-constexpr std::size_t huge_page = 2 << 20;
-
 constexpr int sharing_of(MemoryKind kind)
 {
 	return kind == MemoryKind::private_file ? MAP_PRIVATE : MAP_SHARED;
@@ -59,11 +56,6 @@ struct MinorWorld {
 	World world;
 };
 
-std::uint64_t frame(const Memory &memory, std::size_t index)
-{
-	return pagemap_entry(memory.address(index)) & pagemap_frame;
-}
-
 } // namespace
 
 /* On the two kinds of mappings that a file has. */
@@ -85,7 +77,7 @@ FILE_TEST_CASE("a page that the file has is told as a minor fault", "[minor]")
 	CHECK_FALSE(progress.error);
 	CHECK(reader.get() == pattern_word(1));
 	CHECK(has_pattern(minor.memory().bytes(1, 1), 1));
-	CHECK(frame(minor.memory(), 1) == frame(minor.other, 1));
+	CHECK(frame_of(minor.memory(), 1) == frame_of(minor.other, 1));
 	CHECK_FALSE(is_there(minor.memory(), 0));
 	CHECK_FALSE(take(minor.world.context.read()));
 }
@@ -160,7 +152,7 @@ TEST_CASE("a page copied into a file is a minor fault for its other mapping", "[
 	CHECK(next_fault(minor.world.context).flags == FaultFlags::Minor);
 	REQUIRE(minor.resume(0, 2));
 	CHECK(reader.get() == pattern_word(1));
-	CHECK(frame(minor.memory(), 0) == frame(minor.other, 0));
+	CHECK(frame_of(minor.memory(), 0) == frame_of(minor.other, 0));
 }
 
 TEST_CASE("what was written before a page is mapped is seen", "[minor]")
@@ -282,7 +274,7 @@ TEST_CASE("a page mapped privately is copied on write", "[minor]")
 	CHECK(minor.memory().word(0) == 4);
 	minor.memory().word(0) = 5;
 	CHECK(minor.other.word(0) == 4);
-	CHECK(frame(minor.memory(), 0) != frame(minor.other, 0));
+	CHECK(frame_of(minor.memory(), 0) != frame_of(minor.other, 0));
 	CHECK(fdinfo(minor.world.context.fd()).total == 0);
 }
 

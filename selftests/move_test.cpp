@@ -3,6 +3,7 @@
 #include "maps.hpp"
 #include "pin.hpp"
 #include "process.hpp"
+#include "protection.hpp"
 #include "world.hpp"
 
 #include <catch2/catch.hpp>
@@ -17,14 +18,6 @@ using namespace selftests;
 using namespace userfault;
 
 namespace {
-
-constexpr std::size_t page_table = 512;
-constexpr std::size_t huge_page = 2 << 20;
-
-std::uint64_t frame(const Memory &memory, std::size_t index)
-{
-	return pagemap_entry(memory.address(index)) & pagemap_frame;
-}
 
 /* Memory to move to, and memory that isn't registered to move from. */
 struct Move {
@@ -46,17 +39,6 @@ struct Move {
 	World world;
 	Memory source;
 };
-
-/* Memory of one huge page; skips the test if there is none to be had. */
-void make_huge(const Memory &memory, std::size_t first = 0)
-{
-	if (::madvise(memory.page(first), huge_page, MADV_HUGEPAGE))
-		skip("the kernel has no transparent huge pages");
-	for (std::size_t i = 0; i < page_table; i++)
-		write_pattern(memory.bytes(first + i, 1), i);
-	if (smaps_bytes(memory.range(first, page_table), "AnonHugePages") != huge_page)
-		skip("no huge page was to be had");
-}
 
 /* The same with a place of two page tables to move it to. */
 struct HugeMove {
@@ -80,12 +62,12 @@ struct HugeMove {
 TEST_CASE("a moved page is the page that was there before", "[move]")
 {
 	const Move move(4, 4);
-	const auto moved = frame(move.source, 2);
+	const auto moved = frame_of(move.source, 2);
 
 	const auto progress = move.move(1, 2, 1);
 	CHECK(progress.done == page_size());
 	CHECK_FALSE(progress.error);
-	CHECK(frame(move.world.memory, 1) == moved);
+	CHECK(frame_of(move.world.memory, 1) == moved);
 	CHECK(has_pattern(move.world.memory.bytes(1, 1), 2));
 	CHECK_FALSE(is_there(move.source, 2));
 	CHECK(is_zero(move.source.bytes(2, 1)));
@@ -314,7 +296,7 @@ TEST_CASE("the source may be the end of one mapping only", "[move]")
 TEST_CASE("a huge page that fits is moved whole", "[move][thp]")
 {
 	const HugeMove move;
-	const auto moved = frame(move.source, 0);
+	const auto moved = frame_of(move.source, 0);
 
 	const auto progress = move.context.move(move.memory.address(page_table),
 						move.source.range());
@@ -322,7 +304,7 @@ TEST_CASE("a huge page that fits is moved whole", "[move][thp]")
 	CHECK_FALSE(progress.error);
 	CHECK(smaps_bytes(move.memory.range(), "AnonHugePages") == huge_page);
 	CHECK(smaps_bytes(move.source.range(), "Rss") == 0);
-	CHECK(frame(move.memory, page_table) == moved);
+	CHECK(frame_of(move.memory, page_table) == moved);
 	for (std::size_t i = 0; i < page_table; i++)
 		if (!has_pattern(move.memory.bytes(page_table + i, 1), i))
 			FAIL("page " << i);
@@ -405,13 +387,13 @@ TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
 {
 	const Move move(4, 4);
 	const Pin pin(move.source, 2, 1);
-	const auto pinned = frame(move.source, 2);
+	const auto pinned = frame_of(move.source, 2);
 
 	CHECK(move.move(2, 2, 1).error.value() == EBUSY);
 	const auto strict = move.move(0, 0, 4);
 	CHECK(strict.done == 2 * page_size());
 	CHECK(strict.error.value() == EAGAIN);
-	CHECK(frame(move.source, 2) == pinned);
+	CHECK(frame_of(move.source, 2) == pinned);
 	CHECK(has_pattern(move.source.bytes(2, 1), 2));
 	CHECK_FALSE(is_there(move.world.memory, 2));
 }
@@ -419,11 +401,11 @@ TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
 TEST_CASE("a huge page that is pinned is EBUSY and stays", "[move][thp]")
 {
 	const HugeMove move;
-	const auto pinned = frame(move.source, 0);
+	const auto pinned = frame_of(move.source, 0);
 	const Pin pin(move.source, 17, 1);
 
 	CHECK(move.context.move(move.memory.address(0), move.source.range()).error.value() == EBUSY);
-	CHECK(frame(move.source, 0) == pinned);
+	CHECK(frame_of(move.source, 0) == pinned);
 	CHECK(has_pattern(move.source.bytes(17, 1), 17));
 }
 

@@ -21,7 +21,7 @@ namespace {
 /* Memory that is one huge page. */
 Guarded huge()
 {
-	return Guarded(Memory::aligned(pages_of_huge, huge_page), make_huge);
+	return Guarded(Memory::aligned(page_table, huge_page), make_huge);
 }
 
 bool is_huge(const Guarded &guarded)
@@ -39,10 +39,7 @@ void write_to(const char *path, const char *text)
 
 bool same_frame(const Guarded &guarded, std::size_t a, std::size_t b)
 {
-	const auto frame = [&](std::size_t index) {
-		return pagemap_entry(guarded.memory.address(index)) & pagemap_frame;
-	};
-	return frame(a) == frame(b);
+	return frame_of(guarded.memory, a) == frame_of(guarded.memory, b);
 }
 
 } // namespace
@@ -112,7 +109,7 @@ TEST_CASE("the zero page can be protected", "[wp]")
 
 TEST_CASE("the huge zero page can be protected", "[wp]")
 {
-	const Guarded guarded(Memory::aligned(pages_of_huge, huge_page), [](const Memory &memory) {
+	const Guarded guarded(Memory::aligned(page_table, huge_page), [](const Memory &memory) {
 		if (::madvise(memory.page(0), huge_page, MADV_HUGEPAGE))
 			skip("the kernel has no transparent huge pages");
 		if (memory.word(5))
@@ -172,18 +169,17 @@ TEST_CASE("a page that somebody else has a reference to stays the same page", "[
 TEST_CASE("a page that is pinned can be protected, and stays the same page", "[wp]")
 {
 	const Guarded guarded(2);
-	const auto frame = [&] { return pagemap_entry(guarded.memory.address(0)) & pagemap_frame; };
-	const auto pinned = frame();
+	const auto pinned = frame_of(guarded.memory, 0);
 	const Pin pin(guarded.memory, 0, 1);
 
 	guarded.protect();
 	CHECK(guarded.only_protected(0, 2));
 	CHECK(guarded.write_is_told(0));
-	CHECK(frame() == pinned);
+	CHECK(frame_of(guarded.memory, 0) == pinned);
 	guarded.unprotect();
 	guarded.memory.word(0) = 3;
 	CHECK(guarded.memory.word(0) == 3);
-	CHECK(frame() == pinned);
+	CHECK(frame_of(guarded.memory, 0) == pinned);
 }
 
 TEST_CASE("mprotect leaves the protection as it is", "[wp]")

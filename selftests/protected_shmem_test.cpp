@@ -168,7 +168,7 @@ TEST_CASE("pages of shmem that are swapped out stay protected", "[wp][shmem][swa
 	CHECK(count_patterned(guarded.memory) == pages);
 	guarded.protect(0, 4);
 	wait_until("the file is swapped out", [&] {
-		checked(::madvise(guarded.memory.page(0), length, MADV_PAGEOUT));
+		push_out(guarded.memory, 0, guarded.memory.pages());
 		return smaps_bytes(unmapped.other.range(), "Swap") == length;
 	});
 	CHECK(guarded.only_protected(0, 4));

@@ -43,13 +43,11 @@ struct Guarded {
 	userfault::Context context;
 };
 
-
-/* Writes patterns to @memory, whole huge pages, and skips the test if it doesn't consist of them
- * then. */
+/*
+ * Writes patterns to @memory, whole huge pages, and skips the test if it doesn't consist of them
+ * then.
+ */
 void make_huge(const Memory &memory);
-
-inline constexpr std::size_t huge_page = 2 << 20;
-inline constexpr std::size_t pages_of_huge = 512;
 
 } // namespace selftests
 

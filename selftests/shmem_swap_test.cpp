@@ -26,7 +26,7 @@ struct SwappedWorld {
 		for (std::size_t i = 0; i < pages; i++)
 			write_pattern(other.bytes(i, 1), i);
 		wait_until("the file is swapped out", [&] {
-			checked(::madvise(other.page(0), pages * page_size(), MADV_PAGEOUT));
+			push_out(other, 0, pages);
 			return smaps_bytes(other.range(), "Swap") == pages * page_size();
 		});
 	}

@@ -27,10 +27,8 @@ using namespace userfault;
 
 namespace {
 
-constexpr std::size_t page_table = 512;
-constexpr std::size_t huge_page = 2 << 20;
-
-/* What filling is answered where a shared file has ended: Linux 7.2's own says there is no memory.
+/*
+ * What filling is answered where a shared file has ended: Linux 7.2's own says there is no memory.
  */
 int past_the_end()
 {

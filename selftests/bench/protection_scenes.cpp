@@ -132,7 +132,8 @@ private:
 	Context context_;
 };
 
-/* A thread writes to a protected page, the monitor is told and unprotects it, the thread goes on.
+/*
+ * A thread writes to a protected page, the monitor is told and unprotects it, the thread goes on.
  */
 class ProtectionFault final : public Scene {
 public:
