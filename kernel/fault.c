@@ -62,17 +62,6 @@ static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
 		msg->arg.pagefault.feat.ptid = task_pid_vnr(current);
 }
 
-/*
- * A page that isn't there any more, or whose entry is on its way through swap or migration, is for
- * mm to find out about: the access is tried again, and may fault again.
- */
-static bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
-{
-	if (reason & VM_UFFD_WP)
-		return pte_present(pte) && pte_uffd_wp(pte);
-	return pte_none(pte) || (uf_pte_missing(pte) && !uf_pte_poisoned(pte));
-}
-
 static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
 {
 	if (reason & VM_UFFD_WP)

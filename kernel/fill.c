@@ -110,7 +110,7 @@ unlock:
 /* There may be nothing yet. */
 static noinline int uf_run_make_page_table(struct mm_struct *mm, pmd_t *pmd)
 {
-	if (pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd))
+	if (uf_pte_alloc(mm, pmd))
 		return -ENOMEM;
 	return uf_pmd_is_table(pmdp_get_lockless(pmd)) ? 0 : -EEXIST;
 }

@@ -7,6 +7,7 @@
 
 #include "compat/compat.h"
 #include "compat/hugetlb.h"
+#include "fault.h"
 #include "hugetlb.h"
 
 void uf_hugetlb_lock(struct vm_area_struct *vma)
@@ -26,15 +27,12 @@ bool uf_hugetlb_fault_unresolved(const struct vm_fault *vmf, unsigned long reaso
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	unsigned long size = huge_page_size(hstate_vma(vmf->vma));
-	pte_t *pte, entry;
+	pte_t *pte;
 
 	pte = uf_ksym(huge_pte_offset)(mm, vmf->address, size);
 	if (!pte)
 		return !(reason & VM_UFFD_WP);
-	entry = uf_compat_huge_ptep_get(mm, vmf->address, pte);
-	if (reason & VM_UFFD_WP)
-		return pte_present(entry) && huge_pte_uffd_wp(entry);
-	return uf_pte_missing(entry) && !uf_pte_poisoned(entry);
+	return uf_fault_pte_unresolved(uf_compat_huge_ptep_get(mm, vmf->address, pte), reason);
 }
 
 void uf_hugetlb_registered(struct vm_area_struct *vma)

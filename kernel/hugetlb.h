@@ -15,7 +15,8 @@
 void uf_hugetlb_lock(struct vm_area_struct *vma);
 void uf_hugetlb_unlock(struct vm_area_struct *vma);
 
-/* Whether the page of a fault is still missing, or protected. Caller holds the lock; doesn't sleep.
+/*
+ * Whether the page of a fault is still missing, or protected. Caller holds the lock; doesn't sleep.
  */
 bool uf_hugetlb_fault_unresolved(const struct vm_fault *vmf, unsigned long reason);
 

@@ -103,12 +103,10 @@ static long uf_move_step(struct uf_moving *moving)
 	src = pmdp_get_lockless(moving->src_pmd);
 	if (pmd_none(src))
 		return uf_move_holes(moving);
-	if (!pmd_present(src) || pmd_trans_huge(src))
+	if (!uf_pmd_is_table(src))
 		return uf_move_huge(moving);
 
-	if (pmd_none(dst) && uf_ksym(__pte_alloc)(moving->mm, moving->dst_pmd))
-		return -ENOMEM;
-	return uf_move_run(moving);
+	return uf_pte_alloc(moving->mm, moving->dst_pmd) ?: uf_move_run(moving);
 }
 
 /* Until all is moved or something is in the way. */

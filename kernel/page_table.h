@@ -44,4 +44,10 @@ static __always_inline pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long a
 /* The same, as far as it exists; NULL: it doesn't, for all that one pud entry could map. */
 pmd_t *uf_pmd_find(struct mm_struct *mm, unsigned long addr);
 
+/* A page table for @pmd, if it has nothing yet. -ENOMEM. May sleep. */
+static inline int uf_pte_alloc(struct mm_struct *mm, pmd_t *pmd)
+{
+	return pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd) ? -ENOMEM : 0;
+}
+
 #endif /* UF_PAGE_TABLE_H */

@@ -116,17 +116,15 @@ static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, uns
 static int uf_protect_pmd(struct uf_protecting *work, pmd_t *pmd, unsigned long addr,
 			  unsigned long end)
 {
-	pmd_t val = pmdp_get_lockless(pmd);
+	pmd_t val;
 	int err = 0;
 
-	if (pmd_none(val)) {
-		if (!work->populate)
-			return 0;
-		if (uf_ksym(__pte_alloc)(work->vma->vm_mm, pmd))
-			return -ENOMEM;
-		val = pmdp_get_lockless(pmd);
-	}
-	if (!pmd_present(val) || pmd_trans_huge(val))
+	if (work->populate && uf_pte_alloc(work->vma->vm_mm, pmd))
+		return -ENOMEM;
+	val = pmdp_get_lockless(pmd);
+	if (pmd_none(val) && !work->populate)
+		return 0;
+	if (!uf_pmd_is_table(val))
 		return uf_protect_by_mm(work, addr, end);
 
 	while (!err) {
@@ -201,10 +199,8 @@ static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsi
 		pmd = uf_pmd_alloc(mm, addr);
 		if (pmd == ERR_PTR(-EEXIST))
 			next = pud_addr_end(addr, end);
-		else if (IS_ERR(pmd))
-			err = PTR_ERR(pmd);
-		else if (pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd))
-			err = -ENOMEM;
+		else
+			err = IS_ERR(pmd) ? PTR_ERR(pmd) : uf_pte_alloc(mm, pmd);
 		err = err ?: uf_protect_interrupted(work);
 	}
 	return err ?: uf_protect_by_mm(work, start, end);

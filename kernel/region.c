@@ -83,6 +83,15 @@ void uf_region_forget(struct vm_area_struct *vma)
 	uf_region_set(vma, NULL, 0);
 }
 
+/* No page stays protected where nobody could unprotect it. */
+static void uf_region_unprotect(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	if (!userfaultfd_wp(vma))
+		return;
+	vma_start_write(vma);
+	uf_protect_clear(vma, start, end);
+}
+
 void uf_region_forget_all(struct uf_ctx *ctx)
 {
 	struct mm_struct *mm = ctx->view.mm;
@@ -95,10 +104,7 @@ void uf_region_forget_all(struct uf_ctx *ctx)
 		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			continue;
 		/* Its page tables are the parent's by now, whose pages may be protected. */
-		if (userfaultfd_wp(vma)) {
-			vma_start_write(vma);
-			uf_protect_clear(vma, vma->vm_start, vma->vm_end);
-		}
+		uf_region_unprotect(vma, vma->vm_start, vma->vm_end);
 		uf_region_forget(vma);
 	}
 	mmap_write_unlock(mm);
@@ -170,11 +176,8 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 {
 	unsigned long end = min(walk->end, vma->vm_end);
 
-	/* No page stays protected where nobody could unprotect it. */
-	if (userfaultfd_wp(vma) && !(vm_flags & VM_UFFD_WP)) {
-		vma_start_write(vma);
-		uf_protect_clear(vma, walk->start, end);
-	}
+	if (!(vm_flags & VM_UFFD_WP))
+		uf_region_unprotect(vma, walk->start, end);
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
 				   (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags, ctx);
 	if (IS_ERR(vma))

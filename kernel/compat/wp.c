@@ -67,8 +67,6 @@ int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start
 
 bool uf_compat_wp_async_fault(struct vm_fault *vmf)
 {
-	pmd_t pmd;
-
 	if (!uf_compat_wp_wants(vmf->vma, UFFD_FEATURE_WP_ASYNC))
 		return false;
 
@@ -78,8 +76,7 @@ bool uf_compat_wp_async_fault(struct vm_fault *vmf)
 	}
 	if (pmd_trans_huge(READ_ONCE(*vmf->pmd)))
 		uf_ksym(__split_huge_pmd)(vmf->vma, vmf->pmd, vmf->address, false, NULL);
-	pmd = READ_ONCE(*vmf->pmd);
-	if (pmd_present(pmd) && !pmd_trans_huge(pmd))
+	if (uf_pmd_is_table(READ_ONCE(*vmf->pmd)))
 		uf_compat_wp_async_pte(vmf);
 	return true;
 }
