@@ -179,10 +179,13 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	 * Being closed: soon the VMA is an ordinary one. The lock must be dropped for that, because
 	 * uf_ctx_release() waits for it; and so must the processor, which it may need to get there:
 	 * a thread that only faults again and again never leaves the kernel without preemption.
+	 * Where it gives the processor up only a reference keeps the module loaded.
 	 */
 	if (uf_ctx_dead(ctx)) {
+		uf_ctx_get(ctx);
 		release_fault_lock(vmf);
 		cond_resched();
+		uf_ctx_put(ctx);
 		return VM_FAULT_RETRY;
 	}
 
