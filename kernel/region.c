@@ -83,13 +83,15 @@ void uf_region_forget(struct vm_area_struct *vma)
 	uf_region_set(vma, NULL, 0);
 }
 
-/* No page stays protected where nobody could unprotect it. */
-static void uf_region_unprotect(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+
+/* The same for one that is in use: no page stays protected where nobody could unprotect it. */
+static void uf_region_release(struct vm_area_struct *vma)
 {
-	if (!userfaultfd_wp(vma))
-		return;
-	vma_start_write(vma);
-	uf_protect_clear(vma, start, end);
+	if (userfaultfd_wp(vma)) {
+		vma_start_write(vma);
+		uf_protect_clear(vma, vma->vm_start, vma->vm_end);
+	}
+	uf_region_forget(vma);
 }
 
 void uf_region_forget_all(struct uf_ctx *ctx)
@@ -104,8 +106,7 @@ void uf_region_forget_all(struct uf_ctx *ctx)
 		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			continue;
 		/* Its page tables are the parent's by now, whose pages may be protected. */
-		uf_region_unprotect(vma, vma->vm_start, vma->vm_end);
-		uf_region_forget(vma);
+		uf_region_release(vma);
 	}
 	mmap_write_unlock(mm);
 }
@@ -170,19 +171,26 @@ static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *v
 	walk->start = vma->vm_end;
 }
 
-/* Give the part of @vma that is in the range these flags and context, split or merged as needed. */
+/*
+ * Give the part of @vma that is in the range these flags and context, split or merged as needed.
+ * After an error nothing has changed.
+ */
 static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *vma,
 			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)
 {
 	unsigned long end = min(walk->end, vma->vm_end);
+	bool unprotect = userfaultfd_wp(vma) && !(vm_flags & VM_UFFD_WP);
 
-	if (!(vm_flags & VM_UFFD_WP))
-		uf_region_unprotect(vma, walk->start, end);
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
 				   (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags, ctx);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
 
+	/* As in uf_region_release(), but only now that nothing can go wrong any more. */
+	if (unprotect) {
+		vma_start_write(vma);
+		uf_protect_clear(vma, walk->start, end);
+	}
 	uf_region_set(vma, ctx, vm_flags);
 	if (is_vm_hugetlb_page(vma))
 		uf_hugetlb_registered(vma);
@@ -272,6 +280,8 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 		if (!found && is_vm_hugetlb_page(vma) &&
 		    !IS_ALIGNED(start, vma_kernel_pagesize(vma)))
 			return -EINVAL;
+		if (vma->vm_userfaultfd_ctx.ctx && uf_region_cuts(vma, start, end))
+			return -EINVAL;
 		if (!uf_region_can_unregister(ctx, vma))
 			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
@@ -323,7 +333,7 @@ void uf_region_unregister_all(struct uf_ctx *ctx)
 	while ((vma = uf_region_walk_next_of(&walk, ctx))) {
 		/* Splits nothing, and so never fails; if it did, no VMA may keep the context. */
 		if (WARN_ON_ONCE(uf_region_change(&walk, vma, NULL, 0))) {
-			uf_region_forget(vma);
+			uf_region_release(vma);
 			uf_region_skip(&walk, vma);
 		}
 	}

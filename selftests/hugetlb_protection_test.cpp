@@ -166,3 +166,18 @@ HUGE_TEST_CASE("unregistering leaves no huge page protected", "[hugetlb][wp]")
 	guarded.memory.small_word(0, 0) = 3;
 	CHECK(guarded.memory.small_word(0, 0) == 3);
 }
+
+/* Native userfaultfd has unprotected it when it finds that it can't split the mapping there. */
+HUGE_TEST_CASE("unregistering a part of a huge page is refused and unprotects nothing",
+	       "[hugetlb][wp][module]")
+{
+	const GuardedHuge guarded(2, TestType::kind);
+	auto half = guarded.memory.range(1, 1);
+
+	guarded.write();
+	guarded.protect(0, 2);
+	half.length /= 2;
+	CHECK(guarded.context.unregister_range(half).error().value() == EINVAL);
+	CHECK(guarded.memory.is_protected(0));
+	CHECK(guarded.memory.is_protected(1));
+}

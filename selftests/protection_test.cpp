@@ -8,7 +8,9 @@
 #include <csetjmp>
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <linux/userfault.h>
+#include <string>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -39,6 +41,31 @@ struct Partly {
 
 	Memory memory;
 	Context context;
+};
+
+/* While it lives this process, as the one with the most mappings, can have no more of them. */
+class NoMoreMappings {
+public:
+	NoMoreMappings()
+	{
+		std::ifstream maps("/proc/self/maps");
+		std::size_t count = 0;
+
+		std::ifstream(limit) >> before_;
+		for (std::string line; std::getline(maps, line);)
+			count += line.find("[vsyscall]") == line.npos;
+		set(count);
+	}
+	~NoMoreMappings() { set(before_); }
+	NoMoreMappings(const NoMoreMappings &) = delete;
+	NoMoreMappings &operator=(const NoMoreMappings &) = delete;
+
+private:
+	static constexpr auto limit = "/proc/sys/vm/max_map_count";
+
+	static void set(std::size_t count) { std::ofstream(limit) << count; }
+
+	std::size_t before_ = 0;
 };
 
 } // namespace
@@ -355,6 +382,21 @@ TEST_CASE("registering for less than before changes nothing", "[wp]")
 	guarded.protect();
 	take(guarded.context.register_range(guarded.memory.range(), Modes::Missing));
 	CHECK(guarded.write_is_told(0));
+}
+
+TEST_CASE("a registration that fails unprotects nothing", "[wp]")
+{
+	const Guarded guarded(4);
+	const auto register_middle = [&] {
+		const NoMoreMappings full;
+
+		return guarded.context.register_range(guarded.memory.range(1, 2), Modes::Missing);
+	};
+
+	guarded.protect();
+	CHECK(register_middle().error().value() == ENOMEM);
+	CHECK(guarded.only_protected(0, 4));
+	CHECK(guarded.write_is_told(1));
 }
 
 TEST_CASE("unregistering unprotects", "[wp]")
