@@ -2,6 +2,7 @@
 #include <linux/userfault.h>
 
 #include <linux/hugetlb.h>
+#include <linux/sched/signal.h>
 
 #include "compat.h"
 
@@ -50,6 +51,8 @@ int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start
 	for (addr = start; addr < end && !err; addr += size) {
 		if (!uf_ksym(huge_pte_alloc)(vma->vm_mm, vma, addr, size))
 			err = -ENOMEM;
+		else if (fatal_signal_pending(current))
+			err = -EINTR;
 		cond_resched();
 	}
 	uf_ksym(hugetlb_vma_unlock_read)(vma);

@@ -51,7 +51,8 @@ bool uf_compat_wp_async_fault(struct vm_fault *vmf);
 
 /*
  * Page tables for hugetlb's absent pages in the range, which change_protection() passes over in
- * silence if there is no memory for them. Caller holds the mmap lock. May sleep. ENOMEM.
+ * silence if there is no memory for them. Caller holds the mmap lock. May sleep. ENOMEM; EINTR:
+ * the caller is being killed.
  */
 int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
 				 unsigned long end);

@@ -238,7 +238,7 @@ struct uffdio_move {
  * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_WP.
  * EINVAL: an unknown mode, MODE_WP with DONTWAKE, a bad range, or a part of a hugetlb page. EAGAIN:
  * mappings are changing, read the events first. After these nothing has changed. ENOMEM: no memory
- * for page tables; some of the range may be protected.
+ * for page tables; EINTR: the caller is being killed; some of the range may be protected.
  */
 struct uffdio_writeprotect {
 	struct uffdio_range range;
