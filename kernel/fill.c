@@ -107,7 +107,10 @@ unlock:
 	return err;
 }
 
-/* There may be nothing yet. */
+/*
+ * There may be nothing yet. EEXIST: something else than a page table is there; or nothing again,
+ * because the table was freed at once as an empty one, for which upstream answers the same.
+ */
 static noinline int uf_run_make_page_table(struct mm_struct *mm, pmd_t *pmd)
 {
 	if (uf_pte_alloc(mm, pmd))
