@@ -72,7 +72,7 @@
 	X(dup_userfaultfd_complete, "events")					\
 	X(userfaultfd_unmap_complete, "events")					\
 	X(vma_set_page_prot, "registering")					\
-	X(flush_tlb_batched_pending, "write protection")			\
+	X(flush_tlb_batched_pending, "write protection and moving")		\
 	UF_KSYMS_NOTIFIER(X)							\
 	X(tlb_gather_mmu, "write protection")					\
 	X(tlb_finish_mmu, "write protection")					\

@@ -109,6 +109,25 @@ static long uf_move_step(struct uf_moving *moving)
 	return uf_pte_alloc(moving->mm, moving->dst_pmd) ?: uf_move_run(moving);
 }
 
+/* How many steps in a row may move nothing before there is a tick between them. */
+#define UF_MOVE_IDLE_MAX 8
+
+static void uf_move_advance(struct uf_moving *moving, unsigned long moved)
+{
+	moving->dst += moved;
+	moving->src += moved;
+	moving->len -= moved;
+	moving->idle = 0;
+	moving->tries = 0;
+}
+
+/* A step has moved nothing: reclaim, say, may have the folio, and need a while to let go of it. */
+static void uf_move_pause(struct uf_moving *moving)
+{
+	if (++moving->idle > UF_MOVE_IDLE_MAX)
+		schedule_timeout_killable(1);
+}
+
 /* Until all is moved or something is in the way. */
 static int uf_move_locked(struct uf_moving *moving)
 {
@@ -118,11 +137,10 @@ static int uf_move_locked(struct uf_moving *moving)
 		step = uf_move_step(moving);
 		if (step < 0 && step != -EAGAIN)
 			return step;
-		if (step > 0) {
-			moving->dst += step;
-			moving->src += step;
-			moving->len -= step;
-		}
+		if (step > 0)
+			uf_move_advance(moving, step);
+		else
+			uf_move_pause(moving);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();

@@ -27,6 +27,7 @@
 #define UF_MOVE_H
 
 #include <linux/mm_types.h>
+#include <linux/mmu_notifier.h>
 
 struct uf_ctx;
 
@@ -38,7 +39,7 @@ struct uf_move {
 /*
  * Do it. The ranges are checked (uf_range_check()), the caller holds the address space (mmget). May
  * sleep; takes and leaves no lock. Returns the bytes moved, or if there are none: -ENOENT, -EINVAL,
- * -EEXIST, -EBUSY, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
+ * -EEXIST, -EBUSY, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header at struct uffdio_move.
  */
 long uf_move(struct uf_ctx *ctx, const struct uf_move *move);
 
@@ -50,7 +51,10 @@ struct uf_moving {
 	unsigned long dst, src;		/* where it begins */
 	unsigned long len;		/* what is left of the move */
 	unsigned long reach;		/* as far as one page table goes on either side */
-	unsigned int tries;		/* to split the large folio at src, in vain */
+	unsigned int idle;		/* steps since a page was moved last */
+	unsigned int tries;		/* of these, to split a large folio that others refer to */
+	struct mmu_notifier_range range;	/* of the step */
+	bool told;			/* to somebody who has a secondary page table */
 	bool holes;
 };
 

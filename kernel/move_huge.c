@@ -3,7 +3,6 @@
 #include <linux/userfault.h>
 
 #include <linux/mm.h>
-#include <linux/mmu_notifier.h>
 #include <linux/rmap.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
@@ -39,6 +38,7 @@ static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct fol
 		return -EBUSY;
 
 	entry = uf_ksym(pmdp_huge_clear_flush)(moving->src_vma, moving->src, moving->src_pmd);
+	uf_compat_notifier_flush(&moving->range, moving->told);
 	if (!uf_move_huge_may_go(folio)) {
 		set_pmd_at(moving->mm, moving->src, moving->src_pmd, entry);
 		return -EBUSY;
@@ -65,14 +65,12 @@ static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct foli
 	spinlock_t *dst_ptl = pmd_lockptr(moving->mm, moving->dst_pmd);
 	struct uf_compat_anon_keep keep;
 	struct uf_compat_anon_lock anon;
-	struct mmu_notifier_range range;
 	int err = -EAGAIN;
-	bool told;
 
 	if (uf_compat_anon_keep_begin(&keep))
 		return -ENOMEM;
-	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src,
-					moving->src + HPAGE_PMD_SIZE);
+	moving->told = uf_compat_notifier_start(&moving->range, MMU_NOTIFY_CLEAR, moving->src_vma,
+						moving->src, moving->src + HPAGE_PMD_SIZE);
 	uf_compat_anon_init(&anon);
 	if (folio) {
 		folio_lock(folio);
@@ -87,7 +85,7 @@ static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct foli
 unlock:
 	if (folio)
 		folio_unlock(folio);
-	uf_compat_notifier_end(&range, told);
+	uf_compat_notifier_end(&moving->range, moving->told);
 	uf_compat_anon_keep_end(&keep);
 	return err;
 }

@@ -11,7 +11,6 @@
 #include <linux/userfault.h>
 
 #include <linux/mm.h>
-#include <linux/mmu_notifier.h>
 #include <linux/rmap.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
@@ -23,7 +22,7 @@
 #define UF_MOVE_RUN_MAX	64
 
 /* How often a large folio is tried to split while somebody has a reference to it. */
-#define UF_MOVE_TRIES_MAX 64
+#define UF_MOVE_TRIES_MAX 32
 
 /* What the first page of a run has to wait for, or needs beyond what a run does. */
 enum uf_move_obstacle {
@@ -285,9 +284,11 @@ static long uf_move_run_locked(struct uf_move_run *run)
 	if (!run->nr)
 		return err;
 
-	if (run->present)
+	if (run->present) {
 		uf_ksym(flush_tlb_mm_range)(moving->mm, moving->src,
 					    moving->src + run->nr * PAGE_SIZE, PAGE_SHIFT, false);
+		uf_compat_notifier_flush(&moving->range, moving->told);
+	}
 	moved = uf_move_install(run);
 	return moved ? (long)moved << PAGE_SHIFT : -EBUSY;
 }
@@ -368,9 +369,7 @@ static int uf_move_split(struct uf_moving *moving, struct folio *folio)
 {
 	int err = uf_compat_split_folio(folio);
 
-	if (!err)
-		moving->tries = 0;
-	else if (err == -EAGAIN && ++moving->tries == UF_MOVE_TRIES_MAX)
+	if (err == -EAGAIN && ++moving->tries == UF_MOVE_TRIES_MAX)
 		err = -EBUSY;
 	return err ?: -EAGAIN;
 }
@@ -416,9 +415,7 @@ static long uf_move_overcome(struct uf_move_run *run)
 long uf_move_run(struct uf_moving *moving)
 {
 	struct uf_move_run run __uninitialized;		/* not to clear the arrays */
-	struct mmu_notifier_range range;
 	long moved;
-	bool told;
 
 	if (uf_compat_anon_keep_begin(&run.keep))
 		return -ENOMEM;
@@ -430,8 +427,8 @@ long uf_move_run(struct uf_moving *moving)
 	run.obstacle_folio = NULL;
 	uf_compat_anon_init(&run.anon);
 
-	told = uf_compat_notifier_start(&range, MMU_NOTIFY_CLEAR, moving->src_vma, moving->src,
-					moving->src + run.max * PAGE_SIZE);
+	moving->told = uf_compat_notifier_start(&moving->range, MMU_NOTIFY_CLEAR, moving->src_vma,
+						moving->src, moving->src + run.max * PAGE_SIZE);
 	moved = uf_move_run_map(&run);
 	if (!moved) {
 		moved = uf_move_run_locked(&run);
@@ -440,7 +437,7 @@ long uf_move_run(struct uf_moving *moving)
 		if (moved == -EAGAIN)
 			moved = uf_move_overcome(&run);
 	}
-	uf_compat_notifier_end(&range, told);
+	uf_compat_notifier_end(&moving->range, moving->told);
 	uf_compat_anon_keep_end(&run.keep);
 	return moved;
 }

@@ -72,6 +72,12 @@ struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm
 	X(hugetlb_add_to_page_cache, "filling")					\
 	X(hugepage_add_new_anon_rmap, "filling")
 
+#ifdef CONFIG_MMU_NOTIFIER
+#define UF_COMPAT_KSYMS_NOTIFIER(X) X(__mmu_notifier_invalidate_range, "moving")
+#else
+#define UF_COMPAT_KSYMS_NOTIFIER(X)
+#endif
+
 #define UF_COMPAT_KSYMS(X)							\
 	X(anon_inode_getfile_secure, "making contexts")				\
 	X(userfaultfd_unmap_prep, "events")					\
@@ -85,6 +91,7 @@ struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm
 	X(change_protection, "write protection")				\
 	X(lru_cache_add_inactive_or_unevictable, "filling")			\
 	X(split_huge_page_to_list, "moving")					\
+	UF_COMPAT_KSYMS_NOTIFIER(X)						\
 	UF_COMPAT_KSYMS_MOVE(X)
 
 #else

@@ -31,6 +31,18 @@ static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
 	return true;
 }
 
+/*
+ * They have changed and the processors' TLBs are flushed, but not those of devices, which 6.1 tells
+ * only now, or in the end. Before the pages are reachable elsewhere. @told as below. Doesn't sleep.
+ */
+static inline void uf_compat_notifier_flush(struct mmu_notifier_range *range, bool told)
+{
+#ifdef UF_COMPAT_6_1
+	if (told)
+		uf_ksym(__mmu_notifier_invalidate_range)(range->mm, range->start, range->end);
+#endif
+}
+
 /* They have changed. @told: what uf_compat_notifier_start() returned. May sleep. */
 static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool told)
 {
@@ -51,6 +63,10 @@ static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
 					    unsigned long end)
 {
 	return false;
+}
+
+static inline void uf_compat_notifier_flush(struct mmu_notifier_range *range, bool told)
+{
 }
 
 static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool told)
