@@ -41,7 +41,7 @@ const Words entries{
 const Words ways{
 	"execve",      "execve-null",  "execv",	  "execvp",   "execvpe", "execl",
 	"execlp",      "execle",       "fexecve", "execveat", "syscall", "syscall-at",
-	"posix_spawn", "posix_spawnp", "system",  "popen",    "others",
+	"posix_spawn", "posix_spawnp", "system",  "popen",    "others",	 "kept",
 };
 
 const Words stress_userfaultfd{stress_ng, "--userfaultfd", "1", "--temp-path", "/tmp"};
@@ -216,6 +216,8 @@ TEST_CASE("what a program has preloaded is still preloaded", "[redirect][module]
 	CHECK(said_by({launcher, probe, "bare", "others", "preloaded"}) == library + ":" + others);
 	CHECK(said_by({"env", "LD_PRELOAD=" + others, launcher, probe, "preloaded"}) ==
 	      library + ":" + others);
+	CHECK(said_by({"env", "LD_PRELOAD=" + others, launcher, probe, "bare", "kept",
+		       "preloaded"}) == library + ":" + others);
 	CHECK(said_by({probe, "bare", "others", "preloaded"}) == others);
 }
 

@@ -115,10 +115,12 @@ static int by_popen(char **argv)
 	return exit_status(pclose(output));
 }
 
-static void execute(const char *name, char **argv, const char *other)
+static void execute(const char *name, char **argv, const char *other, const char *kept)
 {
 	if (!strcmp(name, "others"))
 		with_others(argv, other);
+	if (!strcmp(name, "kept"))
+		with_others(argv, kept ? kept : "");
 	for (size_t i = 0; i < sizeof(executing) / sizeof(executing[0]); i++)
 		if (!strcmp(name, executing[i].name))
 			executing[i].execute(argv);
@@ -126,6 +128,8 @@ static void execute(const char *name, char **argv, const char *other)
 
 int run_barely(const char *name, char **argv, const char *other)
 {
+	const char *preloaded = getenv("LD_PRELOAD");
+
 	clearenv();
 	if (!strcmp(name, "posix_spawn"))
 		return by_spawn(argv, posix_spawn);
@@ -135,7 +139,7 @@ int run_barely(const char *name, char **argv, const char *other)
 		return by_system(argv);
 	if (!strcmp(name, "popen"))
 		return by_popen(argv);
-	execute(name, argv, other);
+	execute(name, argv, other, preloaded);
 	perror(name);
 	return EXIT_FAILURE;
 }

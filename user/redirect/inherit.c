@@ -113,12 +113,25 @@ static bool is_complete(char *const *env)
 	return true;
 }
 
-/* Bytes of the string that complete() makes */
+/* Bytes that write_preload() needs at most */
 static size_t preload_size(char *const *env)
 {
 	const char *others = value_of(PRELOAD, env);
 
 	return sizeof(PRELOAD "=") + strlen(library) + (others ? 1 + strlen(others) : 0);
+}
+
+/* What else @others, LD_PRELOAD's old value or NULL, has is preloaded as well. */
+static void write_preload(char *to, const char *others)
+{
+	to = stpcpy(to, PRELOAD "=");
+	if (!others || !has_library(others)) {
+		to = stpcpy(to, library);
+		if (others && *others)
+			to = stpcpy(to, ":");
+	}
+	if (others)
+		stpcpy(to, others);
 }
 
 /* How many pointers with_us() needs room for. Called before anything of "next". */
@@ -152,9 +165,7 @@ static char *const *with_us(char *const *env, char **room)
 
 	*variable++ = preload;
 	*variable = NULL;
-	preload = stpcpy(stpcpy(preload, PRELOAD "="), library);
-	if (others && *others && !has_library(others))
-		stpcpy(stpcpy(preload, ":"), others);
+	write_preload(preload, others);
 	return room;
 }
 
