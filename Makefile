@@ -200,7 +200,7 @@ build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 
 $(patsubst %.c,build/obj/%.o,$(wildcard selftests/redirect/*.c)): USER_CFLAGS += -fPIC
 
-PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/,probe.o entries.o ways.o)
+PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/,probe.o entries.o stderr.o ways.o)
 
 build/selftests/redirect/probe: $(PROBE_OBJECTS)
 	@mkdir -p $(@D)

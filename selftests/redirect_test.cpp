@@ -321,6 +321,25 @@ TEST_CASE("it is told what is redirected, if wanted", "[redirect][module]")
 	     "userfaultfd\\(\\) failed by /dev/none: Function not implemented");
 }
 
+TEST_CASE("a program doesn't notice that nobody reads what is told", "[redirect][module]")
+{
+	const Words told{launcher, "-v", probe};
+
+	need_programs();
+	CHECK(said_by(told + Words{"unheard", "entry", "syscall"}) == name_of(Backend::module));
+	CHECK(said_by(told + Words{"pending", "unheard", "entry", "syscall"}) ==
+	      name_of(Backend::module));
+}
+
+TEST_CASE("it is told on where it couldn't be told before", "[redirect][module]")
+{
+	need_programs();
+	const auto said = said_by({launcher, "-v", probe, "full", "entry", "syscall"});
+
+	CAPTURE(said);
+	CHECK(said.starts_with(name_of(Backend::module) + "\nuserfault-run: probe["));
+}
+
 TEST_CASE("what can't be run on the module is refused", "[redirect][module]")
 {
 	need_programs();

@@ -3,7 +3,8 @@
  * A program written for the kernel's userfaultfd, that knows nothing of this project's module but
  * how to see whether that has served it: a context pins the module.
  *
- *	probe [thread | fork | vfork | exec | bare WAY | static | dlopen]... entry ENTRY
+ *	probe [thread | fork | vfork | exec | bare WAY | static | dlopen | unheard | pending |
+ *	       full]... entry ENTRY
  *	probe [...] properties
  *	probe [...] preloaded
  *
@@ -11,10 +12,13 @@
  * prints the properties of descriptors and calls, which have to be the same whoever serves. The
  * third prints LD_PRELOAD. What stands before is done first, in that order, and the rest of it
  * there; "static" executes probe-static, "bare" executes in one of the ways of ways.c, without an
- * environment.
+ * environment. With "unheard" nobody reads stderr, with "pending" there is a SIGPIPE that has to
+ * stay; "full" asks for a context when nothing can be written to stderr, and then prints what is
+ * written there later.
  */
 #define _GNU_SOURCE
 #include "entries.h"
+#include "stderr.h"
 #include "ways.h"
 
 #include <dlfcn.h>
@@ -22,6 +26,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -321,14 +326,51 @@ static int in_dlopen(char **words)
 	return go_on(words);
 }
 
+static int in_unheard(char **words)
+{
+	signal(SIGPIPE, SIG_DFL);
+	close_stderr_pipe();
+	return go_on(words);
+}
+
+static int in_pending(char **words)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	raise(SIGPIPE);
+
+	const int status = go_on(words);
+
+	sigpending(&signals);
+	if (sigismember(&signals, SIGPIPE) != 1)
+		puts("SIGPIPE is gone");
+	return status;
+}
+
+static int in_full(char **words)
+{
+	fill_stderr_pipe();
+	close((int)syscall(SYS_userfaultfd, 0));
+	empty_stderr_pipe();
+
+	const int status = go_on(words);
+
+	print_stderr_pipe();
+	return status;
+}
+
 static int go_on(char **words)
 {
 	static const struct {
 		const char *word;
 		int (*where)(char **words);
 	} places[] = {
-		{"thread", in_thread}, {"fork", in_fork},     {"vfork", in_vfork},
-		{"exec", in_exec},     {"static", in_static}, {"dlopen", in_dlopen},
+		{"thread", in_thread},	 {"fork", in_fork},	  {"vfork", in_vfork},
+		{"exec", in_exec},	 {"static", in_static},	  {"dlopen", in_dlopen},
+		{"unheard", in_unheard}, {"pending", in_pending}, {"full", in_full},
 		{"bare", in_bare},
 	};
 

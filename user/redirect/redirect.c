@@ -19,6 +19,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -108,6 +109,37 @@ static struct iovec number(char buffer[static 16], unsigned int value)
 	return (struct iovec){digit, (size_t)(buffer + 16 - digit)};
 }
 
+static bool is_pending(int signal)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && sigismember(&pending, signal) == 1;
+}
+
+/*
+ * Without the SIGPIPE that a pipe without a reader sends: the program hasn't written anything. One
+ * that it has blocked and that has come before stays. Made by number, see below.
+ */
+static long write_quietly(const struct iovec *parts, size_t length)
+{
+	static const struct timespec now;
+	const bool was_pending = is_pending(SIGPIPE);
+	sigset_t signals, before;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &signals, &before);
+
+	const long written = next.syscall(SYS_writev, STDERR_FILENO, parts, length);
+	const int error = errno;
+
+	if (written < 0 && error == EPIPE && !was_pending)
+		next.syscall(SYS_rt_sigtimedwait, &signals, NULL, &now, _NSIG / 8);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return written;
+}
+
 /* Returns @fd and leaves errno alone. */
 static int tell(const char *call, int fd)
 {
@@ -133,7 +165,7 @@ static int tell(const char *call, int fd)
 		text("\n"),
 	};
 
-	if (writev(STDERR_FILENO, parts, LENGTH_OF(parts)) < 0)
+	if (write_quietly(parts, LENGTH_OF(parts)) < 0 && (errno == EPIPE || errno == EBADF))
 		verbose = false; /* nobody listens */
 	errno = before;
 	return fd;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_REDIRECT_STDERR_H
+#define SELFTESTS_REDIRECT_STDERR_H
+
+/* All of these end the program where they fail. */
+
+/* From here on stderr is a pipe that nobody reads. */
+void close_stderr_pipe(void);
+
+/* From here on stderr is a pipe that doesn't block, and that is full until it is emptied. */
+void fill_stderr_pipe(void);
+void empty_stderr_pipe(void);
+/* Prints on stdout what has been written to it since. */
+void print_stderr_pipe(void);
+
+#endif
