@@ -238,6 +238,22 @@ TEST_CASE("scripts are served by their interpreter", "[redirect]")
 	CHECK(said_by(on_backend({script.path})) == said_by({probe, "properties"}));
 }
 
+TEST_CASE("programs are found as by execvp", "[redirect]")
+{
+	need_programs();
+	const TemporaryFile script("named", 0755, "#! " + probe + " properties\n");
+	const auto properties = said_by({probe, "properties"});
+	auto command = on_backend({"named"});
+
+	if (command.front() == launcher)
+		command.front() = "/bin/" + launcher; /* PATH needn't lead there */
+	for (const auto *folders : {"", ":", "/none:", ":/none", "/none::/none", "/none:/tmp"}) {
+		CAPTURE(folders);
+		CHECK(said_by(Words{"env", std::string("PATH=") + folders} + command,
+			      [] { checked(::chdir("/tmp")); }) == properties);
+	}
+}
+
 TEST_CASE("what asks the kernel past libc is not served by native userfaultfd", "[redirect]")
 {
 	const std::string expected =

@@ -50,10 +50,11 @@ int error_of_running(const std::string &path)
 	return is_folder(path) ? EACCES : 0;
 }
 
+/* As execvp(3) does, an empty folder is the current one, also the last of them or the only one. */
 std::vector<std::string> search_path()
 {
 	const char *variable = std::getenv("PATH");
-	std::istringstream folders(variable ? variable : "/bin:/usr/bin");
+	std::istringstream folders(std::string(variable ? variable : "/bin:/usr/bin") + ':');
 	std::vector<std::string> result;
 
 	for (std::string folder; std::getline(folders, folder, ':');)
