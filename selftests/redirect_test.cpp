@@ -34,7 +34,7 @@ const Words entries{
 	"syscall",	   "open",	   "open64",	     "openat",		"openat64",
 	"__open",	   "__open64",	   "__open_2",	     "__open64_2",	"__openat_2",
 	"__openat64_2",	   "syscall-open", "syscall-openat", "syscall-openat2", "syscall-ioctl",
-	"relative-openat", "fopen",
+	"relative-openat", "fopen",	   "fopen64",	     "freopen",		"freopen64",
 };
 
 /* In which a program executes another without an environment */
@@ -282,7 +282,8 @@ TEST_CASE("a program finds the device of a kernel that has none", "[redirect][mo
 	need_programs();
 	const Renamed away("/dev/userfaultfd");
 
-	for (const auto *entry : {"open", "openat", "__open_2", "syscall-open", "syscall-openat"}) {
+	for (const auto *entry : {"open", "openat", "__open_2", "syscall-open", "syscall-openat",
+				  "fopen", "freopen"}) {
 		CAPTURE(entry);
 		CHECK(served_by({}, entry) == name_of(Backend::module));
 	}

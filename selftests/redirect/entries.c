@@ -85,11 +85,8 @@ static int by_relative_openat(void)
 	return made_by(device);
 }
 
-/* libc opens files without calling its own open(). */
-static int by_fopen(void)
+static int made_by_stream(FILE *device)
 {
-	FILE *device = fopen(DEVICE, "r");
-
 	if (!device)
 		return -1;
 
@@ -99,6 +96,20 @@ static int by_fopen(void)
 	fclose(device);
 	errno = error;
 	return context;
+}
+
+/* libc opens files without calling its own open(). */
+static int by_fopen(void) { return made_by_stream(fopen(DEVICE, "r")); }
+static int by_fopen64(void) { return made_by_stream(fopen64(DEVICE, "r")); }
+
+static int by_freopen(void)
+{
+	return made_by_stream(freopen(DEVICE, "r", fopen("/dev/null", "r")));
+}
+
+static int by_freopen64(void)
+{
+	return made_by_stream(freopen64(DEVICE, "r", fopen("/dev/null", "r")));
 }
 
 /* Past libc, and so past what is preloaded */
@@ -147,6 +158,9 @@ const struct entry entries[] = {
 	{"syscall-ioctl", by_syscall_ioctl},
 	{"relative-openat", by_relative_openat},
 	{"fopen", by_fopen},
+	{"fopen64", by_fopen64},
+	{"freopen", by_freopen},
+	{"freopen64", by_freopen64},
 	{"instruction", by_instruction},
 	{"instruction-on-device", by_instruction_on_device},
 	{},

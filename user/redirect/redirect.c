@@ -47,6 +47,7 @@ static struct {
 	int (*open_2)(const char *path, int flags);
 	int (*openat_2)(int folder, const char *path, int flags);
 	FILE *(*fopen)(const char *path, const char *mode);
+	FILE *(*freopen)(const char *path, const char *mode, FILE *file);
 } next;
 
 static char device[4096] = USERFAULT_DEVICE;
@@ -66,6 +67,7 @@ static void get_ready(void)
 	next.open_2 = dlsym(RTLD_NEXT, "__open_2");
 	next.openat_2 = dlsym(RTLD_NEXT, "__openat_2");
 	next.fopen = dlsym(RTLD_NEXT, "fopen");
+	next.freopen = dlsym(RTLD_NEXT, "freopen");
 
 	if (wanted && strlen(wanted) < sizeof(device))
 		strcpy(device, wanted);
@@ -354,6 +356,31 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 	return file;
 }
 
+/* Whether @path names the kernel's device. It is looked at only after the kernel has, see above. */
+static bool is_native_device(const char *path)
+{
+	const int before = errno;
+	const bool may_be = next.syscall(SYS_access, path, F_OK) == 0 || may_be_ours(errno);
+
+	errno = before;
+	return may_be && !strcmp(path, NATIVE_DEVICE);
+}
+
+/* Where it fails @file is closed: what is to be opened has to be known before. */
+EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
+{
+	const int before = errno;
+
+	ensure_ready();
+	if (!path || !is_native_device(path))
+		return next.freopen(path, mode, file);
+	file = next.freopen(device, mode, file);
+	if (file)
+		errno = before;
+	tell("freopen(\"" NATIVE_DEVICE "\")", file ? fileno(file) : -1);
+	return file;
+}
+
 /* Where long has 64 bits, all files are large. */
 _Static_assert(sizeof(off_t) == 8, "open and open64 are the same");
 
@@ -366,6 +393,7 @@ SAME_AS(openat) int openat64(int folder, const char *path, int flags, ...);
 SAME_AS(__open_2) int __open64_2(const char *path, int flags);
 SAME_AS(__openat_2) int __openat64_2(int folder, const char *path, int flags);
 SAME_AS(fopen) FILE *fopen64(const char *path, const char *mode);
+SAME_AS(freopen) FILE *freopen64(const char *path, const char *mode, FILE *file);
 
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {
