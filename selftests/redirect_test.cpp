@@ -41,7 +41,8 @@ const Words entries{
 const Words ways{
 	"execve",      "execve-null",  "execv",	  "execvp",   "execvpe", "execl",
 	"execlp",      "execle",       "fexecve", "execveat", "syscall", "syscall-at",
-	"posix_spawn", "posix_spawnp", "system",  "popen",    "others",	 "kept",
+	"posix_spawn", "posix_spawnp", "system",  "popen",    "wordexp", "others",
+	"kept",
 };
 
 const Words stress_userfaultfd{stress_ng, "--userfaultfd", "1", "--temp-path", "/tmp"};

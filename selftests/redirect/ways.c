@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 static char *const nothing[] = {NULL};
 
@@ -115,6 +116,21 @@ static int by_popen(char **argv)
 	return exit_status(pclose(output));
 }
 
+static int by_wordexp(char **argv)
+{
+	char line[1024], command[1024 + 8];
+	wordexp_t words;
+
+	join(argv, line, sizeof(line));
+	snprintf(command, sizeof(command), "$(%s)", line);
+	if (wordexp(command, &words, WRDE_SHOWERR))
+		return EXIT_FAILURE;
+	for (size_t i = 0; i < words.we_wordc; i++)
+		puts(words.we_wordv[i]);
+	wordfree(&words);
+	return EXIT_SUCCESS;
+}
+
 static void execute(const char *name, char **argv, const char *other, const char *kept)
 {
 	if (!strcmp(name, "others"))
@@ -139,6 +155,8 @@ int run_barely(const char *name, char **argv, const char *other)
 		return by_system(argv);
 	if (!strcmp(name, "popen"))
 		return by_popen(argv);
+	if (!strcmp(name, "wordexp"))
+		return by_wordexp(argv);
 	execute(name, argv, other, preloaded);
 	perror(name);
 	return EXIT_FAILURE;

@@ -4,13 +4,15 @@
  * the variables by which userfault-run has had this library loaded are added again.
  *
  * A child of vfork() may call these, which shares its parent's memory: new environments are made on
- * the stack. Only system() and popen(), which no such child may call, change the program's own.
+ * the stack. Only system(), popen() and wordexp(), which no such child may call, change the
+ * program's own.
  */
 #define _GNU_SOURCE
 #include "library.h"
 #include "redirect.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,6 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wordexp.h>
+
+/* Of glibc 2.39 and later */
+int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+		const posix_spawnattr_t *attributes, char *const *argv, char *const *env);
+int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+		 const posix_spawnattr_t *attributes, char *const *argv, char *const *env);
 
 static struct {
 	int (*execve)(const char *path, char *const *argv, char *const *env);
@@ -27,8 +36,11 @@ static struct {
 			int flags);
 	typeof(posix_spawn) *posix_spawn;
 	typeof(posix_spawnp) *posix_spawnp;
+	typeof(pidfd_spawn) *pidfd_spawn;
+	typeof(pidfd_spawnp) *pidfd_spawnp;
 	int (*system)(const char *command);
 	FILE *(*popen)(const char *command, const char *mode);
+	int (*wordexp)(const char *words, wordexp_t *expanded, int flags);
 } next;
 
 /* --- what is inherited --------------------------------------------------------- */
@@ -72,8 +84,11 @@ __attribute__((constructor)) static void remember_environment(void)
 	next.execveat = dlsym(RTLD_NEXT, "execveat");
 	next.posix_spawn = dlsym(RTLD_NEXT, "posix_spawn");
 	next.posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
+	next.pidfd_spawn = dlsym(RTLD_NEXT, "pidfd_spawn");
+	next.pidfd_spawnp = dlsym(RTLD_NEXT, "pidfd_spawnp");
 	next.system = dlsym(RTLD_NEXT, "system");
 	next.popen = dlsym(RTLD_NEXT, "popen");
+	next.wordexp = dlsym(RTLD_NEXT, "wordexp");
 
 	for (size_t i = 0; i < LENGTH_OF(names); i++) {
 		const char *value = getenv(names[i]);
@@ -292,6 +307,26 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
 	return next.posix_spawnp(pid, file, actions, attributes, argv, with_us(env, room));
 }
 
+EXPORT int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+		       const posix_spawnattr_t *attributes, char *const *argv, char *const *env)
+{
+	char *room[room_for(env)];
+
+	if (!next.pidfd_spawn)
+		return ENOSYS;
+	return next.pidfd_spawn(pidfd, path, actions, attributes, argv, with_us(env, room));
+}
+
+EXPORT int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attributes, char *const *argv, char *const *env)
+{
+	char *room[room_for(env)];
+
+	if (!next.pidfd_spawnp)
+		return ENOSYS;
+	return next.pidfd_spawnp(pidfd, file, actions, attributes, argv, with_us(env, room));
+}
+
 EXPORT int system(const char *command)
 {
 	complete_own_environment();
@@ -302,4 +337,11 @@ EXPORT FILE *popen(const char *command, const char *mode)
 {
 	complete_own_environment();
 	return next.popen(command, mode);
+}
+
+/* Commands in the words are executed. */
+EXPORT int wordexp(const char *words, wordexp_t *expanded, int flags)
+{
+	complete_own_environment();
+	return next.wordexp(words, expanded, flags);
 }
