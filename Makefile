@@ -135,7 +135,7 @@ LIBRARY := build/user/libuserfault.a build/user/libuserfault.so
 EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,user/examples))
 REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
 # What is run through userfault-run: dynamic programs, and such as have to be refused
-REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-32 entries.so)
+REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-static-32 probe-32 entries.so)
 COMPAT := build/selftests/compat
 TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) $(if $(call sources,selftests/bench),build/selftests/bench)
 
@@ -146,10 +146,17 @@ build/obj/%.o: %.cpp
 	@echo '  CXX     $<'
 	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
 
+define compile_c
+@mkdir -p $(@D)
+@echo '  CC      $<'
+@$(CC) $(USER_CFLAGS) $(ARCH_CFLAGS) $(CFLAGS) -c -o $@ $<
+endef
+
 build/obj/%.o: %.c
-	@mkdir -p $(@D)
-	@echo '  CC      $<'
-	@$(CC) $(USER_CFLAGS) $(CFLAGS) -c -o $@ $<
+	$(compile_c)
+
+# For 32 bits. The headers are those of this machine's architecture, which serve both.
+for_32_bits = -m32 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
 
@@ -198,9 +205,13 @@ build/selftests/selftests: $(call objects,selftests) build/user/libuserfault.a
 build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 	$(link)
 
-$(patsubst %.c,build/obj/%.o,$(wildcard selftests/redirect/*.c)): USER_CFLAGS += -fPIC
-
 PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/,probe.o entries.o stderr.o ways.o)
+PROBE_OBJECTS_32 := $(PROBE_OBJECTS:build/obj/%=build/obj/32/%)
+
+$(PROBE_OBJECTS): USER_CFLAGS += -fPIC
+$(PROBE_OBJECTS_32): ARCH_CFLAGS = $(for_32_bits)
+$(PROBE_OBJECTS_32): build/obj/32/%.o: %.c
+	$(compile_c)
 
 build/selftests/redirect/probe: $(PROBE_OBJECTS)
 	@mkdir -p $(@D)
@@ -213,6 +224,11 @@ build/selftests/redirect/probe-static: $(PROBE_OBJECTS)
 	@echo '  LD      $@'
 	@$(CC) -static -pthread -Wl,--no-warnings $(LDFLAGS) -o $@ $^
 
+build/selftests/redirect/probe-static-32: $(PROBE_OBJECTS_32)
+	@mkdir -p $(@D)
+	@echo '  LD      $@'
+	@$(CC) -m32 -static -pthread -Wl,--no-warnings $(LDFLAGS) -o $@ $^
+
 build/selftests/redirect/entries.so: build/obj/selftests/redirect/entries.o
 	@mkdir -p $(@D)
 	@echo '  LD      $@'
@@ -223,10 +239,9 @@ build/selftests/redirect/probe-32: selftests/redirect/thirty_two.c
 	@echo '  CC      $@'
 	@$(CC) -m32 -nostdlib -pie -Wl,--dynamic-linker=/lib/ld-linux.so.2 -o $@ $<
 
-# Its headers are those of this machine's architecture, which serve both.
 COMPAT_OBJECTS := $(patsubst %.c,build/obj/%.o,$(wildcard selftests/compat/*.c))
-$(COMPAT_OBJECTS): USER_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64 \
-	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+$(COMPAT_OBJECTS): USER_CFLAGS += -D_FILE_OFFSET_BITS=64
+$(COMPAT_OBJECTS): ARCH_CFLAGS = $(for_32_bits)
 
 $(COMPAT): $(COMPAT_OBJECTS)
 	@mkdir -p $(@D)

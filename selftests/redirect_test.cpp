@@ -269,6 +269,11 @@ TEST_CASE("what asks the kernel past libc is not served by native userfaultfd", 
 	for (const auto &entry : entries) {
 		CAPTURE(entry);
 		CHECK(served_by({"static"}, entry) == expected);
+		CHECK(served_by({"32-bit"}, entry) == expected);
+	}
+	for (const auto &entry : direct_entries) {
+		CAPTURE(entry);
+		CHECK(served_by({"32-bit"}, entry) == expected);
 	}
 }
 

@@ -12,6 +12,7 @@ REDIRECTOR = {
 CARRIED = {
     **REDIRECTOR,
     TESTS / "probe-static": "/lib/redirect/probe-static",
+    TESTS / "probe-static-32": "/lib/redirect/probe-static-32",
     TESTS / "probe-32": "/lib/redirect/probe-32",
     TESTS / "entries.so": "/lib/redirect/entries.so",
 }

@@ -117,10 +117,17 @@ static long instruction(long number, long a, long b, long c)
 {
 	long result;
 
+#ifdef __x86_64__
 	__asm__ volatile("syscall"
 			 : "=a"(result)
 			 : "0"(number), "D"(a), "S"(b), "d"(c)
 			 : "rcx", "r11", "memory");
+#else
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "0"(number), "b"(a), "c"(b), "d"(c)
+			 : "memory");
+#endif
 	if (result >= 0)
 		return result;
 	errno = (int)-result;

@@ -3,18 +3,18 @@
  * A program written for the kernel's userfaultfd, that knows nothing of this project's module but
  * how to see whether that has served it: a context pins the module.
  *
- *	probe [thread | fork | vfork | exec | bare WAY | static | dlopen | unheard | pending |
- *	       full]... entry ENTRY
+ *	probe [thread | fork | vfork | exec | bare WAY | static | 32-bit | dlopen | unheard |
+ *	       pending | full]... entry ENTRY
  *	probe [...] properties
  *	probe [...] preloaded
  *
  * The first prints who made the context ("module", "native"), or the errno's name. The second
  * prints the properties of descriptors and calls, which have to be the same whoever serves. The
  * third prints LD_PRELOAD. What stands before is done first, in that order, and the rest of it
- * there; "static" executes probe-static, "bare" executes in one of the ways of ways.c, without an
- * environment. With "unheard" nobody reads stderr, with "pending" there is a SIGPIPE that has to
- * stay; "full" asks for a context when nothing can be written to stderr, and then prints what is
- * written there later.
+ * there; "static" executes probe-static, "32-bit" probe-static-32, "bare" executes in one of the
+ * ways of ways.c, without an environment. With "unheard" nobody reads stderr, with "pending" there
+ * is a SIGPIPE that has to stay; "full" asks for a context when nothing can be written to stderr,
+ * and then prints what is written there later.
  */
 #define _GNU_SOURCE
 #include "entries.h"
@@ -137,7 +137,7 @@ static void print_flags(void)
 	static const long flags[] = {
 		0, O_CLOEXEC, O_NONBLOCK, O_CLOEXEC | O_NONBLOCK, UFFD_USER_MODE_ONLY,
 		O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY, 2, O_RDWR, O_APPEND, -1, LONG_MIN,
-		1L << 40,
+		(long)(1ULL << 40),
 	};
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -282,13 +282,23 @@ static int in_exec(char **words)
 	return EXIT_FAILURE;
 }
 
-static int in_static(char **words)
+static int in_other_build(char **words, const char *suffix)
 {
 	static char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s-static", self);
+	snprintf(path, sizeof(path), "%s-%s", self, suffix);
 	self = path;
 	return in_exec(words);
+}
+
+static int in_static(char **words)
+{
+	return in_other_build(words, "static");
+}
+
+static int in_32_bit(char **words)
+{
+	return in_other_build(words, "static-32");
 }
 
 static int in_vfork(char **words)
@@ -371,7 +381,7 @@ static int go_on(char **words)
 		{"thread", in_thread},	 {"fork", in_fork},	  {"vfork", in_vfork},
 		{"exec", in_exec},	 {"static", in_static},	  {"dlopen", in_dlopen},
 		{"unheard", in_unheard}, {"pending", in_pending}, {"full", in_full},
-		{"bare", in_bare},
+		{"bare", in_bare},	 {"32-bit", in_32_bit},
 	};
 
 	if (!words[0])
