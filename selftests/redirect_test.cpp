@@ -12,7 +12,9 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 using namespace selftests;
@@ -129,6 +131,15 @@ struct TemporaryFile {
 
 	const std::string path;
 };
+
+/* Who runs the file gets a capability, as by setcap(8). */
+void give_capability(const std::string &path)
+{
+	vfs_cap_data data{.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, .data = {}};
+
+	data.data[0].permitted = 1u << CAP_NET_RAW;
+	checked(::setxattr(path.c_str(), "security.capability", &data, XATTR_CAPS_SZ_2, 0));
+}
 
 /* A file has another name as long as this lives. */
 struct Renamed {
@@ -414,6 +425,17 @@ TEST_CASE("programs that get privileges are refused", "[redirect][module]")
 	checked(::chown(path, 0, nobody));
 	checked(::chmod(path, 02755));
 	check_refused({copy.path}, 126, "gets privileges by being run");
+}
+
+TEST_CASE("programs with capabilities are refused but to root", "[redirect][module]")
+{
+	need_programs();
+	const TemporaryFile copy("privileged", probe);
+
+	check_refused({copy.path}, 125, "can't be opened: Permission denied", become_nobody);
+	give_capability(copy.path);
+	check_refused({copy.path}, 126, "gets privileges by being run", become_nobody);
+	CHECK(said_by({launcher, copy.path, "entry", "syscall"}) == name_of(Backend::module));
 }
 
 TEST_CASE("a device that won't do is refused", "[redirect][module]")
