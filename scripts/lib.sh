@@ -71,13 +71,15 @@ suite_mirror()
 
 # take_source KERNEL FOLDER WHAT FILE...: has the newest of these files of a
 # kernel's source, patterns as tar takes them, in FOLDER, with the paths they have
-# there
+# there; what was asked for is kept in its file .taken
 take_source()
 {
 	local kernel=$1 target=$2 what=$3 tarball
 	shift 3
 	tarball=$("$SCRIPTS/fetch-source" "$kernel")
-	[ ! -d "$target" ] || [ "$target" -ot "$tarball" ] || return 0
+	if printf '%s\n' "$@" | cmp -s - "$target/.taken" && [ ! "$target" -ot "$tarball" ]; then
+		return 0
+	fi
 
 	say "taking $what out of ${tarball##*/}"
 	mkdir -p "${target%/*}"
@@ -87,6 +89,7 @@ take_source()
 	tar -xf "$tarball" -C "$work" --strip-components=1 --wildcards \
 		--no-wildcards-match-slash "${@/#/*/}" ||
 		die "$tarball cannot be unpacked" "Is the disk full?"
+	printf '%s\n' "$@" >"$work/.taken"
 	touch "$work"
 	rm -rf "$target"
 	mv "$work" "$target"
