@@ -29,11 +29,12 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
 INCLUDEDIR ?= $(PREFIX)/include
-UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
+# Wherever the rest goes: udev reads no folder but these
+UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
 .PHONY: module user demo selftests kselftest third-party bench features docs install install-module \
-	install-user dkms clean help bootstrap FORCE
+	install-rule install-user dkms clean help bootstrap FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -66,7 +67,8 @@ help:
 	@echo '                         the module for the running kernel, its udev rule, the library and'
 	@echo '                         userfault-run;'
 	@echo '                         install-module and install-user do one of both'
-	@echo 'make dkms                hand the module to DKMS, to be rebuilt for each new kernel'
+	@echo 'make dkms                hand the module to DKMS, to be rebuilt for each new kernel, and'
+	@echo '                         install its udev rule'
 	@echo 'make clean               remove build/ (the cache of kernels, $(CACHE), stays)'
 	@echo 'Kernels of the list: $(KERNELS)'
 
@@ -352,11 +354,13 @@ build/Documentation/%.html: Documentation/%.rst
 
 install: install-module install-user
 
-install-module: module
+install-module: module install-rule
 	install -D -m 644 build/running/userfault.ko $(DESTDIR)$(MODDIR)/userfault.ko
+	$(if $(DESTDIR),,depmod $(RELEASE))
+
+install-rule:
 	install -D -m 644 scripts/60-userfault.rules $(DESTDIR)$(UDEVDIR)/60-userfault.rules
 	$(if $(DESTDIR),,getent group userfault >/dev/null || groupadd --system userfault)
-	$(if $(DESTDIR),,depmod $(RELEASE))
 
 install-user: $(LIBRARY) $(REDIRECT)
 	install -D -m 755 build/user/redirect/userfault-run $(DESTDIR)$(PREFIX)/bin/userfault-run
@@ -388,6 +392,7 @@ dkms:
 	dkms add -m userfault -v $(VERSION)
 	dkms build -m userfault -v $(VERSION) -k $(RELEASE)
 	dkms install --force -m userfault -v $(VERSION) -k $(RELEASE)
+	+@$(MAKE) --no-print-directory install-rule
 
 clean:
 	rm -rf build
