@@ -143,7 +143,28 @@ TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) $(if $(call sources,s
 
 user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
 
-build/obj/%.o: %.cpp
+# Whoever builds without the bootstrap is told what that would have installed.
+#
+# $(call need,CHECK,WHAT,PACKAGE)
+define need
+@{ $(1); } >/dev/null 2>&1 || { \
+	echo "make: there is no $(2)" >&2; \
+	echo "  Install it (Debian 12: apt install $(3))." >&2; \
+	exit 1; }
+endef
+
+.PHONY: compilers nettle
+HAS_EXPECTED = echo '\#include <version>' | $(CXX) -std=c++23 -E -dM -x c++ - | grep __cpp_lib_expected
+compilers:
+	$(call need,command -v $(firstword $(CC)),C compiler ($(CC)),gcc)
+	$(call need,$(HAS_EXPECTED),C++ compiler ($(CXX)) that has std::expected,g++)
+
+nettle:
+	$(call need,echo '#include <nettle/sha2.h>' | $(CXX) -E -x c++ -,library nettle for the demo,nettle-dev)
+
+build/obj/user/examples/demo.o: | nettle
+
+build/obj/%.o: %.cpp | compilers
 	@mkdir -p $(@D)
 	@echo '  CXX     $<'
 	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
@@ -154,7 +175,7 @@ define compile_c
 @$(CC) $(USER_CFLAGS) $(ARCH_CFLAGS) $(CFLAGS) -c -o $@ $<
 endef
 
-build/obj/%.o: %.c
+build/obj/%.o: %.c | compilers
 	$(compile_c)
 
 # For 32 bits. The headers are those of this machine's architecture, which serve both.
@@ -212,7 +233,7 @@ PROBE_OBJECTS_32 := $(PROBE_OBJECTS:build/obj/%=build/obj/32/%)
 
 $(PROBE_OBJECTS): USER_CFLAGS += -fPIC
 $(PROBE_OBJECTS_32): ARCH_CFLAGS = $(for_32_bits)
-$(PROBE_OBJECTS_32): build/obj/32/%.o: %.c
+$(PROBE_OBJECTS_32): build/obj/32/%.o: %.c | compilers
 	$(compile_c)
 
 build/selftests/redirect/probe: $(PROBE_OBJECTS)
