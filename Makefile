@@ -354,13 +354,8 @@ features: bootstrap
 
 DOCS := $(patsubst %.rst,build/%.html,$(wildcard Documentation/*.rst))
 
-# Every feature and command of the ABI has its entry.
 docs: $(DOCS)
-	@awk '/^#define (UFFD_FEATURE_|UFFDIO_.*_IO)/ { print $$2 }' uapi/linux/userfault.h | \
-	while read -r name; do grep -q "^\`\`.*$$name\`\`" Documentation/userfault.rst || { \
-		echo "make: Documentation/userfault.rst says nothing of $$name" >&2; \
-		echo "  Say there what it does, on which memory, and what is different from upstream." >&2; \
-		exit 1; }; done
+	@scripts/check-docs
 
 build/Documentation/%.html: Documentation/%.rst
 	@command -v rst2html >/dev/null || { \
