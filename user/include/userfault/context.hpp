@@ -107,8 +107,9 @@ public:
 
 	/*
 	 * Stops watching @range and lets its waiters go on. Parts not registered don't matter, so
-	 * that a second time succeeds. EINVAL: range not page-aligned, nothing mapped in it, or
-	 * memory in it of a kind that can't be watched.
+	 * that a second time succeeds. EINVAL: range not page-aligned, a part of a hugetlb page at
+	 * one of its ends, nothing mapped in it, or in it memory of another context, or of a kind
+	 * that can't be watched.
 	 */
 	Result<void> unregister_range(Range range) const;
 
@@ -193,7 +194,7 @@ public:
 	/*
 	 * As many messages as there are and as fit into @messages, at most read_limit, by one
 	 * system call. Returns how many; waits for the first, unless the context is non-blocking:
-	 * then it may be 0.
+	 * then it may be 0. EINVAL: @messages is empty; else as above.
 	 */
 	Result<std::size_t> read(std::span<Message> messages) const;
 	static constexpr std::size_t read_limit = 64;
