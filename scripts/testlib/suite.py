@@ -18,6 +18,7 @@ BUILD = SOURCES / "build"
 NO_TEST_SELECTED = f"echo {shlex.quote(ktap.HEADER)}; echo 1..0"
 BACKENDS = ("module", "native")
 TEST_SECONDS = 30
+RUNNER_MODULES = ("oops", "leak", "forget", "holder", "warn")
 KUNIT_SUITES = sorted(path.name.removesuffix("_test.c")
                       for path in (SOURCES / "kernel/tests").glob("*_test.c"))
 ALL_SKIPPED = 4     # as kselftest's programs say so
@@ -110,20 +111,22 @@ def _suite(titles, index, reader, end):
     return Suite(titles[index], results)
 
 
+def guest_options(kernel):
+    """Options of scripts/vm for what the selftests need in the guest, but for userfault-run."""
+    files = {
+        SOURCES / "Documentation/features.rst": "/lib/features.rst",
+        BUILD / "selftests/compat": "/lib/compat",
+        **{BUILD / kernel / f"runner/{name}.ko": f"/lib/runner/{name}.ko" for name in RUNNER_MODULES},
+    }
+    return [*(word for here, there in files.items() for word in ("--carry", f"{here}:{there}")),
+            "--driver", "drivers/block/brd.ko"]
+
+
 def selftests_in_vm(kernel, backends=BACKENDS, specs=(), vm_options=(), options=()):
     """The command that runs the selftests on each backend in one boot."""
-    runner = BUILD / kernel / "runner"
     pace = ["--timeout", str(TEST_SECONDS * kernels.patience(kernel))]
     return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options,
-            "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
-            "--carry", f"{SOURCES}/Documentation/features.rst:/lib/features.rst",
-            "--carry", f"{BUILD}/selftests/compat:/lib/compat",
-            "--driver", "drivers/block/brd.ko",
-            "--carry", f"{runner}/oops.ko:/lib/runner/oops.ko",
-            "--carry", f"{runner}/leak.ko:/lib/runner/leak.ko",
-            "--carry", f"{runner}/forget.ko:/lib/runner/forget.ko",
-            "--carry", f"{runner}/holder.ko:/lib/runner/holder.ko",
-            "--carry", f"{runner}/warn.ko:/lib/runner/warn.ko",
+            "--carry", f"{BUILD}/selftests/selftests:/bin/selftests", *guest_options(kernel),
             "--", "sh", "-c", _guest_script(backends, shlex.join([*pace, *options, *specs]))]
 
 
