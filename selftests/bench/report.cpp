@@ -101,6 +101,15 @@ std::string percent(double share)
 	return number(100 * share, 2) + " %";
 }
 
+const Figure &same_figure(const Results &results, const Figure &figure)
+{
+	const auto same = std::ranges::find(results.figures, figure.name, &Figure::name);
+
+	if (same == results.figures.end())
+		throw std::runtime_error("only one of the runs measured: " + figure.name);
+	return *same;
+}
+
 } // namespace
 
 void write_json(std::ostream &out, const Results &results)
@@ -148,16 +157,13 @@ bool print_difference(std::ostream &out, const Results &one, const Results &othe
 {
 	double largest = 0;
 
+	for (const auto &figure : other.figures)
+		same_figure(one, figure);
 	for (const auto &figure : one.figures) {
+		const double here = difference(figure, same_figure(other, figure));
+
 		if (figure.unit == "byte")
 			continue; /* not counted in instructions, and by whole slabs */
-
-		const auto again = std::ranges::find(other.figures, figure.name, &Figure::name);
-
-		if (again == other.figures.end())
-			throw std::runtime_error("only one of the runs measured: " + figure.name);
-
-		const double here = difference(figure, *again);
 
 		out << std::left << std::setw(name_width) << figure.name << std::right
 		    << std::setw(9) << percent(here) << '\n';
