@@ -204,6 +204,15 @@ bool in_slab_caches(const std::string &part)
 	return false;
 }
 
+/* A line for each function of the kernel that somebody has taken over, with who it is. */
+std::string hooked_functions()
+{
+	std::ifstream file("/sys/kernel/tracing/enabled_functions");
+
+	REQUIRE(file);
+	return {std::istreambuf_iterator(file), {}};
+}
+
 } // namespace
 
 TEST_CASE("the module can't be unloaded while a context is open", "[load][module]")
@@ -323,13 +332,12 @@ TEST_CASE("unloading leaves nothing behind", "[load][module]")
 {
 	need_the_module_file();
 	work();
+	REQUIRE(hooked_functions().find("handle_userfault") != std::string::npos);
 	unload();
 	CHECK_FALSE(std::filesystem::exists(device));
 	CHECK_FALSE(std::filesystem::exists("/sys/class/misc/userfault"));
 	CHECK_FALSE(in_slab_caches("userfault"));
-	std::ifstream hooks("/sys/kernel/tracing/enabled_functions");
-	for (std::string line; std::getline(hooks, line);)
-		CHECK(line.find("userfault") == std::string::npos);
+	CHECK(hooked_functions().find("userfault") == std::string::npos);
 	load();
 }
 
