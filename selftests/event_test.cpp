@@ -386,6 +386,31 @@ TEST_CASE("page operations are refused until a change is read", "[event]")
 	CHECK(count_patterned(world.memory) == 4);
 }
 
+TEST_CASE("pages are neither poisoned nor moved until a change is read", "[event]")
+{
+	need(Features::Poison | Features::Move);
+	const World world(4, Features::EventRemove);
+	const auto source = patterned(1);
+	WaitingCall dropping(world.context, SYS_madvise, [&] { return drop(world.memory, 3, 1); });
+	uffdio_poison poison{{world.memory.address(1), page_size()}, 0, 0};
+	uffdio_move move{world.memory.address(0), source.address(0), page_size(), 0, 0};
+	uffdio_move wrong{1, 1, 1, ~0ull, 0};
+
+	for (int i = 0; i < 2; i++) {
+		CHECK(world.context.ioctl(UFFDIO_POISON, &poison).error().value() == EAGAIN);
+		CHECK(world.context.ioctl(UFFDIO_MOVE, &move).error().value() == EAGAIN);
+		CHECK(world.context.ioctl(UFFDIO_MOVE, &wrong).error().value() == EAGAIN);
+	}
+	next_of<Remove>(world.context);
+	CHECK(dropping.result() == 0);
+	CHECK(has_pattern(source.bytes(0, 1), 0));
+	CHECK(world.context.ioctl(UFFDIO_POISON, &poison));
+	CHECK(poison.updated == static_cast<std::int64_t>(page_size()));
+	CHECK(world.context.ioctl(UFFDIO_MOVE, &move));
+	CHECK(move.move == static_cast<std::int64_t>(page_size()));
+	CHECK(has_pattern(world.memory.bytes(0, 1), 0));
+}
+
 /* Native userfaultfd of older kernels leaves the result as it was. */
 TEST_CASE("page operations that are refused say so in their result", "[event][module]")
 {
@@ -394,6 +419,9 @@ TEST_CASE("page operations that are refused say so in their result", "[event][mo
 	uffdio_copy copy{world.memory.address(0), 0, page_size(), 0, 0};
 	uffdio_zeropage zero{{world.memory.address(0), page_size()}, 0, 0};
 	uffdio_continue resume{{world.memory.address(0), page_size()}, 0, 0};
+	uffdio_poison poison{{world.memory.address(0), page_size()}, 0, 0};
+	const auto source = patterned(1);
+	uffdio_move move{world.memory.address(0), source.address(0), page_size(), 0, 0};
 
 	CHECK(world.context.ioctl(UFFDIO_COPY, &copy).error().value() == EAGAIN);
 	CHECK(copy.copy == -EAGAIN);
@@ -401,6 +429,10 @@ TEST_CASE("page operations that are refused say so in their result", "[event][mo
 	CHECK(zero.zeropage == -EAGAIN);
 	CHECK(world.context.ioctl(UFFDIO_CONTINUE, &resume).error().value() == EAGAIN);
 	CHECK(resume.mapped == -EAGAIN);
+	CHECK(world.context.ioctl(UFFDIO_POISON, &poison).error().value() == EAGAIN);
+	CHECK(poison.updated == -EAGAIN);
+	CHECK(world.context.ioctl(UFFDIO_MOVE, &move).error().value() == EAGAIN);
+	CHECK(move.move == -EAGAIN);
 	CHECK(world.context.ioctl(UFFDIO_COPY, nullptr).error().value() == EFAULT);
 	next_of<Remove>(world.context);
 	CHECK(dropping.result() == 0);
