@@ -2,17 +2,19 @@
 #include "errno_rows.hpp"
 
 #include "consumer.hpp"
-#include "errno_stage.hpp"
+#include "errno_table.hpp"
 #include "harness.hpp"
+#include "waiting_call.hpp"
 
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
 #include <linux/userfault.h>
-#include <optional>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace selftests {
@@ -21,130 +23,13 @@ using namespace userfault;
 
 namespace {
 
-/* What the kernel should write over, and nothing else. */
-constexpr std::uint64_t untouched = 0x5a5a'5a5a'5a5a'5a5a;
-
-/* The arguments of a command as the words of its struct, the answer last where it has one. */
-using Words = std::vector<std::uint64_t>;
-
-struct Command {
-	const char *name;
-	unsigned long number;
-	bool answers;
-	bool changes; /* the stage, where it succeeds */
-};
-
-constexpr Command api{"API", UFFDIO_API, true, false};
-constexpr Command registering{"REGISTER", UFFDIO_REGISTER, true, true};
-constexpr Command unregistering{"UNREGISTER", UFFDIO_UNREGISTER, false, true};
-constexpr Command wake{"WAKE", UFFDIO_WAKE, false, false};
-constexpr Command copy{"COPY", UFFDIO_COPY, true, true};
-constexpr Command zeropage{"ZEROPAGE", UFFDIO_ZEROPAGE, true, true};
-constexpr Command resume{"CONTINUE", UFFDIO_CONTINUE, true, true};
-
-constexpr Command writeprotect{"WRITEPROTECT", UFFDIO_WRITEPROTECT, false, true};
-constexpr Command poison{"POISON", UFFDIO_POISON, true, true};
-constexpr Command move{"MOVE", UFFDIO_MOVE, true, true};
-
 constexpr Command on_ranges[] = {registering, unregistering, wake,  zeropage,
 				 resume,      writeprotect,  poison};
 constexpr Command with_modes[] = {registering, copy, zeropage, resume, writeprotect, poison, move};
 constexpr Command all[] = {api,	     registering, unregistering, wake,	 copy,
 			   zeropage, resume,	  writeprotect,	 poison, move};
 
-/* The words of @command for a range; of COPY and MOVE, for that destination. */
-Words words_for(const Command &command, std::uint64_t start, std::uint64_t length)
-{
-	switch (command.number) {
-	case UFFDIO_API:
-		return {UFFD_API, 0, untouched};
-	case UFFDIO_REGISTER:
-		return {start, length, UFFDIO_REGISTER_MODE_MISSING, untouched};
-	case UFFDIO_COPY:
-	case UFFDIO_MOVE:
-		return {start, Stage::at("source"), length, 0, untouched};
-	case UFFDIO_POISON:
-	case UFFDIO_ZEROPAGE:
-	case UFFDIO_CONTINUE:
-		return {start, length, 0, untouched};
-	case UFFDIO_WRITEPROTECT:
-		return {start, length, UFFDIO_WRITEPROTECT_MODE_WP};
-	default:
-		return {start, length};
-	}
-}
-
-Words good_words_for(const Command &command)
-{
-	const auto *where = command.number == UFFDIO_WRITEPROTECT ? "protectable" : "registered";
-
-	return words_for(command, Stage::at(where), page_size());
-}
-
-/* The mode of a command that has one: the last of what is asked. */
-std::uint64_t &mode_of(const Command &command, Words &words)
-{
-	return words[words.size() - (command.answers ? 2 : 1)];
-}
-
-/* Gives calls to a stage and notes what comes of them; builds it anew after each change. */
-class Table {
-public:
-	explicit Table(Backend backend) : backend_(backend)
-	{
-		stage_.emplace(backend);
-		state_at_first_ = stage_->state();
-	}
-
-	Stage &stage() { return *stage_; }
-
-	Row &call(const Command &command, const std::string &arguments, Words words)
-	{
-		const auto given = words;
-		const auto result = stage_->context().ioctl(command.number, words.data());
-		auto &row = note(command, arguments, result ? 0 : result.error().value(), words);
-		row.given = given;
-		return row;
-	}
-
-	Row &note(const Command &command, const std::string &arguments, int error, Words words)
-	{
-		/* An error that was answered came before any change. */
-		const bool answered = command.answers && !words.empty() &&
-				      static_cast<std::int64_t>(words.back()) < 0;
-		const bool perhaps = !error || error == EFAULT || error == EAGAIN;
-		Outcome outcome{error, std::move(words), ""};
-
-		if (command.changes && perhaps && !answered) {
-			outcome.state = stage_->state();
-			if (!error || outcome.state != state_at_first_)
-				build_anew();
-		}
-		rows_.push_back({command.name, arguments, std::move(outcome)});
-		return rows_.back();
-	}
-
-	/* When a command is through: have calls that failed changed something? */
-	void look_at_what_is_left()
-	{
-		rows_.push_back({rows_.back().command, "what is left", {0, {}, stage_->state()}});
-		build_anew();
-	}
-
-	std::vector<Row> take_rows() { return std::move(rows_); }
-
-private:
-	void build_anew()
-	{
-		stage_.reset();
-		stage_.emplace(backend_);
-	}
-
-	Backend backend_;
-	std::optional<Stage> stage_;
-	std::string state_at_first_;
-	std::vector<Row> rows_;
-};
+constexpr Setting with_hugetlb{Features::None, true};
 
 Options options_of(Backend backend)
 {
@@ -159,7 +44,7 @@ Options options_of(Backend backend)
 
 std::vector<Row> rows_of_ranges(Backend backend)
 {
-	Table table(backend);
+	Table table(backend, with_hugetlb);
 
 	for (const auto &command : on_ranges) {
 		for (const auto &start : Stage::starts())
@@ -177,7 +62,7 @@ std::vector<Row> rows_of_ranges(Backend backend)
 
 std::vector<Row> rows_of_copies(Backend backend)
 {
-	Table table(backend);
+	Table table(backend, with_hugetlb);
 
 	for (const auto &command : {copy, move}) {
 		for (const auto &start : Stage::starts())
@@ -207,21 +92,46 @@ std::vector<Row> rows_of_copies(Backend backend)
 	return table.take_rows();
 }
 
+namespace {
+
+/* For @where: what can be given to @command there if nothing else is wrong than its mode. */
+Words words_at(const Command &command, const std::string &where)
+{
+	const auto start = Stage::at(where);
+	auto words = words_for(command, start, Stage::length_of_page(start));
+
+	/* The source of a huge page has to be as large. */
+	if (command.number == UFFDIO_COPY && words[2] > page_size())
+		words[1] = Stage::at("hugetlb");
+	return words;
+}
+
+/* Each bit alone, none, and each with the lowest. */
+void call_with_modes(Table &table, const Command &command, const std::string &where)
+{
+	for (const bool lowest : {false, true})
+		for (unsigned bit = 0; bit <= 64; bit++) {
+			const std::uint64_t mode = (bit < 64 ? 1ull << bit : 0) | lowest;
+			auto words = words_at(command, where);
+
+			mode_of(command, words) = mode;
+			table.call(command, where + " mode=" + std::to_string(mode), words);
+		}
+}
+
+} // namespace
+
 std::vector<Row> rows_of_modes(Backend backend)
 {
-	Table table(backend);
+	Table table(backend, with_hugetlb);
 
 	for (const auto &command : with_modes) {
-		for (unsigned bit = 0; bit <= 64; bit++) {
-			const std::uint64_t mode = bit < 64 ? 1ull << bit : 0;
-			auto words = good_words_for(command);
-			auto &field = mode_of(command, words);
+		const bool protects = command.number == UFFDIO_WRITEPROTECT;
 
-			field = mode;
-			table.call(command, "mode=" + std::to_string(mode), words);
-			field = mode | 1;
-			table.call(command, "mode=" + std::to_string(mode | 1), words);
-		}
+		call_with_modes(table, command, protects ? "protectable" : "registered");
+		for (const auto &where :
+		     {"registered hugetlb", "registered shared hugetlb", "page of hugetlb"})
+			call_with_modes(table, command, where);
 		/* Which is noticed first, a wrong mode or a wrong range? */
 		for (const auto &name :
 		     {"hole", "registered + 1", "unregistered", "2^63", "filled"}) {
@@ -231,12 +141,45 @@ std::vector<Row> rows_of_modes(Backend backend)
 		}
 		table.look_at_what_is_left();
 	}
-	/* What can be registered for what? */
-	for (const auto &start : Stage::starts())
-		for (std::uint64_t mode = 1; mode < 8; mode++)
-			table.call(registering,
-				   "mode=" + std::to_string(mode) + " start=" + start.name,
-				   {start.number, page_size(), mode, untouched});
+	return table.take_rows();
+}
+
+namespace {
+
+bool offers(Backend backend, Features features)
+{
+	const auto offered = take(Context::probe(options_of(backend))).offered;
+
+	return (offered & features) == features;
+}
+
+} // namespace
+
+std::vector<Row> rows_with_features(Backend backend, Features features)
+{
+	if (!offers(backend, features))
+		return {};
+	Table table(backend, {features, true});
+	const auto call_everywhere = [&](const Command &command, std::uint64_t mode) {
+		for (const auto &start : Stage::starts()) {
+			auto words = words_at(command, start.name);
+
+			mode_of(command, words) = mode;
+			table.call(command, "mode=" + std::to_string(mode) + " start=" + start.name,
+				   words);
+		}
+	};
+
+	for (std::uint64_t mode = 1; mode < 8; mode++)
+		call_everywhere(registering, mode);
+	for (std::uint64_t mode = 0; mode < 4; mode++)
+		call_everywhere(writeprotect, mode);
+	for (const auto &command : {copy, resume})
+		for (const std::uint64_t mode : {0, 2})
+			call_everywhere(command, mode);
+	for (const auto &command : {zeropage, poison, move})
+		call_everywhere(command, 0);
+	table.look_at_what_is_left();
 	return table.take_rows();
 }
 
@@ -263,7 +206,7 @@ void call_in_slot(Table &table, const Command &command, std::size_t inside)
 	Words left(words.size(), 0);
 
 	std::memcpy(left.data(), where, inside);
-	table.note(command, std::to_string(inside) + " bytes of the struct are there",
+	table.note(command, "bytes of the struct that are there=" + std::to_string(inside),
 		   result ? 0 : result.error().value(), left);
 }
 
@@ -342,7 +285,7 @@ std::vector<Row> rows_of_handshakes(Backend backend)
 				given});
 	};
 	const auto fresh = [&] { return take(Context::create(options_of(backend))); };
-	const Stage stage(backend);
+	Table table(backend);
 
 	for (const auto &command : all)
 		if (command.number != UFFDIO_API)
@@ -354,9 +297,9 @@ std::vector<Row> rows_of_handshakes(Backend backend)
 		note(fresh(), api, name, {UFFD_API, 1ull << bit, untouched});
 		note(fresh(), api, name + " of a wrong version", {1, 1ull << bit, untouched});
 	}
-	note(stage.context(), api, "a second time", {UFFD_API, 0, untouched});
-	note(stage.context(), api, "a second time, wrong version", {1, 0, untouched});
-	note(stage.context(), api, "a second time, wrong feature",
+	note(table.stage().context(), api, "a second time", {UFFD_API, 0, untouched});
+	note(table.stage().context(), api, "a second time, wrong version", {1, 0, untouched});
+	note(table.stage().context(), api, "a second time, wrong feature",
 	     {UFFD_API, 1ull << 63, untouched});
 	return rows;
 }
@@ -366,9 +309,9 @@ std::vector<Row> rows_of_the_droppable(Backend backend)
 	/* MAP_DROPPABLE, since 6.11, is newer than the headers this is built with. */
 	constexpr int map_droppable = 0x08;
 	const std::size_t size = 2 * page_size();
-	void *mapped = ::mmap(reinterpret_cast<void *>(0x3000'0000'0000), size,
-			      PROT_READ | PROT_WRITE,
-			      map_droppable | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	void *mapped =
+		::mmap(reinterpret_cast<void *>(0x3000'0000'0000), size, PROT_READ | PROT_WRITE,
+		       map_droppable | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	Table table(backend);
 
 	if (mapped == MAP_FAILED)
@@ -408,47 +351,154 @@ std::vector<Row> rows_of_the_dead(Backend backend)
 						"after exit start=" + start.name +
 							" len=" + std::to_string(length),
 						{result ? 0 : result.error().value(), words, ""}});
+				rows.back().newer = command.newer;
 			}
 	return rows;
 }
 
-/* While a process waits for an event to be read: the calls of a monitor, good and wrong ones. */
-std::vector<Row> rows_of_the_changing(Backend backend)
+namespace {
+
+/* A change of the last page of some memory, which waits until a monitor has read of it. */
+struct Change {
+	const char *name;
+	Features told;
+	long number; /* of its system call */
+	int (*make)(const Memory &memory);
+};
+
+std::byte *last_page(const Memory &memory)
 {
-	std::vector<Row> rows;
-	auto options = options_of(backend);
-	options.required = Features::EventRemove;
-	Consumer changing(2, options, [](const Memory &memory) {
-		return ::madvise(memory.page(0), page_size(), MADV_DONTNEED);
-	});
-	const Memory read_only(1);
-	const auto to = changing.memory.address(0);
-	const std::vector<Value> starts = {
-		{"registered", to}, {"registered + 1", to + 1}, {"0", 0}, {"2^63", 1ull << 63}};
-	const auto note = [&](const Command &command, const std::string &call, Words words,
-			      void *where) {
+	return memory.page(memory.pages() - 1);
+}
+
+int drop_last(const Memory &memory)
+{
+	return ::madvise(last_page(memory), page_size(), MADV_DONTNEED);
+}
+
+int map_over_last(const Memory &memory)
+{
+	return ::mmap(last_page(memory), page_size(), PROT_READ,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED;
+}
+
+/* Leaves no hole. */
+int move_last(const Memory &memory)
+{
+	return ::mremap(last_page(memory), page_size(), page_size(),
+			MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr) == MAP_FAILED;
+}
+
+/* As the kernel does it: the library would keep the other threads from allocating memory. */
+int fork_once(const Memory &)
+{
+	const auto child = static_cast<pid_t>(::syscall(SYS_fork));
+
+	if (!child)
+		::_exit(0);
+	return ::waitpid(child, nullptr, 0) != child;
+}
+
+constexpr Change changes[] = {
+	{"REMOVE", Features::EventRemove, SYS_madvise, drop_last},
+	{"UNMAP", Features::EventUnmap, SYS_mmap, map_over_last},
+	{"REMAP", Features::EventRemap, SYS_mremap, move_last},
+	{"FORK", Features::EventFork, SYS_fork, fork_once},
+};
+
+/* The calls of a monitor of @context, good and wrong ones, while @memory changes. */
+class CallsMeanwhile {
+public:
+	CallsMeanwhile(const Context &context, const Memory &memory, std::string when)
+		: context_(context),
+		  when_(std::move(when)), starts_{{"registered", memory.address(0)},
+						  {"registered + 1", memory.address(0) + 1},
+						  {"0", 0},
+						  {"2^63", 1ull << 63}}
+	{
+		checked(::mprotect(read_only_.page(0), page_size(), PROT_READ));
+	}
+
+	void add_to(std::vector<Row> &rows) const
+	{
+		for (const auto &command :
+		     {wake, copy, zeropage, resume, writeprotect, poison, move}) {
+			for (const auto &start : starts_)
+				for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull})
+					rows.push_back(row(command, start, length));
+			rows.push_back(row(command, "struct is read-only", {}, read_only_.page(0)));
+			rows.push_back(row(command, "struct 1", {}, reinterpret_cast<void *>(1)));
+		}
+	}
+
+private:
+	Row row(const Command &command, const Value &start, std::uint64_t length) const
+	{
+		auto words = words_for(command, start.number, length);
+
+		if (command.number == UFFDIO_COPY || command.number == UFFDIO_MOVE)
+			words[1] = source_.address(0);
+		return row(command, "start " + start.name + " len " + std::to_string(length), words,
+			   nullptr);
+	}
+
+	Row row(const Command &command, const std::string &call, Words words, void *where) const
+	{
 		const auto given = words;
-		if (!where)
-			where = words.data();
-		const auto result = changing.context.ioctl(command.number, where);
+		const auto result = context_.ioctl(command.number, where ? where : words.data());
 		/* The addresses are not the same each time. */
 		for (std::size_t i = 0; i < words.size(); i++)
 			words[i] = words[i] == given[i] ? 0 : words[i];
-		rows.push_back({command.name,
-				"while mappings change " + call,
-				{result ? 0 : result.error().value(), words, ""}});
-	};
+		Row row{command.name,
+			"while mappings change: " + when_ + "=" + call,
+			{result ? 0 : result.error().value(), std::move(words), ""}};
+		row.newer = command.newer;
+		return row;
+	}
 
-	checked(::mprotect(read_only.page(0), page_size(), PROT_READ));
+	const Context &context_;
+	const std::string when_;
+	const std::vector<Value> starts_;
+	const Memory source_ = patterned(1), read_only_{1};
+};
+
+void add_rows_within(std::vector<Row> &rows, const Options &options, const Change &change)
+{
+	const World world(4, options);
+	WaitingCall changing(world.context, change.number,
+			     [&] { return change.make(world.memory); });
+
+	CallsMeanwhile(world.context, world.memory, std::string(change.name) + " within")
+		.add_to(rows);
+	next_message(world.context);
+	if (changing.result())
+		give_up(std::string(change.name) + " has failed");
+}
+
+void add_rows_from_outside(std::vector<Row> &rows, const Options &options, const Change &change)
+{
+	Consumer changing(4, options, change.make);
+
 	wait_until("it is told", [&] { return is_readable(changing.context); });
-	for (const auto &command : {wake, copy, zeropage, resume, writeprotect, poison}) {
-		for (const auto &start : starts)
-			for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull})
-				note(command,
-				     "start=" + start.name + " len=" + std::to_string(length),
-				     words_for(command, start.number, length), nullptr);
-		note(command, "struct is read-only", {}, read_only.page(0));
-		note(command, "struct=1", {}, reinterpret_cast<void *>(1));
+	CallsMeanwhile(changing.context, changing.memory, std::string(change.name) + " elsewhere")
+		.add_to(rows);
+	next_message(changing.context);
+	if (changing.process.wait())
+		give_up(std::string(change.name) + " has failed elsewhere");
+}
+
+} // namespace
+
+std::vector<Row> rows_of_the_changing(Backend backend)
+{
+	std::vector<Row> rows;
+
+	for (const auto &change : changes) {
+		auto options = options_of(backend);
+
+		options.required = change.told;
+		add_rows_within(rows, options, change);
+		add_rows_from_outside(rows, options, change);
 	}
 	return rows;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <userfault/flags.hpp>
 #include <vector>
 
 namespace selftests {
@@ -27,18 +28,25 @@ struct Row {
 	std::vector<std::uint64_t> given = {};
 	/* What is in the range. */
 	bool other_context = false;
+	/* Native userfaultfd of older kernels has no such command, mode, or feature. */
+	bool newer = false;
+	/* The stage is not what it was. */
+	bool changed = false;
 };
 
 /* The same calls, in the same order, each time. */
 std::vector<Row> rows_of_ranges(Backend backend);
 std::vector<Row> rows_of_copies(Backend backend);
 std::vector<Row> rows_of_modes(Backend backend);
+/* What works on which memory; none if the backend has no such features. */
+std::vector<Row> rows_with_features(Backend backend, userfault::Features features);
 std::vector<Row> rows_of_structs(Backend backend);
 std::vector<Row> rows_of_commands(Backend backend);
 std::vector<Row> rows_of_handshakes(Backend backend);
 /* None where the kernel has no such memory. */
 std::vector<Row> rows_of_the_droppable(Backend backend);
 std::vector<Row> rows_of_the_dead(Backend backend);
+/* While a process, this or another one, waits for an event to be read. */
 std::vector<Row> rows_of_the_changing(Backend backend);
 std::vector<Row> rows_of_the_device(Backend backend);
 

@@ -3,6 +3,7 @@
 
 #include "files.hpp"
 #include "harness.hpp"
+#include "huge_pages.hpp"
 #include "maps.hpp"
 #include "memory.hpp"
 
@@ -22,7 +23,7 @@ namespace {
 
 /* Far from everything else that a process has. */
 constexpr std::uint64_t base = 0x2000'0000'0000;
-constexpr std::uint64_t stage_pages = 2048;
+constexpr std::uint64_t stage_pages = 2560;
 /* As a length from address 0 on it must not reach the program. */
 constexpr std::uint64_t window_pages = 1024;
 
@@ -37,9 +38,11 @@ enum class Kind {
 	long_shmem, /* mapped for more pages than it has */
 	hugetlb,
 	shared_hugetlb,
+	hugetlb_file,
 };
 
-enum class Holder { nobody, context, other };
+/* By "asynchronous" it is held by the context if that has WP_ASYNC: else nobody can. */
+enum class Holder { nobody, context, asynchronous, other };
 
 struct Area {
 	const char *name;
@@ -77,11 +80,16 @@ constexpr Area areas[] = {
 	{"protectable", 84, 4, Kind::anonymous, read_write, Holder::context,
 	 Modes::Missing | Modes::WriteProtect},
 	{"behind protectable", 88, 2, Kind::anonymous, read_write, Holder::context},
+	{"asynchronous private file", 92, 2, Kind::private_file, read_write, Holder::asynchronous,
+	 Modes::WriteProtect},
+	{"asynchronous shared file", 96, 2, Kind::shared_file, read_write, Holder::asynchronous,
+	 Modes::WriteProtect},
 	{"struct", 64, 1, Kind::anonymous, read_write, Holder::nobody},
 	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::nobody},
 	{"registered hugetlb", 1024, 512, Kind::hugetlb, read_write, Holder::context, all_modes},
 	{"registered shared hugetlb", 1536, 512, Kind::shared_hugetlb, read_write, Holder::context,
 	 all_modes},
+	{"page of hugetlb", 2048, 512, Kind::hugetlb_file, read_write, Holder::context, all_modes},
 };
 
 std::uint64_t page_at(std::uint64_t page)
@@ -103,43 +111,33 @@ Fd read_only(const Fd &file)
 	return Fd(static_cast<int>(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC))));
 }
 
-/* The files that areas are mapped from; kept from stage to stage, but not what is in them. */
-struct Files {
-	const Fd file = ordinary_file(file_pages), shmem = new_shmem();
-	const Fd shmem_to_read = read_only(shmem);
-
-	void make_empty() const
-	{
-		for (const auto fd : {file.get(), shmem.get()}) {
-			checked(::ftruncate(fd, 0));
-			checked(::ftruncate(fd, static_cast<off_t>(file_pages * page_size())));
-		}
-	}
-
-	/* That of an area, or -1. */
-	int backing(Kind kind) const
-	{
-		switch (kind) {
-		case Kind::private_file:
-		case Kind::shared_file:
-			return file.get();
-		case Kind::private_shmem:
-		case Kind::shared_shmem:
-		case Kind::long_shmem:
-			return shmem.get();
-		case Kind::read_only_shmem:
-			return shmem_to_read.get();
-		default:
-			return -1;
-		}
-	}
-};
-
-const Files &files()
+/* One huge page, which is there. */
+Fd new_hugetlb()
 {
-	static const Files files;
+	Fd file = huge_file(huge_page_size / page_size());
 
-	return files;
+	checked(::fallocate(file.get(), 0, 0, huge_page_size));
+	return file;
+}
+
+/* That of an area, or -1. */
+int backing(const StageFiles &files, Kind kind)
+{
+	switch (kind) {
+	case Kind::private_file:
+	case Kind::shared_file:
+		return files.file.get();
+	case Kind::private_shmem:
+	case Kind::shared_shmem:
+	case Kind::long_shmem:
+		return files.shmem.get();
+	case Kind::read_only_shmem:
+		return files.shmem_to_read.get();
+	case Kind::hugetlb_file:
+		return files.hugetlb.get();
+	default:
+		return -1;
+	}
 }
 
 int flags_of(Kind kind)
@@ -163,30 +161,29 @@ int flags_of(Kind kind)
 
 bool is_hugetlb(const Area &area)
 {
-	return area.kind == Kind::hugetlb || area.kind == Kind::shared_hugetlb;
+	return area.kind == Kind::hugetlb || area.kind == Kind::shared_hugetlb ||
+	       area.kind == Kind::hugetlb_file;
 }
 
-/* Whether it is there: a machine without huge pages has a hole instead, for both backends. */
-bool map_area(const Area &area)
+void map_area(const Area &area, const StageFiles &files)
 {
 	void *wanted = reinterpret_cast<void *>(page_at(area.first));
 	void *mapped =
 		::mmap(wanted, area.pages * page_size(), area.protection,
-		       flags_of(area.kind) | MAP_FIXED_NOREPLACE, files().backing(area.kind), 0);
+		       flags_of(area.kind) | MAP_FIXED_NOREPLACE, backing(files, area.kind), 0);
 
-	if (mapped != wanted && !is_hugetlb(area))
+	if (mapped != wanted)
 		give_up(std::string("mmap of ") + area.name);
-	return mapped == wanted;
 }
 
 /* With SIGBUS, since a copy from a page that is missing itself would wait for ever. */
-Context context_of(Backend backend)
+Context context_of(Backend backend, Features features)
 {
 	Options options;
 
 	options.device = device_of(backend);
 	options.nonblocking = true;
-	options.required = Features::Sigbus;
+	options.required = Features::Sigbus | features;
 	return take(Context::open(options)).context;
 }
 
@@ -247,14 +244,34 @@ std::vector<Value> make_starts()
 
 } // namespace
 
-Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of(backend))
+StageFiles::StageFiles(const Setting &setting)
+	: file(ordinary_file(file_pages)), shmem(new_shmem()), shmem_to_read(read_only(shmem)),
+	  hugetlb(setting.hugetlb ? new_hugetlb() : Fd())
 {
-	files().make_empty();
+}
+
+void StageFiles::make_empty() const
+{
+	for (const auto fd : {file.get(), shmem.get()}) {
+		checked(::ftruncate(fd, 0));
+		checked(::ftruncate(fd, static_cast<off_t>(file_pages * page_size())));
+	}
+}
+
+Stage::Stage(Backend backend, const Setting &setting, const StageFiles &files)
+	: context_(context_of(backend, setting.features)),
+	  other_(context_of(backend, setting.features))
+{
+	const bool asynchronous = (setting.features & Features::WpAsync) != Features::None;
+
+	files.make_empty();
 	for (const auto &area : areas) {
 		const Range range{page_at(area.first), area.pages * page_size()};
-		if (!map_area(area))
+		if (is_hugetlb(area) && !setting.hugetlb)
 			continue;
-		if (area.holder == Holder::context)
+		map_area(area, files);
+		if (area.holder == Holder::context ||
+		    (area.holder == Holder::asynchronous && asynchronous))
 			take(context_.register_range(range, area.modes));
 		if (area.holder == Holder::other)
 			take(other_.register_range(range, Modes::Missing));
@@ -264,7 +281,7 @@ Stage::Stage(Backend backend) : context_(context_of(backend)), other_(context_of
 	if (!context_.copy(page_at(filled_page), page_bytes(0)))
 		give_up("the filled page could not be filled");
 	/* In the file, but mapped nowhere. */
-	checked(::pwrite(files().shmem.get(), page_bytes(1).data(), page_size(),
+	checked(::pwrite(files.shmem.get(), page_bytes(1).data(), page_size(),
 			 static_cast<off_t>(page_size())));
 }
 
@@ -313,6 +330,11 @@ std::vector<Value> Stage::lengths(std::uint64_t start)
 		{"-page", -page},
 		{"-1", ~0ull},
 	};
+}
+
+std::uint64_t Stage::length_of_page(std::uint64_t start)
+{
+	return any_area_in(start, 1, is_hugetlb) ? huge_page_size : page_size();
 }
 
 bool Stage::has_other_context(std::uint64_t start, std::uint64_t length)

@@ -20,6 +20,25 @@ struct Value {
 	std::uint64_t number;
 };
 
+/* What a stage is to be like. */
+struct Setting {
+	/* The contexts' own, beside SIGBUS. */
+	userfault::Features features = userfault::Features::None;
+	/* Whether there are areas of hugetlb, which take HugePages; else there are holes. */
+	bool hugetlb = false;
+};
+
+/* What areas are mapped from; kept from stage to stage, but not what is in it. */
+struct StageFiles {
+	explicit StageFiles(const Setting &setting);
+
+	void make_empty() const;
+
+	const userfault::Fd file, shmem;
+	const userfault::Fd shmem_to_read;
+	const userfault::Fd hugetlb; /* has its page, which nothing takes away */
+};
+
 /*
  * Memory of every kind, laid out in the same way at the same addresses each time it is built, and a
  * context of one backend that holds some of it: where both backends are given the same calls. One
@@ -27,7 +46,7 @@ struct Value {
  */
 class Stage {
 public:
-	explicit Stage(Backend backend);
+	Stage(Backend backend, const Setting &setting, const StageFiles &files);
 	~Stage();
 	Stage(const Stage &) = delete;
 	Stage &operator=(const Stage &) = delete;
@@ -40,6 +59,9 @@ public:
 	/* The starts of ranges that are worth trying, and the lengths from @start on. */
 	static const std::vector<Value> &starts();
 	static std::vector<Value> lengths(std::uint64_t start);
+
+	/* Of the page at @start: that of hugetlb is huge. */
+	static std::uint64_t length_of_page(std::uint64_t start);
 
 	/* What is in a range. */
 	static bool has_other_context(std::uint64_t start, std::uint64_t length);

@@ -80,7 +80,7 @@ bool has_flag(const Entry &entry, const std::string &flag)
 	       std::istream_iterator<std::string>();
 }
 
-/* A 1 for each of the first pages that is there, a 0 for each that is not. */
+/* A 1 for each of the first pages that is there, a 0 for each that is not; p if protected, too. */
 std::string presence(Range range)
 {
 	const std::size_t most = 64;
@@ -88,7 +88,8 @@ std::string presence(Range range)
 
 	for (const auto entry : numbers_at("/proc/self/pagemap", range.start / page_size(),
 					   std::min(most, range.length / page_size())))
-		bits += entry & pagemap_present ? '1' : '0';
+		bits += std::string(entry & pagemap_present ? "1" : "0") +
+			(entry & pagemap_write_protected ? "p" : "");
 	return bits;
 }
 
@@ -126,9 +127,10 @@ std::vector<std::string> describe_mappings(Range range)
 	for (const auto &entry : entries_in(range)) {
 		Range where;
 		begins_entry(entry.front(), where);
-		descriptions.push_back(entry.front().substr(0, entry.front().find(' ')) +
-				       (has_flag(entry, "um") ? " registered " : " ") +
-				       presence(where));
+		auto description = entry.front().substr(0, entry.front().find(' '));
+		for (const auto *flag : {"um", "uw", "ui"})
+			description += has_flag(entry, flag) ? std::string(" ") + flag : "";
+		descriptions.push_back(description + ' ' + presence(where));
 	}
 	return descriptions;
 }

@@ -28,8 +28,8 @@ std::size_t smaps_bytes(userfault::Range range, const std::string &field);
 bool smaps_flag(userfault::Range range, const std::string &flag);
 
 /*
- * For each mapping in @range: where it is, whether it is registered, and which of its first pages
- * are there.
+ * For each mapping in @range: where it is, what it is registered for, and which of its first pages
+ * are there, and write-protected.
  */
 std::vector<std::string> describe_mappings(userfault::Range range);
 
