@@ -173,7 +173,7 @@ static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *v
 
 /*
  * Give the part of @vma that is in the range these flags and context, split or merged as needed.
- * After an error nothing has changed.
+ * After an error it is registered as before, though perhaps as two VMAs.
  */
 static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *vma,
 			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)

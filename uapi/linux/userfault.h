@@ -142,8 +142,8 @@ struct uffdio_api {
  * A range of memory; the argument of UFFDIO_UNREGISTER and UFFDIO_WAKE. EINVAL: not aligned, empty,
  * wraps or ends beyond the address space.
  *
- * UFFDIO_UNREGISTER also answers EINVAL when nothing is mapped there, or when some of it can't be,
- * or is another context's; holes are skipped. Blocked threads are woken. UFFDIO_WAKE wakes whoever
+ * UFFDIO_UNREGISTER also answers EINVAL when nothing is mapped there, or when some of it can't be
+ * registered, is another context's, or is a part of a hugetlb page; holes are skipped. Blocked threads are woken. UFFDIO_WAKE wakes whoever
  * waits for a page of the range, resolved or not.
  */
 struct uffdio_range {
