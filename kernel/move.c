@@ -109,8 +109,9 @@ static long uf_move_step(struct uf_moving *moving)
 	return uf_pte_alloc(moving->mm, moving->dst_pmd) ?: uf_move_run(moving);
 }
 
-/* How many steps in a row may move nothing before there is a tick between them. */
-#define UF_MOVE_IDLE_MAX 8
+/* How often others may keep a step from going on before it waits, and how long then. */
+#define UF_MOVE_IDLE_MAX	8
+#define UF_MOVE_PAUSE_MS	4
 
 static void uf_move_advance(struct uf_moving *moving, unsigned long moved)
 {
@@ -121,11 +122,11 @@ static void uf_move_advance(struct uf_moving *moving, unsigned long moved)
 	moving->tries = 0;
 }
 
-/* A step has moved nothing: reclaim, say, may have the folio, and need a while to let go of it. */
-static void uf_move_pause(struct uf_moving *moving)
+/* Reclaim, say, may have a large folio, and need a while to let go of it. */
+static void uf_move_pause(const struct uf_moving *moving)
 {
-	if (++moving->idle > UF_MOVE_IDLE_MAX)
-		schedule_timeout_killable(1);
+	if (moving->idle > UF_MOVE_IDLE_MAX)
+		schedule_timeout_killable(msecs_to_jiffies(UF_MOVE_PAUSE_MS));
 }
 
 /* Until all is moved or something is in the way. */

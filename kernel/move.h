@@ -51,8 +51,9 @@ struct uf_moving {
 	unsigned long dst, src;		/* where it begins */
 	unsigned long len;		/* what is left of the move */
 	unsigned long reach;		/* as far as one page table goes on either side */
-	unsigned int idle;		/* steps since a page was moved last */
-	unsigned int tries;		/* of these, to split a large folio that others refer to */
+	/* Since a page was moved last: */
+	unsigned int idle;		/* steps that could do nothing about a large folio */
+	unsigned int tries;		/* of these, to split one that others refer to */
 	struct mmu_notifier_range range;	/* of the step */
 	bool told;			/* to somebody who has a secondary page table */
 	bool holes;

@@ -132,9 +132,13 @@ static int uf_move_stop_large(struct uf_move_run *run, struct folio *folio)
 {
 	if (folio_maybe_dma_pinned(folio))
 		return -EBUSY;
-	if (!run->nr && folio_trylock(folio))
-		uf_move_stop(run, UF_MOVE_FOLIO_LARGE, folio);
-	return -EAGAIN;
+	if (run->nr)
+		return -EAGAIN;
+	if (!folio_trylock(folio)) {
+		run->moving->idle++;
+		return -EAGAIN;
+	}
+	return uf_move_stop(run, UF_MOVE_FOLIO_LARGE, folio);
 }
 
 /*
@@ -369,9 +373,10 @@ static int uf_move_split(struct uf_moving *moving, struct folio *folio)
 {
 	int err = uf_compat_split_folio(folio);
 
-	if (err == -EAGAIN && ++moving->tries == UF_MOVE_TRIES_MAX)
-		err = -EBUSY;
-	return err ?: -EAGAIN;
+	if (err != -EAGAIN)
+		return err ?: -EAGAIN;
+	moving->idle++;
+	return ++moving->tries == UF_MOVE_TRIES_MAX ? -EBUSY : -EAGAIN;
 }
 
 /*
@@ -402,14 +407,34 @@ static long uf_move_overcome(struct uf_move_run *run)
 		folio_unlock(folio);
 		break;
 	case UF_MOVE_ANON_VMA_LOCKED:
+		/* For the next attempt: who waits for it here must not have to get it by trylock. */
 		folio_lock(folio);
-		uf_compat_anon_wait(folio);
+		uf_compat_anon_lock(&run->anon, folio);
 		folio_unlock(folio);
 		break;
 	}
 	if (folio)
 		folio_put(folio);
 	return err;
+}
+
+/* Once; what run->anon has locked is unlocked then. */
+static long uf_move_attempt(struct uf_move_run *run)
+{
+	long moved;
+
+	run->nr = 0;
+	run->present = false;
+	run->obstacle = UF_MOVE_NO_OBSTACLE;
+	run->obstacle_folio = NULL;
+
+	moved = uf_move_run_map(run);
+	if (!moved) {
+		moved = uf_move_run_locked(run);
+		uf_move_run_unmap(run);
+	}
+	uf_compat_anon_unlock(&run->anon);
+	return moved;
 }
 
 long uf_move_run(struct uf_moving *moving)
@@ -421,22 +446,15 @@ long uf_move_run(struct uf_moving *moving)
 		return -ENOMEM;
 	run.moving = moving;
 	run.max = min_t(unsigned long, moving->reach >> PAGE_SHIFT, UF_MOVE_RUN_MAX);
-	run.nr = 0;
-	run.present = false;
-	run.obstacle = UF_MOVE_NO_OBSTACLE;
-	run.obstacle_folio = NULL;
 	uf_compat_anon_init(&run.anon);
 
 	moving->told = uf_compat_notifier_start(&moving->range, MMU_NOTIFY_CLEAR, moving->src_vma,
 						moving->src, moving->src + run.max * PAGE_SIZE);
-	moved = uf_move_run_map(&run);
-	if (!moved) {
-		moved = uf_move_run_locked(&run);
-		uf_move_run_unmap(&run);
-		uf_compat_anon_unlock(&run.anon);
+	do {
+		moved = uf_move_attempt(&run);
 		if (moved == -EAGAIN)
 			moved = uf_move_overcome(&run);
-	}
+	} while (run.anon.root);
 	uf_compat_notifier_end(&moving->range, moving->told);
 	uf_compat_anon_keep_end(&run.keep);
 	return moved;

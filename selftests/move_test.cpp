@@ -456,6 +456,32 @@ TEST_CASE("threads that move parts of one huge page don't keep each other from i
 			FAIL("page " << i);
 }
 
+TEST_CASE("threads that move pages of one mapping don't keep each other from it", "[move][smp]")
+{
+	need(Features::Move);
+	constexpr std::size_t threads = 4;
+	const World world(2 * threads);
+	const unsigned rounds = repeated(100);
+	const auto pass = [&](std::size_t to, std::size_t from) {
+		return world.context.move(world.memory.address(to), world.memory.range(from, 1)).done;
+	};
+	std::vector<std::future<std::uint64_t>> movers;
+
+	for (std::size_t i = 0; i < threads; i++)
+		world.fill(i);
+	for (std::size_t i = 0; i < threads; i++)
+		movers.push_back(in_thread([&, i] {
+			std::uint64_t moved = 0;
+			for (unsigned round = 0; round < rounds; round++)
+				moved += pass(threads + i, i) + pass(i, threads + i);
+			return moved;
+		}));
+	for (auto &mover : movers)
+		CHECK(mover.get() == 2 * rounds * page_size());
+	for (std::size_t i = 0; i < threads; i++)
+		CHECK(has_pattern(world.memory.bytes(i, 1), i));
+}
+
 TEST_CASE("a page that a pipe has can be moved", "[move]")
 {
 	const Move move(4, 4);

@@ -131,6 +131,7 @@ static inline void uf_compat_anon_unlock(struct uf_compat_anon_lock *anon)
 	up_write(&anon->root->rwsem);
 	if (atomic_dec_and_test(&anon->root->refcount))
 		uf_ksym(__put_anon_vma)(anon->root);
+	anon->root = NULL;
 }
 
 #else
@@ -150,16 +151,6 @@ static inline void uf_compat_anon_unlock(struct uf_compat_anon_lock *anon)
 }
 
 #endif
-
-/* Sleep until @folio's anon_vma can be had. @folio is locked. */
-static inline void uf_compat_anon_wait(struct folio *folio)
-{
-	struct uf_compat_anon_lock anon;
-
-	uf_compat_anon_init(&anon);
-	if (uf_compat_anon_lock(&anon, folio))
-		uf_compat_anon_unlock(&anon);
-}
 
 /*
  * From now on rmap finds @folio in @vma, at @index, as linear_page_index() counts. It is locked,

@@ -187,8 +187,9 @@ struct uffdio_register {
  *
  * MOVE has its own: EINVAL also where either range is not inside one mapping, the mappings are not
  * alike, or the destination is not registered with this context. ENOENT: nothing is mapped, or the
- * source has a hole and ALLOW_SRC_HOLES is not set. EBUSY: somebody else has the page too. EFAULT: an
- * entry at the source is neither of a page nor of one that was swapped out.
+ * source has a hole and ALLOW_SRC_HOLES is not set. EBUSY: somebody else has the page too, or it is a
+ * part of a large one that can't be split. EFAULT: an entry at the source is neither of a page nor of
+ * one that was swapped out.
  *
  * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page
  * before is seen through the new mapping.
