@@ -308,7 +308,7 @@ KSELFTEST := build/kselftest/tools/testing/selftests
 
 kselftest: bootstrap
 	@scripts/fetch-kselftest
-	$(build) $(TESTS) build/$(VM_KERNEL)/userfault.ko build/$(VM_KERNEL)/runner
+	$(build) $(TESTS) $(REDIRECT) build/$(VM_KERNEL)/userfault.ko build/$(VM_KERNEL)/runner
 	@mkdir -p build/kselftest
 	@cp -rsf $(CACHE)/kselftest/. build/kselftest/
 	@mkdir -p $(KSELFTEST)/userfault
