@@ -407,7 +407,7 @@ static long uf_move_overcome(struct uf_move_run *run)
 		folio_unlock(folio);
 		break;
 	case UF_MOVE_ANON_VMA_LOCKED:
-		/* For the next attempt: who waits for it here must not have to get it by trylock. */
+		/* Kept for the next attempt: a trylock might fail again and again. */
 		folio_lock(folio);
 		uf_compat_anon_lock(&run->anon, folio);
 		folio_unlock(folio);

@@ -141,7 +141,8 @@ static int uf_protect_pmd(struct uf_protecting *work, pmd_t *pmd, unsigned long 
 
 /*
  * A range may be terabytes, and protecting what is absent fills page tables for all of it: who is
- * killed need not wait for that, where the walk is ours. To unprotect is for those too who can't stop half way.
+ * killed need not wait for that, where the walk is ours. To unprotect is for those too who can't
+ * stop half way.
  */
 static int uf_protect_interrupted(const struct uf_protecting *work)
 {

@@ -42,8 +42,8 @@ struct vm_area_struct;
  *
  * -ENOENT: nothing is mapped there, or something that isn't registered for write protection.
  * -EINVAL: a part of a huge page of hugetlb. -EAGAIN: mappings are changing. Nothing was changed
- * then. -ENOMEM: no memory for page tables; -EINTR: the caller is being killed: some of the range is
- * done.
+ * then. -ENOMEM: no memory for page tables; -EINTR: the caller is being killed: some of the range
+ * is done.
  */
 int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, bool protect);
 

@@ -143,8 +143,8 @@ struct uffdio_api {
  * wraps or ends beyond the address space.
  *
  * UFFDIO_UNREGISTER also answers EINVAL when nothing is mapped there, or when some of it can't be
- * registered, is another context's, or is a part of a hugetlb page; holes are skipped. Blocked threads are woken. UFFDIO_WAKE wakes whoever
- * waits for a page of the range, resolved or not.
+ * registered, is another context's, or is a part of a hugetlb page; holes are skipped. Blocked
+ * threads are woken. UFFDIO_WAKE wakes whoever waits for a page of the range, resolved or not.
  */
 struct uffdio_range {
 	__u64 start;
@@ -187,9 +187,9 @@ struct uffdio_register {
  *
  * MOVE has its own: EINVAL also where either range is not inside one mapping, the mappings are not
  * alike, or the destination is not registered with this context. ENOENT: nothing is mapped, or the
- * source has a hole and ALLOW_SRC_HOLES is not set. EBUSY: somebody else has the page too, or it is a
- * part of a large one that can't be split. EFAULT: an entry at the source is neither of a page nor of
- * one that was swapped out.
+ * source has a hole and ALLOW_SRC_HOLES is not set. EBUSY: somebody else has the page too, or it is
+ * a part of a large one that can't be split. EFAULT: an entry at the source is neither of a page
+ * nor of one that was swapped out.
  *
  * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page
  * before is seen through the new mapping.
