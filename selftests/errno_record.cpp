@@ -295,43 +295,28 @@ CONTINUE mode=2 start: N I N I4 N6 I5 N4 F2 + i2 N I3 N3 i2 N I4 N2 i6
 MOVE mode=0 start: I + I + I12 +2 I7 i2 N + E + N2 I i2 I5 N2 i6
 POISON mode=0 start: N + N +4 N6 +5 N4 +3 i2 N + E + N3 i2 N +3 F N2 i6
 [WP_UNPOPULATED]
-CONTINUE mode=0 start: N I N I4 N6 F3 I2 N4 F2 + i2 N I3 N3 i2 N +3 F N2 i6
 CONTINUE mode=2 start: N I N I4 N6 I5 N4 F2 + i2 N I3 N3 i2 N I4 N2 i6
-COPY mode=0 start: N + N +4 N6 +5 N4 +2 E i2 N + E + N3 i2 N E + E F N2 i6
 COPY mode=2 start: N I N I4 N6 I3 + I N4 +2 E i2 N I3 N3 i2 N I4 N2 i6
-MOVE mode=0 start: I + I + I12 +2 I7 i2 N + E + N2 I i2 I5 N2 i6
-POISON mode=0 start: N + N +4 N6 +5 N4 +3 i2 N + E + N3 i2 N +3 F N2 i6
-REGISTER mode=1 start: +4 b +2 i2 +2 p +6 i2 +5 i3 +3 i2 + i3 +4 i8
-REGISTER mode=2 start: +4 b +2 i2 +2 p +6 i2 +5 i3 +3 i2 + i3 +4 i8
-REGISTER mode=3 start: +4 b +2 i2 +2 p +6 i2 +5 i3 +3 i2 + i3 +4 i8
-REGISTER mode=4 start: i9 +2 p +4 i5 +4 i12 +4 i8
-REGISTER mode=5 start: i9 +2 p +4 i5 +4 i12 +4 i8
-REGISTER mode=6 start: i9 +2 p +4 i5 +4 i12 +4 i8
-REGISTER mode=7 start: i9 +2 p +4 i5 +4 i12 +4 i8
 WRITEPROTECT mode=0 start: n16 + n5 +3 i2 n7 i2 n7 i6
 WRITEPROTECT mode=1 start: n16 + n5 +3 i2 n7 i2 n7 i6
 WRITEPROTECT mode=2 start: n16 + n5 +3 i2 n7 i2 n7 i6
 WRITEPROTECT mode=3 start: i49
-ZEROPAGE mode=0 start: N + N +4 N6 +5 N4 I3 i2 N + E + N3 i2 N E + E F N2 i6
 [WP_ASYNC]
-CONTINUE mode=0 start: N I N I4 N6 F3 I4 N2 F2 + i2 N I3 N3 i2 N +3 F N2 i6
+CONTINUE mode=0 start: I2
 CONTINUE mode=2 start: N I N I4 N6 I7 N2 F2 + i2 N I3 N3 i2 N I4 N2 i6
-COPY mode=0 start: N + N +4 N6 +5 I2 N2 +2 E i2 N + E + N3 i2 N E + E F N2 i6
+COPY mode=0 start: I2
 COPY mode=2 start: N I N I4 N6 I3 + I3 N2 +2 E i2 N I3 N3 i2 N I4 N2 i6
-MOVE mode=0 start: I + I + I12 +2 I7 i2 N + E + N2 I i2 I5 N2 i6
-POISON mode=0 start: N + N +4 N6 +5 I2 N2 +3 i2 N + E + N3 i2 N +3 F N2 i6
-REGISTER mode=1 start: +4 b +2 i2 +2 p +6 i2 +5 i3 +3 i2 + i3 +4 i8
+MOVE mode=0 start: I2
+POISON mode=0 start: I2
 REGISTER mode=2 start: +4 b +6 p +13 i3 +3 i2 + i3 +4 i8
 REGISTER mode=3 start: +4 b +2 i2 +2 p +6 i2 +5 i3 +3 i2 + i3 +4 i8
-REGISTER mode=4 start: i9 +2 p +4 i5 +4 i12 +4 i8
-REGISTER mode=5 start: i9 +2 p +4 i5 +4 i12 +4 i8
 REGISTER mode=6 start: i9 +2 p +4 i5 +4 i12 +4 i8
 REGISTER mode=7 start: i9 +2 p +4 i5 +4 i12 +4 i8
 WRITEPROTECT mode=0 start: n16 + n +2 n2 +3 i2 n7 i2 n7 i6
 WRITEPROTECT mode=1 start: n16 + n +2 n2 +3 i2 n7 i2 n7 i6
 WRITEPROTECT mode=2 start: n16 + n +2 n2 +3 i2 n7 i2 n7 i6
 WRITEPROTECT mode=3 start: i49
-ZEROPAGE mode=0 start: N + N +4 N6 +5 I2 N2 I3 i2 N + E + N3 i2 N E + E F N2 i6
+ZEROPAGE mode=0 start: I2
 [structs]
 MOVE bytes of the struct that are there: f10 +
 MOVE struct: f7

@@ -160,25 +160,39 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 	if (!offers(backend, features))
 		return {};
 	Table table(backend, {features, true});
-	const auto call_everywhere = [&](const Command &command, std::uint64_t mode) {
-		for (const auto &start : Stage::starts()) {
-			auto words = words_at(command, start.name);
+	const auto call_at = [&](const Command &command, std::uint64_t mode,
+				 const std::string &start) {
+		auto words = words_at(command, start);
 
-			mode_of(command, words) = mode;
-			table.call(command, "mode=" + std::to_string(mode) + " start=" + start.name,
-				   words);
-		}
+		mode_of(command, words) = mode;
+		table.call(command, "mode=" + std::to_string(mode) + " start=" + start, words);
 	};
+	const auto call_everywhere = [&](const Command &command, std::uint64_t mode) {
+		for (const auto &start : Stage::starts())
+			call_at(command, mode, start.name);
+	};
+	const bool none = features == Features::None;
+	const bool asynchronous = features == Features::WpAsync;
 
+	/*
+	 * Of features that are about protection only what protects; but every command where only
+	 * they make a registration possible.
+	 */
 	for (std::uint64_t mode = 1; mode < 8; mode++)
-		call_everywhere(registering, mode);
+		if (none || (asynchronous && mode & UFFDIO_REGISTER_MODE_WP))
+			call_everywhere(registering, mode);
 	for (std::uint64_t mode = 0; mode < 4; mode++)
 		call_everywhere(writeprotect, mode);
 	for (const auto &command : {copy, resume})
-		for (const std::uint64_t mode : {0, 2})
-			call_everywhere(command, mode);
-	for (const auto &command : {zeropage, poison, move})
-		call_everywhere(command, 0);
+		call_everywhere(command, UFFDIO_COPY_MODE_WP);
+	for (const auto &command : {copy, resume, zeropage, poison, move}) {
+		if (none)
+			call_everywhere(command, 0);
+		else if (asynchronous)
+			for (const auto *start :
+			     {"asynchronous private file", "asynchronous shared file"})
+				call_at(command, 0, start);
+	}
 	table.look_at_what_is_left();
 	return table.take_rows();
 }
