@@ -277,7 +277,8 @@ TEST_CASE("what asks the kernel past libc is not served by native userfaultfd", 
 		CHECK(served_by({}, entry) == expected);
 		CHECK(served_by({"fork", "exec"}, entry) == expected);
 	}
-	for (const auto &entry : entries) {
+	/* Of libc's entries those that end in different system calls. */
+	for (const auto *entry : {"syscall", "syscall-ioctl", "open", "openat"}) {
 		CAPTURE(entry);
 		CHECK(served_by({"static"}, entry) == expected);
 		CHECK(served_by({"32-bit"}, entry) == expected);
