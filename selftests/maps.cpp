@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 #include <unistd.h>
 #include <userfault/fd.hpp>
 #include <vector>
@@ -71,13 +69,10 @@ std::vector<std::uint64_t> numbers_at(const char *path, std::uint64_t index, std
 	return numbers;
 }
 
-/* The flags are on the last line. */
+/* The flags are on the last line, with a space behind each. */
 bool has_flag(const Entry &entry, const std::string &flag)
 {
-	std::istringstream words(entry.back());
-
-	return std::find(std::istream_iterator<std::string>(words), {}, flag) !=
-	       std::istream_iterator<std::string>();
+	return entry.back().find(' ' + flag + ' ') != std::string::npos;
 }
 
 /* A 1 for each of the first pages that is there, a 0 for each that is not; p if protected, too. */
