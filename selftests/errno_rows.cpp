@@ -159,17 +159,22 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 {
 	if (!offers(backend, features))
 		return {};
-	Table table(backend, {features, true});
+	Table table(backend, {features, true}, Renewal::when_looked_at);
 	const auto call_at = [&](const Command &command, std::uint64_t mode,
 				 const std::string &start) {
 		auto words = words_at(command, start);
 
 		mode_of(command, words) = mode;
-		table.call(command, "mode=" + std::to_string(mode) + " start=" + start, words);
+		const auto &row = table.call(
+			command, "mode=" + std::to_string(mode) + " start=" + start, words);
+		/* The next one needs a source, too. */
+		if (command.number == UFFDIO_MOVE && !row.outcome.error)
+			table.look_at_what_is_left();
 	};
 	const auto call_everywhere = [&](const Command &command, std::uint64_t mode) {
 		for (const auto &start : Stage::starts())
 			call_at(command, mode, start.name);
+		table.look_at_what_is_left();
 	};
 	const bool none = features == Features::None;
 	const bool asynchronous = features == Features::WpAsync;

@@ -40,11 +40,11 @@ std::uint64_t &mode_of(const Command &command, Words &words)
 	return words[words.size() - (command.answers ? 2 : 1)];
 }
 
-Table::Table(Backend backend, const Setting &setting)
-	: backend_(backend), setting_(setting), files_(setting)
+Table::Table(Backend backend, const Setting &setting, Renewal renewal)
+	: backend_(backend), setting_(setting), renewal_(renewal), files_(setting)
 {
 	build_anew();
-	state_at_first_ = stage_->state();
+	state_before_ = state_at_first_ = stage_->state();
 }
 
 Row &Table::call(const Command &command, const std::string &arguments, Words words)
@@ -72,8 +72,10 @@ Row &Table::note(const Command &command, const std::string &arguments, int error
 
 	if (command.changes && perhaps && !answered) {
 		outcome.state = stage_->state();
-		changed = outcome.state != state_at_first_;
-		if (!error || changed)
+		changed = outcome.state != state_before_;
+		if (renewal_ == Renewal::when_looked_at)
+			state_before_ = outcome.state;
+		else if (!error || changed)
 			build_anew();
 	}
 	rows_.push_back({command.name, arguments, std::move(outcome)});
@@ -92,6 +94,7 @@ void Table::build_anew()
 {
 	stage_.reset();
 	stage_.emplace(backend_, setting_, files_);
+	state_before_ = state_at_first_;
 }
 
 } // namespace selftests

@@ -47,17 +47,21 @@ Words good_words_for(const Command &command);
 /* The mode of a command that has one: the last of what is asked. */
 std::uint64_t &mode_of(const Command &command, Words &words);
 
-/* Gives calls to a stage and notes what comes of them; builds it anew after each change. */
+/* When a stage is built anew: each call finds the same one, or what those before have left. */
+enum class Renewal { after_each_change, when_looked_at };
+
+/* Gives calls to a stage and notes what comes of them. */
 class Table {
 public:
-	explicit Table(Backend backend, const Setting &setting = {});
+	explicit Table(Backend backend, const Setting &setting = {},
+		       Renewal renewal = Renewal::after_each_change);
 
 	Stage &stage() { return *stage_; }
 
 	Row &call(const Command &command, const std::string &arguments, Words words);
 	Row &note(const Command &command, const std::string &arguments, int error, Words words);
 
-	/* When a command is through: have calls that failed changed something? */
+	/* When a command is through: what have its calls left? The stage is built anew. */
 	void look_at_what_is_left();
 
 	std::vector<Row> take_rows() { return std::move(rows_); }
@@ -67,9 +71,10 @@ private:
 
 	Backend backend_;
 	Setting setting_;
+	Renewal renewal_;
 	StageFiles files_;
 	std::optional<Stage> stage_;
-	std::string state_at_first_;
+	std::string state_at_first_, state_before_;
 	std::vector<Row> rows_;
 };
 
