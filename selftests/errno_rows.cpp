@@ -159,22 +159,21 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 {
 	if (!offers(backend, features))
 		return {};
-	Table table(backend, {features, true}, Renewal::when_looked_at);
+	Table table(backend, {features, true}, Renewal::when_told);
 	const auto call_at = [&](const Command &command, std::uint64_t mode,
 				 const std::string &start) {
 		auto words = words_at(command, start);
 
 		mode_of(command, words) = mode;
-		const auto &row = table.call(
-			command, "mode=" + std::to_string(mode) + " start=" + start, words);
+		table.call(command, "mode=" + std::to_string(mode) + " start=" + start, words);
 		/* The next one needs a source, too. */
-		if (command.number == UFFDIO_MOVE && !row.outcome.error)
-			table.look_at_what_is_left();
+		if (command.number == UFFDIO_MOVE)
+			table.start_over();
 	};
 	const auto call_everywhere = [&](const Command &command, std::uint64_t mode) {
 		for (const auto &start : Stage::starts())
 			call_at(command, mode, start.name);
-		table.look_at_what_is_left();
+		table.start_over();
 	};
 	const bool none = features == Features::None;
 	const bool asynchronous = features == Features::WpAsync;
@@ -198,7 +197,6 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 			     {"asynchronous private file", "asynchronous shared file"})
 				call_at(command, 0, start);
 	}
-	table.look_at_what_is_left();
 	return table.take_rows();
 }
 

@@ -43,7 +43,7 @@ std::uint64_t &mode_of(const Command &command, Words &words)
 Table::Table(Backend backend, const Setting &setting, Renewal renewal)
 	: backend_(backend), setting_(setting), renewal_(renewal), files_(setting)
 {
-	build_anew();
+	start_over();
 	state_before_ = state_at_first_ = stage_->state();
 }
 
@@ -73,10 +73,10 @@ Row &Table::note(const Command &command, const std::string &arguments, int error
 	if (command.changes && perhaps && !answered) {
 		outcome.state = stage_->state();
 		changed = outcome.state != state_before_;
-		if (renewal_ == Renewal::when_looked_at)
+		if (renewal_ == Renewal::when_told)
 			state_before_ = outcome.state;
 		else if (!error || changed)
-			build_anew();
+			start_over();
 	}
 	rows_.push_back({command.name, arguments, std::move(outcome)});
 	rows_.back().changed = changed;
@@ -87,10 +87,10 @@ Row &Table::note(const Command &command, const std::string &arguments, int error
 void Table::look_at_what_is_left()
 {
 	rows_.push_back({rows_.back().command, "what is left", {0, {}, stage_->state()}});
-	build_anew();
+	start_over();
 }
 
-void Table::build_anew()
+void Table::start_over()
 {
 	stage_.reset();
 	stage_.emplace(backend_, setting_, files_);

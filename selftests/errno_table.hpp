@@ -48,7 +48,7 @@ Words good_words_for(const Command &command);
 std::uint64_t &mode_of(const Command &command, Words &words);
 
 /* When a stage is built anew: each call finds the same one, or what those before have left. */
-enum class Renewal { after_each_change, when_looked_at };
+enum class Renewal { after_each_change, when_told };
 
 /* Gives calls to a stage and notes what comes of them. */
 class Table {
@@ -61,14 +61,15 @@ public:
 	Row &call(const Command &command, const std::string &arguments, Words words);
 	Row &note(const Command &command, const std::string &arguments, int error, Words words);
 
-	/* When a command is through: what have its calls left? The stage is built anew. */
+	/* When a command is through: what have its calls left? Then it starts over. */
 	void look_at_what_is_left();
 
 	std::vector<Row> take_rows() { return std::move(rows_); }
 
-private:
-	void build_anew();
+	/* With a stage built anew. */
+	void start_over();
 
+private:
 	Backend backend_;
 	Setting setting_;
 	Renewal renewal_;
