@@ -26,6 +26,9 @@ void flush_tlb_batched_pending(struct mm_struct *mm);
 void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 			unsigned int stride_shift, bool freed_tables);
 int __anon_vma_prepare(struct vm_area_struct *vma);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)	/* before, declared in <linux/swap.h> */
+void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
+#endif
 #if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
 struct folio *swap_cache_get_folio(swp_entry_t entry, struct vm_area_struct *vma,
 				   unsigned long addr);

@@ -36,6 +36,22 @@
 #endif
 
 /*
+ * Since 7.3 the bit of write protection is that of read-write protection too, and its functions
+ * have lost the "_wp". What says "_wp" here means write protection.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define pte_uffd_wp(pte) pte_uffd(pte)
+#define pte_mkuffd_wp(pte) pte_mkuffd(pte)
+#define pte_clear_uffd_wp(pte) pte_clear_uffd(pte)
+#define pte_swp_uffd_wp(pte) pte_swp_uffd(pte)
+#define pte_swp_mkuffd_wp(pte) pte_swp_mkuffd(pte)
+#define pte_swp_clear_uffd_wp(pte) pte_swp_clear_uffd(pte)
+#define pmd_uffd_wp(pmd) pmd_uffd(pmd)
+#define pmd_clear_uffd_wp(pmd) pmd_clear_uffd(pmd)
+#define huge_pte_uffd_wp(pte) huge_pte_uffd(pte)
+#endif
+
+/*
  * Whether a pmd entry is a page table: it is there, and no huge page, which keeps its bit while it
  * is split. In a few instructions, where pmd_present() alone takes a dozen.
  */
