@@ -45,7 +45,7 @@ static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct fol
 	}
 	if (folio) {
 		uf_compat_folio_move_anon(folio, dst_vma,
-					  linear_page_index(dst_vma, moving->dst));
+					  uf_compat_anon_index(dst_vma, moving->dst));
 		entry = uf_compat_folio_mk_pmd(folio, dst_vma->vm_page_prot);
 		entry = pmd_mkwrite_novma(pmd_mkdirty(entry));
 	} else {

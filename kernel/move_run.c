@@ -254,7 +254,7 @@ static unsigned int uf_move_install(struct uf_move_run *run)
 	struct uf_move_page *page, *end = uf_move_run_end(run);
 	struct vm_area_struct *vma = run->moving->dst_vma;
 	unsigned long dst = run->moving->dst;
-	pgoff_t index = linear_page_index(vma, dst);
+	pgoff_t index = uf_compat_anon_index(vma, dst);
 	pgprot_t prot = vma->vm_page_prot;
 	pte_t *pte = run->dst;
 
@@ -317,7 +317,7 @@ static bool uf_move_swap_unchanged(const struct uf_move_run *run, struct folio *
 static long uf_move_swap_entry(struct uf_move_run *run, struct folio *folio)
 {
 	struct uf_moving *moving = run->moving;
-	pgoff_t index = linear_page_index(moving->dst_vma, moving->dst);
+	pgoff_t index = uf_compat_anon_index(moving->dst_vma, moving->dst);
 	long moved = -EAGAIN;
 	pte_t entry;
 

@@ -5,10 +5,16 @@
 #include "protection.hpp"
 #include "swap.hpp"
 
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 using namespace selftests;
 using namespace userfault;
@@ -39,7 +45,83 @@ struct SwapMove {
 	Memory source;
 };
 
+/*
+ * Memory of /dev/zero, private, which is anonymous memory that has a file: of anonymous pages there
+ * newer kernels don't count the place in the file.
+ */
+Memory of_zero_device(std::size_t pages)
+{
+	const Fd zero(static_cast<int>(checked(::open("/dev/zero", O_RDWR | O_CLOEXEC))));
+
+	return Memory::aligned(pages, huge_page, zero, MAP_PRIVATE);
+}
+
+/* A place in it to move to. */
+struct ZeroMove {
+	explicit ZeroMove(Memory from)
+		: need_it((need(Features::Move), true)), swap(swap_bytes), source(std::move(from)),
+		  world(of_zero_device(source.pages()), Modes::Missing)
+	{
+	}
+
+	void move() const
+	{
+		REQUIRE(world.context.move(world.memory.address(0), source.range()));
+		REQUIRE(count_patterned(world.memory) == source.pages());
+	}
+
+	/* What can't be found by its index can't be. */
+	void swap_all_out() const { swap_out(world.memory, 0, world.memory.pages()); }
+
+	bool need_it;
+	Swap swap;
+	Memory source;
+	World world;
+};
+
 } // namespace
+
+TEST_CASE("pages moved into a mapping of /dev/zero can be swapped out", "[move][swap]")
+{
+	const ZeroMove move(of_zero_device(16));
+
+	for (std::size_t i = 0; i < 16; i++)
+		write_pattern(move.source.bytes(i, 1), i);
+	move.move();
+	move.swap_all_out();
+}
+
+/*
+ * The pipe keeps the page, so that it stays in the swap cache when it is swapped out. When it is
+ * mapped again, and is indexed for another place, KSM has it copied.
+ */
+TEST_CASE("a page that was moved there in the swap cache is not copied", "[move][swap]")
+{
+	const ZeroMove move(patterned(1));
+	const auto frame = frame_of(move.source, 0);
+	iovec all{move.source.page(0), page_size()};
+	std::array<int, 2> pipe;
+
+	checked(::pipe(pipe.data()));
+	const Fd reader(pipe[0]), writer(pipe[1]);
+	checked(::vmsplice(writer.get(), &all, 1, 0));
+	swap_out(move.source, 0, 1);
+	move.move();
+	CHECK(frame_of(move.world.memory, 0) == frame);
+	std::vector<std::byte> read(page_size());
+	checked(::read(reader.get(), read.data(), read.size()));
+	move.swap_all_out();
+}
+
+TEST_CASE("a huge page moved into a mapping of /dev/zero can be swapped out", "[move][swap][thp]")
+{
+	const ZeroMove move(of_zero_device(page_table));
+
+	make_huge(move.source);
+	move.move();
+	CHECK(smaps_bytes(move.world.memory.range(), "AnonHugePages") == huge_page);
+	move.swap_all_out();
+}
 
 TEST_CASE("a page that is swapped out is moved as it is", "[move][swap]")
 {

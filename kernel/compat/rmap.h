@@ -153,7 +153,22 @@ static inline void uf_compat_anon_unlock(struct uf_compat_anon_lock *anon)
 #endif
 
 /*
- * From now on rmap finds @folio in @vma, at @index, as linear_page_index() counts. It is locked,
+ * At which index rmap looks for an anonymous folio that is mapped at @addr of @vma. Since 7.3 that
+ * of a private mapping of a file (/dev/zero, for one) is no longer the offset in the file: VMAs
+ * have a second offset, which alone counts for anonymous folios. A folio that moves with the wrong
+ * index works until it has to be found by its index: it is never reclaimed.
+ */
+static inline pgoff_t uf_compat_anon_index(struct vm_area_struct *vma, unsigned long addr)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+	return linear_anon_page_index(vma, addr);
+#else
+	return linear_page_index(vma, addr);
+#endif
+}
+
+/*
+ * From now on rmap finds @folio in @vma, at @index, of uf_compat_anon_index(). It is locked,
  * with its anon_vma, which is kept (both above), and mapped nowhere, or will be there only. Written
  * in one go: it is read without locks.
  */
