@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The ABI, frozen: the size of every structure, the offset of every field, the number of every
- * command, as <linux/userfaultfd.h> has them in Linux 6.12 and 7.2. user/src/abi.cpp says the same
+ * command, as <linux/userfaultfd.h> has them in Linux 6.12 to 7.3. user/src/abi.cpp says the same
  * in C++.
  */
 #include <linux/userfault.h>
@@ -44,6 +44,14 @@ UF_ABI_FIELD(uffdio_zeropage, zeropage, 24);
 UF_ABI_SIZE(uffdio_writeprotect, 24);
 UF_ABI_FIELD(uffdio_writeprotect, range, 0);
 UF_ABI_FIELD(uffdio_writeprotect, mode, 16);
+
+UF_ABI_SIZE(uffdio_rwprotect, 24);
+UF_ABI_FIELD(uffdio_rwprotect, range, 0);
+UF_ABI_FIELD(uffdio_rwprotect, mode, 16);
+
+UF_ABI_SIZE(uffdio_set_mode, 16);
+UF_ABI_FIELD(uffdio_set_mode, enable, 0);
+UF_ABI_FIELD(uffdio_set_mode, disable, 8);
 
 UF_ABI_SIZE(uffdio_continue, 32);
 UF_ABI_FIELD(uffdio_continue, range, 0);
@@ -91,6 +99,8 @@ static_assert(UFFDIO_MOVE == 0xc028aa05);
 static_assert(UFFDIO_WRITEPROTECT == 0xc018aa06);
 static_assert(UFFDIO_CONTINUE == 0xc020aa07);
 static_assert(UFFDIO_POISON == 0xc020aa08);
+static_assert(UFFDIO_RWPROTECT == 0xc018aa09);
+static_assert(UFFDIO_SET_MODE == 0x4010aa0a);
 
 /* A flag of ours among those of open(2) must be none of theirs. */
 static_assert(!(UFFD_USER_MODE_ONLY & (O_CLOEXEC | O_NONBLOCK)));

@@ -25,6 +25,8 @@ _Static_assert(UFFDIO_MOVE == 0xc028aa05, "UFFDIO_MOVE");
 _Static_assert(UFFDIO_WRITEPROTECT == 0xc018aa06, "UFFDIO_WRITEPROTECT");
 _Static_assert(UFFDIO_CONTINUE == 0xc020aa07, "UFFDIO_CONTINUE");
 _Static_assert(UFFDIO_POISON == 0xc020aa08, "UFFDIO_POISON");
+_Static_assert(UFFDIO_RWPROTECT == 0xc018aa09, "UFFDIO_RWPROTECT");
+_Static_assert(UFFDIO_SET_MODE == 0x4010aa0a, "UFFDIO_SET_MODE");
 _Static_assert(USERFAULTFD_IOC_NEW == 0xaa00, "USERFAULTFD_IOC_NEW");
 
 static const struct scene {

@@ -6,9 +6,6 @@
  * program can include this header instead of that one and run on either. Whatever the project adds
  * is called UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
  *
- * Kept free, because upstream's read-write-protect work has spoken for them: feature bits 17 and
- * 18, register mode bit 3, commands 0x09 and 0x0A.
- *
  * How one gets a file descriptor:
  *
  *	dev = open("/dev/userfault", O_RDWR | O_CLOEXEC);
@@ -20,8 +17,9 @@
  * whoever uses it now. Unless said otherwise they are multiples of the page size, else EINVAL.
  *
  * Errors that every command knows: EINVAL for a command that is unknown, or that comes before
- * UFFDIO_API; EFAULT where the argument can't be read or written; ESRCH (page commands) and ENOMEM
- * (UFFDIO_REGISTER, UFFDIO_UNREGISTER) when the process whose memory it is has gone.
+ * UFFDIO_API; EFAULT where the argument can't be read or written; ESRCH (page commands and
+ * UFFDIO_SET_MODE) and ENOMEM (UFFDIO_REGISTER, UFFDIO_UNREGISTER) when the process whose memory it
+ * is has gone.
  */
 #ifndef _LINUX_USERFAULT_H
 #define _LINUX_USERFAULT_H
@@ -60,6 +58,8 @@
 #define _UFFDIO_WRITEPROTECT	(0x06)
 #define _UFFDIO_CONTINUE	(0x07)
 #define _UFFDIO_POISON		(0x08)
+#define _UFFDIO_RWPROTECT	(0x09)
+#define _UFFDIO_SET_MODE	(0x0A)
 #define _UFFDIO_API		(0x3F)
 
 /*
@@ -77,6 +77,8 @@
 #define UFFDIO_WRITEPROTECT	_IOWR(UFFDIO, _UFFDIO_WRITEPROTECT, struct uffdio_writeprotect)
 #define UFFDIO_CONTINUE		_IOWR(UFFDIO, _UFFDIO_CONTINUE, struct uffdio_continue)
 #define UFFDIO_POISON		_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
+#define UFFDIO_RWPROTECT	_IOWR(UFFDIO, _UFFDIO_RWPROTECT, struct uffdio_rwprotect)
+#define UFFDIO_SET_MODE		_IOW(UFFDIO, _UFFDIO_SET_MODE, struct uffdio_set_mode)
 
 /*
  * Every feature, command and mode that this header names. What a given kernel and module offer is
@@ -90,22 +92,23 @@
 	 UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MINOR_HUGETLBFS |	\
 	 UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_EXACT_ADDRESS |	\
 	 UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_WP_UNPOPULATED | \
-	 UFFD_FEATURE_POISON | UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_MOVE)
+	 UFFD_FEATURE_POISON | UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_MOVE | \
+	 UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC)
 #define UFFD_API_REGISTER_MODES						\
 	(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP |	\
-	 UFFDIO_REGISTER_MODE_MINOR)
+	 UFFDIO_REGISTER_MODE_MINOR | UFFDIO_REGISTER_MODE_RWP)
 #define UFFD_API_IOCTLS							\
 	((__u64)1 << _UFFDIO_REGISTER | (__u64)1 << _UFFDIO_UNREGISTER | \
-	 (__u64)1 << _UFFDIO_API)
+	 (__u64)1 << _UFFDIO_SET_MODE | (__u64)1 << _UFFDIO_API)
 #define UFFD_API_RANGE_IOCTLS						\
 	((__u64)1 << _UFFDIO_WAKE | (__u64)1 << _UFFDIO_COPY |		\
 	 (__u64)1 << _UFFDIO_ZEROPAGE | (__u64)1 << _UFFDIO_MOVE |	\
 	 (__u64)1 << _UFFDIO_WRITEPROTECT | (__u64)1 << _UFFDIO_CONTINUE | \
-	 (__u64)1 << _UFFDIO_POISON)
+	 (__u64)1 << _UFFDIO_POISON | (__u64)1 << _UFFDIO_RWPROTECT)
 #define UFFD_API_RANGE_IOCTLS_BASIC					\
 	((__u64)1 << _UFFDIO_WAKE | (__u64)1 << _UFFDIO_COPY |		\
 	 (__u64)1 << _UFFDIO_WRITEPROTECT | (__u64)1 << _UFFDIO_CONTINUE | \
-	 (__u64)1 << _UFFDIO_POISON)
+	 (__u64)1 << _UFFDIO_POISON | (__u64)1 << _UFFDIO_RWPROTECT)
 
 /* uffdio_api.features. The release that brought a feature to userfaultfd(2) is in brackets. */
 #define UFFD_FEATURE_PAGEFAULT_FLAG_WP	(1 << 0)  /* write-protect mode [5.7] */
@@ -125,12 +128,15 @@
 #define UFFD_FEATURE_POISON		(1 << 14) /* UFFDIO_POISON [6.6] */
 #define UFFD_FEATURE_WP_ASYNC		(1 << 15) /* writes resolve themselves [6.7] */
 #define UFFD_FEATURE_MOVE		(1 << 16) /* UFFDIO_MOVE [6.8] */
+#define UFFD_FEATURE_RWP		(1 << 17) /* read-write-protect mode [7.3] */
+#define UFFD_FEATURE_RWP_ASYNC		(1 << 18) /* accesses resolve themselves [7.3] */
 
 /*
  * UFFDIO_API: the handshake, once in a descriptor's life.
  *
- * EINVAL: @api is not UFFD_API, a feature is not offered, or the handshake was made before. EPERM:
- * EVENT_FORK without CAP_SYS_PTRACE. After these errors the structure is zero.
+ * EINVAL: @api is not UFFD_API, a feature is not offered, RWP_ASYNC is asked for without RWP, or
+ * the handshake was made before. EPERM: EVENT_FORK without CAP_SYS_PTRACE. After these errors the
+ * structure is zero.
  */
 struct uffdio_api {
 	__u64 api;		/* in: UFFD_API */
@@ -156,14 +162,18 @@ struct uffdio_range {
  * with a huge page, else EINVAL, and a fault is told by the start of its huge page.
  *
  * EINVAL: no or an unknown mode, a bad range, nothing mapped there, or memory that can't be
- * registered in that mode; holes are skipped. EPERM: a mapping that could never be written to.
- * EBUSY: some of it belongs to another context, of this module or of userfaultfd(2).
+ * registered in that mode; holes are skipped. MODE_RWP is EINVAL also with MODE_WP, without
+ * UFFD_FEATURE_RWP, and for a mapping that can't be accessed at all. EPERM: a mapping that could
+ * never be written to. EBUSY: some of it belongs to another context, of this module or of
+ * userfaultfd(2); or, since Linux 7.3, it is registered for MODE_WP or MODE_RWP and would be no
+ * longer: unregister it first.
  */
 struct uffdio_register {
 	struct uffdio_range range;
 #define UFFDIO_REGISTER_MODE_MISSING	((__u64)1 << 0)	/* a page that isn't there */
 #define UFFDIO_REGISTER_MODE_WP		((__u64)1 << 1)	/* a write to a write-protected page */
 #define UFFDIO_REGISTER_MODE_MINOR	((__u64)1 << 2)	/* a page in the page cache, not mapped */
+#define UFFDIO_REGISTER_MODE_RWP	((__u64)1 << 3)	/* any access to a protected page */
 	__u64 mode;
 	__u64 ioctls;		/* out: bit set of commands that work on all of the range */
 };
@@ -253,6 +263,37 @@ struct uffdio_writeprotect {
 	__u64 mode;
 };
 
+/*
+ * UFFDIO_RWPROTECT: take every access to the pages of a range away (MODE_RWP), or give it back, as
+ * UFFDIO_WRITEPROTECT does with writing. Only pages that are there are protected, in all kinds of
+ * memory. There is this command where there is UFFD_FEATURE_RWP, since Linux 7.3.
+ *
+ * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_RWP.
+ * EINVAL: an unknown mode, MODE_RWP with DONTWAKE, a bad range, or a part of a hugetlb page.
+ * EAGAIN: mappings are changing, read the events first. After these nothing has changed. EINTR: the
+ * caller is being killed; some of the range may be protected.
+ */
+struct uffdio_rwprotect {
+	struct uffdio_range range;
+#define UFFDIO_RWPROTECT_MODE_RWP		((__u64)1 << 0)
+#define UFFDIO_RWPROTECT_MODE_DONTWAKE		((__u64)1 << 1)
+	__u64 mode;
+};
+
+/*
+ * UFFDIO_SET_MODE: turn features of a context that is in use on and off: UFFD_FEATURE_RWP_ASYNC. No
+ * fault that comes after it has returned is handled in the old way. Turning it on wakes all
+ * waiters, so that those who wait at a read-write-protected page go on. There is this command where
+ * there is UFFD_FEATURE_RWP.
+ *
+ * EINVAL: another feature, one that is both turned on and off, or turning it on without
+ * UFFD_FEATURE_RWP.
+ */
+struct uffdio_set_mode {
+	__u64 enable;
+	__u64 disable;
+};
+
 /* uffd_msg.event */
 #define UFFD_EVENT_PAGEFAULT	0x12
 #define UFFD_EVENT_FORK		0x13
@@ -260,10 +301,11 @@ struct uffdio_writeprotect {
 #define UFFD_EVENT_REMOVE	0x15
 #define UFFD_EVENT_UNMAP	0x16
 
-/* uffd_msg.arg.pagefault.flags; neither WP nor MINOR means that the page is missing */
+/* uffd_msg.arg.pagefault.flags; none of WP, MINOR and RWP means that the page is missing */
 #define UFFD_PAGEFAULT_FLAG_WRITE	(1 << 0)
 #define UFFD_PAGEFAULT_FLAG_WP		(1 << 1)
 #define UFFD_PAGEFAULT_FLAG_MINOR	(1 << 2)
+#define UFFD_PAGEFAULT_FLAG_RWP		(1 << 3)
 
 /*
  * What read(2) returns: as many whole messages as are there and fit, oldest first, faults before

@@ -43,6 +43,14 @@ SIZE(uffdio_writeprotect, 24);
 FIELD(uffdio_writeprotect, range, 0, 16);
 FIELD(uffdio_writeprotect, mode, 16, 8);
 
+SIZE(uffdio_rwprotect, 24);
+FIELD(uffdio_rwprotect, range, 0, 16);
+FIELD(uffdio_rwprotect, mode, 16, 8);
+
+SIZE(uffdio_set_mode, 16);
+FIELD(uffdio_set_mode, enable, 0, 8);
+FIELD(uffdio_set_mode, disable, 8, 8);
+
 SIZE(uffdio_continue, 32);
 FIELD(uffdio_continue, range, 0, 16);
 FIELD(uffdio_continue, mode, 16, 8);
@@ -90,3 +98,5 @@ static_assert(UFFDIO_MOVE == 0xc028aa05);
 static_assert(UFFDIO_WRITEPROTECT == 0xc018aa06);
 static_assert(UFFDIO_CONTINUE == 0xc020aa07);
 static_assert(UFFDIO_POISON == 0xc020aa08);
+static_assert(UFFDIO_RWPROTECT == 0xc018aa09);
+static_assert(UFFDIO_SET_MODE == 0x4010aa0a);
