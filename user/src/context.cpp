@@ -69,6 +69,15 @@ Result<void> change_protection(const Context &context, Range range, std::uint64_
 	return {};
 }
 
+Result<void> change_access(const Context &context, Range range, std::uint64_t mode) noexcept
+{
+	uffdio_rwprotect arguments{{range.start, range.length}, mode};
+
+	if (auto done = context.ioctl(UFFDIO_RWPROTECT, &arguments); !done)
+		return std::unexpected(done.error());
+	return {};
+}
+
 /* Returns how many messages came, none where there is nothing to wait for. */
 Result<std::size_t> read_raw(int fd, std::span<uffd_msg> raw)
 {
@@ -191,6 +200,25 @@ Result<void> Context::write_protect(Range range) const
 Result<void> Context::write_unprotect(Range range, UnprotectModes modes) const
 {
 	return change_protection(*this, range, bits(modes));
+}
+
+Result<void> Context::rwprotect(Range range) const
+{
+	return change_access(*this, range, UFFDIO_RWPROTECT_MODE_RWP);
+}
+
+Result<void> Context::rwunprotect(Range range, UnprotectModes modes) const
+{
+	return change_access(*this, range, bits(modes));
+}
+
+Result<void> Context::set_mode(Features enable, Features disable) const
+{
+	uffdio_set_mode arguments{bits(enable), bits(disable)};
+
+	if (auto done = ioctl(UFFDIO_SET_MODE, &arguments); !done)
+		return std::unexpected(done.error());
+	return {};
 }
 
 Progress Context::resume(Range range, ContinueModes modes) const

@@ -100,8 +100,9 @@ public:
 	/*
 	 * Watches @range, whole pages, and of hugetlb memory whole huge pages, for the faults of
 	 * @modes. Returns the commands that work on all of it. EINVAL: range not page-aligned, not
-	 * mapped, or of a kind that can't be watched so; EBUSY: another context has some of it;
-	 * EPERM: file memory that may not be written.
+	 * mapped, or of a kind that can't be watched so; EBUSY: another context has some of it, or,
+	 * since Linux 7.3, it is registered for protection that @modes leave out; EPERM: memory of
+	 * a file that may not be written.
 	 */
 	Result<Ioctls> register_range(Range range, Modes modes) const;
 
@@ -148,6 +149,29 @@ public:
 
 	/* Undoes that, and lets waiters of @range go on. The same errors. */
 	Result<void> write_unprotect(Range range, UnprotectModes modes = UnprotectModes::None) const;
+
+	/*
+	 * Takes every access to the pages of @range away, whole pages, all of it registered with
+	 * Modes::ReadWriteProtect; holes between mappings don't matter, and pages that aren't there
+	 * are not protected. When it returns no thread can read or write them any more: one that
+	 * tries waits, and is told of as a fault with FaultFlags::ReadWriteProtect. With
+	 * Features::RwpAsync nobody waits and nothing is told: the kernel gives the page that is
+	 * accessed back, which PAGEMAP_SCAN shows as PAGE_IS_ACCESSED. There since Linux 7.3, with
+	 * Features::Rwp. ENOENT: nothing is mapped there, or something that isn't registered so;
+	 * EAGAIN: the process's mappings are changing right now; ESRCH: the process is gone.
+	 */
+	Result<void> rwprotect(Range range) const;
+
+	/* Undoes that, and lets waiters of @range go on. The same errors. */
+	Result<void> rwunprotect(Range range, UnprotectModes modes = UnprotectModes::None) const;
+
+	/*
+	 * Turns features on and off while the context is in use: Features::RwpAsync, where
+	 * Features::Rwp is in force. No fault that comes later is handled in the old way. Turning
+	 * it on lets all waiters of the context go on; those that nothing has changed for wait
+	 * again, and are told again. EINVAL: other features; ESRCH: the process is gone.
+	 */
+	Result<void> set_mode(Features enable, Features disable = Features::None) const;
 
 	/*
 	 * Maps the pages that the file behind @range has, and wakes their waiters: UFFDIO_CONTINUE,

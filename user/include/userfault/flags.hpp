@@ -34,6 +34,8 @@ enum class Features : std::uint64_t {
 	Poison = UFFD_FEATURE_POISON,
 	WpAsync = UFFD_FEATURE_WP_ASYNC,
 	Move = UFFD_FEATURE_MOVE,
+	Rwp = UFFD_FEATURE_RWP,
+	RwpAsync = UFFD_FEATURE_RWP_ASYNC,
 };
 
 /* Which faults of a registered range are told to the monitor. */
@@ -42,6 +44,7 @@ enum class Modes : std::uint64_t {
 	Missing = UFFDIO_REGISTER_MODE_MISSING,
 	WriteProtect = UFFDIO_REGISTER_MODE_WP,
 	Minor = UFFDIO_REGISTER_MODE_MINOR,
+	ReadWriteProtect = UFFDIO_REGISTER_MODE_RWP,
 };
 
 /* The commands that work: on a context after the handshake, on a range once registered. */
@@ -56,6 +59,8 @@ enum class Ioctls : std::uint64_t {
 	WriteProtect = 1ull << _UFFDIO_WRITEPROTECT,
 	Continue = 1ull << _UFFDIO_CONTINUE,
 	Poison = 1ull << _UFFDIO_POISON,
+	ReadWriteProtect = 1ull << _UFFDIO_RWPROTECT,
+	SetMode = 1ull << _UFFDIO_SET_MODE,
 	Api = 1ull << _UFFDIO_API,
 };
 
@@ -70,10 +75,12 @@ enum class ZeropageModes : std::uint64_t {
 	DontWake = UFFDIO_ZEROPAGE_MODE_DONTWAKE,
 };
 
+/* Of both kinds of protection, whose commands have the same modes. */
 enum class UnprotectModes : std::uint64_t {
 	None = 0,
 	DontWake = UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
 };
+static_assert(UFFDIO_RWPROTECT_MODE_DONTWAKE == UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
 
 enum class ContinueModes : std::uint64_t {
 	None = 0,
@@ -92,12 +99,13 @@ enum class MoveModes : std::uint64_t {
 	AllowSourceHoles = UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
 };
 
-/* What a fault says about itself; neither WriteProtect nor Minor: the page is missing. */
+/* What a fault says about itself; none of the last three: the page is missing. */
 enum class FaultFlags : std::uint64_t {
 	None = 0,
 	Write = UFFD_PAGEFAULT_FLAG_WRITE,
 	WriteProtect = UFFD_PAGEFAULT_FLAG_WP,
 	Minor = UFFD_PAGEFAULT_FLAG_MINOR,
+	ReadWriteProtect = UFFD_PAGEFAULT_FLAG_RWP,
 };
 
 /*
