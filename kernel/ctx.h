@@ -30,7 +30,11 @@
  * Field protection
  *
  *	view.mm, view.flags		constant
- *	view.features			0 until the handshake, which sets it once with cmpxchg()
+ *	view.features			0 until the handshake, which sets it with cmpxchg(). Later
+ *					UFFDIO_SET_MODE changes it, with the mmap lock held for
+ *					writing and the lock of each registered VMA written: so it
+ *					is constant under the mmap lock or the fault lock, and is
+ *					read with READ_ONCE() without
  *	view.released			set once, read without a lock; uf_ctx_release() says why that is safe
  *	view.refcount			atomic
  *	view.fd_wqh			its own lock; readers (exclusive) and pollers
@@ -57,7 +61,10 @@
 /* Set in view.features when the handshake is made; fdinfo shows it, as upstream's does. */
 #define UF_FEATURE_INITIALIZED	(1U << 31)
 
-/* What UFFDIO_API offers. A feature is added here when all of it works, on every kernel. */
+/*
+ * What UFFDIO_API offers. A feature is added here when all of it works, on every kernel; but for
+ * what is in mm.
+ */
 #define UF_FEATURES						\
 	(UFFD_FEATURE_PAGEFAULT_FLAG_WP |			\
 	 UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |	\
@@ -68,7 +75,7 @@
 	 UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID |		\
 	 UFFD_FEATURE_EXACT_ADDRESS |				\
 	 UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |	\
-	 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE)
+	 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE | UF_RWP_FEATURES)
 
 struct uf_ctx {
 	struct userfaultfd_ctx view;

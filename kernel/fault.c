@@ -56,6 +56,8 @@ static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
 		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WRITE;
 	if (reason & VM_UFFD_WP)
 		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WP;
+	if (reason & VM_UFFD_RWP)
+		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_RWP;
 	if (reason & VM_UFFD_MINOR)
 		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_MINOR;
 	if (features & UFFD_FEATURE_THREAD_ID)
@@ -66,6 +68,8 @@ static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
 {
 	if (reason & VM_UFFD_WP)
 		return pmd_present(pmd) && pmd_uffd_wp(pmd);
+	if (reason & VM_UFFD_RWP)
+		return pmd_protnone(pmd) && pmd_uffd_wp(pmd);
 	return pmd_none(pmd);
 }
 

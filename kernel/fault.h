@@ -25,6 +25,8 @@ static inline bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
 {
 	if (reason & VM_UFFD_WP)
 		return pte_present(pte) && pte_uffd_wp(pte);
+	if (reason & VM_UFFD_RWP)
+		return pte_protnone(pte) && pte_uffd_wp(pte);
 	return pte_none(pte) || (uf_pte_missing(pte) && !uf_pte_poisoned(pte));
 }
 

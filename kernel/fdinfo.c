@@ -20,5 +20,5 @@ void uf_fdinfo_show(struct seq_file *m, struct file *file)
 
 	uf_waiters_count(&ctx->waiters, &pending, &total);
 	seq_printf(m, "pending:\t%lu\ntotal:\t%lu\nAPI:\t%llx:%x:%llx\n", pending, total, UFFD_API,
-		   ctx->view.features, UF_API_IOCTLS | UF_RANGE_IOCTLS);
+		   READ_ONCE(ctx->view.features), UF_API_IOCTLS | UF_RANGE_IOCTLS);
 }

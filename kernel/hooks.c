@@ -16,8 +16,8 @@
  * isn't diverted again.
  *
  * What isn't here: what only asks a context for its features (userfaultfd_wp_async(),
- * userfaultfd_wp_unpopulated()). For a context of ours the kernel's functions read them in the
- * view, where they are true.
+ * userfaultfd_rwp_async(), userfaultfd_wp_unpopulated()). For a context of ours the kernel's
+ * functions read them in the view, where they are true.
  *
  * Locking and lifetime
  *

@@ -31,7 +31,7 @@ bool uf_hugetlb_fault_unresolved(const struct vm_fault *vmf, unsigned long reaso
 
 	pte = uf_ksym(huge_pte_offset)(mm, vmf->address, size);
 	if (!pte)
-		return !(reason & VM_UFFD_WP);
+		return !(reason & (VM_UFFD_WP | VM_UFFD_RWP));
 	return uf_fault_pte_unresolved(uf_compat_huge_ptep_get(mm, vmf->address, pte), reason);
 }
 

@@ -32,6 +32,8 @@ union uf_ioctl_arg {
 	struct uffdio_continue cont;
 	struct uffdio_poison poison;
 	struct uffdio_move move;
+	struct uffdio_rwprotect rwprotect;
+	struct uffdio_set_mode set_mode;
 };
 
 struct uf_ioctl {
@@ -56,6 +58,8 @@ static int uf_api_check(const struct uffdio_api *api)
 	if ((api->features & UFFD_FEATURE_EVENT_FORK) && !capable(CAP_SYS_PTRACE))
 		return -EPERM;
 	if (api->features & ~(u64)UF_FEATURES)
+		return -EINVAL;
+	if (api->features & UFFD_FEATURE_RWP_ASYNC && !(api->features & UFFD_FEATURE_RWP))
 		return -EINVAL;
 	return 0;
 }
@@ -88,11 +92,19 @@ refuse:
 	return clear_user(user, sizeof(*answer)) ? -EFAULT : err;
 }
 
-/* The VM_UFFD_* flags for the modes of a registration. EINVAL: none, or one that isn't there. */
-static int uf_register_flags(u64 mode, unsigned long *vm_flags)
+/*
+ * The VM_UFFD_* flags for the modes of a registration. EINVAL: none, one that isn't there, or two
+ * that would share the one bit that page-table entries have for them.
+ */
+static int uf_register_flags(const struct uf_ctx *ctx, u64 mode, unsigned long *vm_flags)
 {
-	if (!mode || mode & ~(u64)(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP |
-				   UFFDIO_REGISTER_MODE_MINOR))
+	bool rwp = mode & UFFDIO_REGISTER_MODE_RWP;
+
+	if (!mode || mode & ~(u64)UFFD_API_REGISTER_MODES)
+		return -EINVAL;
+	if (rwp && !(READ_ONCE(ctx->view.features) & UFFD_FEATURE_RWP))
+		return -EINVAL;
+	if (rwp && mode & UFFDIO_REGISTER_MODE_WP)
 		return -EINVAL;
 
 	*vm_flags = 0;
@@ -102,6 +114,8 @@ static int uf_register_flags(u64 mode, unsigned long *vm_flags)
 		*vm_flags |= VM_UFFD_WP;
 	if (mode & UFFDIO_REGISTER_MODE_MINOR)
 		*vm_flags |= VM_UFFD_MINOR;
+	if (rwp)
+		*vm_flags |= VM_UFFD_RWP;
 	return 0;
 }
 
@@ -114,6 +128,8 @@ static u64 uf_register_ioctls(unsigned long vm_flags, bool huge)
 		ioctls &= ~BIT_ULL(_UFFDIO_WRITEPROTECT);
 	if (!(vm_flags & VM_UFFD_MINOR))
 		ioctls &= ~BIT_ULL(_UFFDIO_CONTINUE);
+	if (!(vm_flags & VM_UFFD_RWP))
+		ioctls &= ~BIT_ULL(_UFFDIO_RWPROTECT);
 	return ioctls;
 }
 
@@ -125,7 +141,7 @@ static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	bool huge;
 	int err;
 
-	err = uf_register_flags(reg->mode, &vm_flags);
+	err = uf_register_flags(ctx, reg->mode, &vm_flags);
 	if (err)
 		return err;
 	err = uf_ctx_range_check(ctx, reg->range.start, reg->range.len);
@@ -246,29 +262,66 @@ static long uf_ioctl_zeropage(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 			     &user_zero->zeropage);
 }
 
-static long uf_ioctl_writeprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+/* Both commands that protect have the same modes. */
+static_assert(UFFDIO_RWPROTECT_MODE_RWP == UFFDIO_WRITEPROTECT_MODE_WP);
+static_assert(UFFDIO_RWPROTECT_MODE_DONTWAKE == UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
+
+/*
+ * @mode is the command's, @what it is about, as for uf_protect(). Unprotecting that fails has
+ * changed nothing, and so wakes nobody.
+ */
+static long uf_ioctl_protect(struct uf_ctx *ctx, const struct uffdio_range *range, u64 mode,
+			     unsigned long what)
 {
-	struct uffdio_writeprotect *wp = &arg->writeprotect;
 	bool protect, wake;
 	int err;
 
-	err = uf_ctx_range_check(ctx, wp->range.start, wp->range.len);
+	err = uf_ctx_range_check(ctx, range->start, range->len);
 	if (err)
 		return err;
-	if (wp->mode & ~(UFFDIO_WRITEPROTECT_MODE_WP | UFFDIO_WRITEPROTECT_MODE_DONTWAKE))
+	if (mode & ~(UFFDIO_WRITEPROTECT_MODE_WP | UFFDIO_WRITEPROTECT_MODE_DONTWAKE))
 		return -EINVAL;
-	protect = wp->mode & UFFDIO_WRITEPROTECT_MODE_WP;
-	wake = !(wp->mode & UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
+	protect = mode & UFFDIO_WRITEPROTECT_MODE_WP;
+	wake = !(mode & UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
 	if (protect && !wake)
 		return -EINVAL;
 
 	if (!mmget_not_zero(ctx->view.mm))
 		return -ESRCH;
-	err = uf_protect(ctx, wp->range.start, wp->range.len, protect);
+	err = uf_protect(ctx, range->start, range->len, what, protect);
 	mmput(ctx->view.mm);
 	if (!err && !protect && wake)
-		uf_ctx_wake(ctx, wp->range.start, wp->range.len);
+		uf_ctx_wake(ctx, range->start, range->len);
 	return err;
+}
+
+static long uf_ioctl_writeprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	return uf_ioctl_protect(ctx, &arg->writeprotect.range, arg->writeprotect.mode, VM_UFFD_WP);
+}
+
+static long uf_ioctl_rwprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	return uf_ioctl_protect(ctx, &arg->rwprotect.range, arg->rwprotect.mode, VM_UFFD_RWP);
+}
+
+/* Who waits for another reason than read-write protection is woken too, as upstream does. */
+static long uf_ioctl_set_mode(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
+{
+	u64 enable = arg->set_mode.enable, disable = arg->set_mode.disable;
+
+	if (enable & disable || (enable | disable) & ~(u64)UFFD_FEATURE_RWP_ASYNC)
+		return -EINVAL;
+	if (enable && !(READ_ONCE(ctx->view.features) & UFFD_FEATURE_RWP))
+		return -EINVAL;
+
+	if (!mmget_not_zero(ctx->view.mm))
+		return -ESRCH;
+	uf_region_set_features(ctx, enable, disable);
+	mmput(ctx->view.mm);
+	if (enable)
+		uf_ctx_wake_all(ctx);
+	return 0;
 }
 
 static long uf_ioctl_continue(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -398,6 +451,18 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.in = offsetof(struct uffdio_move, move),
 		.pages = true,
 		.handle = uf_ioctl_move,
+	},
+	/* Where mm has no read-write protection, these rows are those of no command. */
+	[_UFFDIO_RWPROTECT] = {
+		.cmd = UF_HAS_RWP ? UFFDIO_RWPROTECT : 0,
+		.in = sizeof(struct uffdio_rwprotect),
+		.pages = true,
+		.handle = uf_ioctl_rwprotect,
+	},
+	[_UFFDIO_SET_MODE] = {
+		.cmd = UF_HAS_RWP ? UFFDIO_SET_MODE : 0,
+		.in = sizeof(struct uffdio_set_mode),
+		.handle = uf_ioctl_set_mode,
 	},
 	[_UFFDIO_API] = {
 		.cmd = UFFDIO_API,

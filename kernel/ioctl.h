@@ -7,15 +7,18 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
+#include "compat/rwp.h"
+
 struct file;
 
 /*
  * The commands there are, as bit sets of their numbers: of a descriptor, and of a range of memory.
  */
-#define UF_API_IOCTLS	(BIT_ULL(_UFFDIO_REGISTER) | BIT_ULL(_UFFDIO_UNREGISTER) | BIT_ULL(_UFFDIO_API))
+#define UF_API_IOCTLS	(BIT_ULL(_UFFDIO_REGISTER) | BIT_ULL(_UFFDIO_UNREGISTER) | \
+			 BIT_ULL(_UFFDIO_API) | UF_RWP_API_IOCTLS)
 #define UF_RANGE_IOCTLS	(BIT_ULL(_UFFDIO_WAKE) | BIT_ULL(_UFFDIO_COPY) | BIT_ULL(_UFFDIO_ZEROPAGE) | \
 			 BIT_ULL(_UFFDIO_WRITEPROTECT) | BIT_ULL(_UFFDIO_CONTINUE) | \
-			 BIT_ULL(_UFFDIO_POISON) | BIT_ULL(_UFFDIO_MOVE))
+			 BIT_ULL(_UFFDIO_POISON) | BIT_ULL(_UFFDIO_MOVE) | UF_RWP_RANGE_IOCTLS)
 
 /* ioctl(2) of a context's file. */
 long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

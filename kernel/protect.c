@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Write protection; see protect.h. */
+/* Write protection and read-write protection; see protect.h. */
 #include <linux/userfault.h>
 
 #include <linux/hugetlb.h>
@@ -217,8 +217,20 @@ static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, u
 	return err ?: uf_protect_by_mm(work, start, end);
 }
 
+/* For change_protection(); @mode: VM_UFFD_WP or VM_UFFD_RWP. */
+static unsigned long uf_protect_flags(const struct vm_area_struct *vma, unsigned long mode,
+				      bool protect)
+{
+	bool rwp = mode & VM_UFFD_RWP;
+
+	if (protect)
+		return rwp ? MM_CP_UFFD_RWP : MM_CP_UFFD_WP;
+	return (rwp ? MM_CP_UFFD_RWP_RESOLVE : MM_CP_UFFD_WP_RESOLVE) |
+	       (vma->vm_flags & VM_WRITE ? MM_CP_TRY_CHANGE_WRITABLE : 0);
+}
+
 static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			  bool protect)
+			  unsigned long mode, bool protect)
 {
 	struct uf_protecting work __uninitialized;
 	int err;
@@ -226,12 +238,12 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	work.vma = vma;
 	work.protect = protect;
 	work.populate = protect && uf_compat_wp_absent(vma);	/* if it is anonymous memory */
-	work.flags = protect ? MM_CP_UFFD_WP : MM_CP_UFFD_WP_RESOLVE;
-	if (!protect && vma->vm_flags & VM_WRITE)
-		work.flags |= MM_CP_TRY_CHANGE_WRITABLE;
+	work.flags = uf_protect_flags(vma, mode, protect);
 
 	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
-	if (vma_is_anonymous(vma))
+	if (mode & VM_UFFD_RWP)
+		err = uf_protect_by_mm(&work, start, end) ?: uf_protect_interrupted(&work);
+	else if (vma_is_anonymous(vma))
 		err = uf_protect_anon(&work, start, end);
 	else if (is_vm_hugetlb_page(vma))
 		err = uf_protect_hugetlb(&work, start, end);
@@ -241,9 +253,10 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	return err;
 }
 
-void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		      unsigned long mode)
 {
-	uf_protect_vma(vma, start, end, false);	/* allocates nothing, and can't fail */
+	uf_protect_vma(vma, start, end, mode, false);	/* allocates nothing, and can't fail */
 }
 
 /*
@@ -251,13 +264,13 @@ void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned 
  * matter.
  */
 static struct vm_area_struct *uf_protect_check(struct mm_struct *mm, unsigned long start,
-					       unsigned long end)
+					       unsigned long end, unsigned long mode)
 {
 	VMA_ITERATOR(vmi, mm, start);
 	struct vm_area_struct *vma, *first = NULL;
 
 	for_each_vma_range(vmi, vma, end) {
-		if (!userfaultfd_wp(vma))
+		if (!(vma->vm_flags & mode))
 			return ERR_PTR(-ENOENT);
 		if (is_vm_hugetlb_page(vma) &&
 		    !IS_ALIGNED(start | end, vma_kernel_pagesize(vma)))
@@ -271,20 +284,20 @@ static struct vm_area_struct *uf_protect_check(struct mm_struct *mm, unsigned lo
 }
 
 static int uf_protect_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
-			     bool protect)
+			     unsigned long mode, bool protect)
 {
 	struct vm_area_struct *vma;
 	unsigned long vma_start, vma_end;
 	int err = 0;
 
-	vma = uf_protect_check(mm, start, end);
+	vma = uf_protect_check(mm, start, end, mode);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
 
 	while (vma && !err) {
 		vma_start = max(start, vma->vm_start);
 		vma_end = min(end, vma->vm_end);
-		err = uf_protect_vma(vma, vma_start, vma_end, protect);
+		err = uf_protect_vma(vma, vma_start, vma_end, mode, protect);
 		if (vma_end == end)
 			break;
 		vma = find_vma_intersection(mm, vma_end, end);
@@ -292,7 +305,8 @@ static int uf_protect_locked(struct mm_struct *mm, unsigned long start, unsigned
 	return err;
 }
 
-int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, bool protect)
+int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
+	       bool protect)
 {
 	struct mm_struct *mm = ctx->view.mm;
 	int err;
@@ -301,7 +315,7 @@ int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, bool 
 	uf_compat_changing_lock(&ctx->view);
 	err = -EAGAIN;
 	if (!uf_ctx_changing(ctx))
-		err = uf_protect_locked(mm, start, start + len, protect);
+		err = uf_protect_locked(mm, start, start + len, mode, protect);
 	uf_compat_changing_unlock(&ctx->view);
 	mmap_read_unlock(mm);
 	return err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Write protection: of pages that are there, or will be.
+ * Write protection: of pages that are there, or will be; and read-write protection.
  *
  * Overview
  *
@@ -16,6 +16,11 @@
  * comes. Private anonymous memory has no protection there, unless UFFD_FEATURE_WP_UNPOPULATED asks
  * for it: then it is a marker too, or what compat/wp.h has for kernels that know none for anonymous
  * memory.
+ *
+ * Read-write protection is the same bit in an entry that allows no access at all: any access to the
+ * page is a fault for us, or, with UFFD_FEATURE_RWP_ASYNC, has mm give back what was taken away. A
+ * VMA is registered for one of the two, so that the bit means one thing. All of it is mm's walk, and
+ * only of pages that are there: mm has no marker for it.
  *
  * Locking
  *
@@ -38,20 +43,23 @@ struct vm_area_struct;
 
 /*
  * Protect, or unprotect, [@start, @start + @len): checked (uf_range_check()), with holes and over
- * as many VMAs as there are. Wakes nobody. The caller holds the address space (mmget). May sleep.
+ * as many VMAs as there are. @mode: VM_UFFD_WP or VM_UFFD_RWP, what for. Wakes nobody. The caller
+ * holds the address space (mmget). May sleep.
  *
- * -ENOENT: nothing is mapped there, or something that isn't registered for write protection.
+ * -ENOENT: nothing is mapped there, or something that isn't registered in that mode.
  * -EINVAL: a part of a huge page of hugetlb. -EAGAIN: mappings are changing. Nothing was changed
  * then. -ENOMEM: no memory for page tables; -EINTR: the caller is being killed: some of the range
  * is done.
  */
-int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, bool protect);
+int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
+	       bool protect);
 
 /*
- * Unprotect a part of @vma that is about to lose its registration for write protection. The caller
- * holds the mmap lock and the VMA's lock for writing: nobody fills it write-protected meanwhile.
- * May sleep.
+ * Unprotect a part of @vma that is about to lose its registration in @mode, VM_UFFD_WP or
+ * VM_UFFD_RWP; @vma itself may have lost it. The caller holds the mmap lock and the VMA's lock for
+ * writing: nobody fills it write-protected meanwhile. May sleep.
  */
-void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end);
+void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		      unsigned long mode);
 
 #endif /* UF_PROTECT_H */

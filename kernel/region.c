@@ -23,6 +23,9 @@
  */
 #define UF_REGION_REFUSED (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK)
 
+/* The modes that leave a mark in page tables. A VMA has one of them at most. */
+#define UF_REGION_PROTECTS (VM_UFFD_WP | VM_UFFD_RWP)
+
 /*
  * Write protection that resolves itself, and nothing else, is possible on whatever has page tables.
  */
@@ -87,9 +90,11 @@ void uf_region_forget(struct vm_area_struct *vma)
 /* The same for one that is in use: no page stays protected where nobody could unprotect it. */
 static void uf_region_release(struct vm_area_struct *vma)
 {
-	if (userfaultfd_wp(vma)) {
+	unsigned long mode = vma->vm_flags & UF_REGION_PROTECTS;
+
+	if (mode) {
 		vma_start_write(vma);
-		uf_protect_clear(vma, vma->vm_start, vma->vm_end);
+		uf_protect_clear(vma, vma->vm_start, vma->vm_end, mode);
 	}
 	uf_region_forget(vma);
 }
@@ -179,7 +184,7 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)
 {
 	unsigned long end = min(walk->end, vma->vm_end);
-	bool unprotect = userfaultfd_wp(vma) && !(vm_flags & VM_UFFD_WP);
+	unsigned long dropped = vma->vm_flags & UF_REGION_PROTECTS & ~vm_flags;
 
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
 				   (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags, ctx);
@@ -187,9 +192,9 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 		return PTR_ERR(vma);
 
 	/* As in uf_region_release(), but only now that nothing can go wrong any more. */
-	if (unprotect) {
+	if (dropped) {
 		vma_start_write(vma);
-		uf_protect_clear(vma, walk->start, end);
+		uf_protect_clear(vma, walk->start, end, dropped);
 	}
 	uf_region_set(vma, ctx, vm_flags);
 	if (is_vm_hugetlb_page(vma))
@@ -210,6 +215,14 @@ static bool uf_region_cuts(struct vm_area_struct *vma, unsigned long start, unsi
 	       (end < vma->vm_end && !IS_ALIGNED(end, size));
 }
 
+/* Whether @vma is @ctx's already, and this registration would take its protection away. */
+static bool uf_region_drops(const struct uf_ctx *ctx, const struct vm_area_struct *vma,
+			    unsigned long vm_flags)
+{
+	return vma->vm_userfaultfd_ctx.ctx == &ctx->view &&
+	       vma->vm_flags & UF_REGION_PROTECTS & ~vm_flags;
+}
+
 static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
 				    unsigned long vm_flags, bool *huge)
 {
@@ -221,6 +234,8 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 		cond_resched();
 		if (!uf_region_can_register(ctx, vma, vm_flags))
 			return -EINVAL;
+		if (vm_flags & VM_UFFD_RWP && !vma_is_accessible(vma))
+			return -EINVAL;		/* access could never be given back */
 		/*
 		 * Filling ignores PROT_WRITE: only memory that could be made writable may be
 		 * filled.
@@ -230,6 +245,8 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 		if (uf_region_cuts(vma, start, end))
 			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx != &ctx->view)
+			return -EBUSY;
+		if (UF_KEEPS_PROTECTION && uf_region_drops(ctx, vma, vm_flags))
 			return -EBUSY;
 		if (is_vm_hugetlb_page(vma))
 			*huge = true;
@@ -339,4 +356,20 @@ void uf_region_unregister_all(struct uf_ctx *ctx)
 	}
 	mmap_write_unlock(mm);
 	mmput(mm);
+}
+
+void uf_region_set_features(struct uf_ctx *ctx, unsigned int enable, unsigned int disable)
+{
+	struct mm_struct *mm = ctx->view.mm;
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		cond_resched();
+		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
+			vma_start_write(vma);
+	}
+	WRITE_ONCE(ctx->view.features, (ctx->view.features | enable) & ~disable);
+	mmap_write_unlock(mm);
 }

@@ -36,4 +36,12 @@ void uf_region_forget(struct vm_area_struct *vma);
  */
 void uf_region_forget_all(struct uf_ctx *ctx);
 
+/*
+ * Turn features of a context in use on, and others off. A fault that is under way, with the old
+ * ones, holds the lock of its VMA, or the mmap lock, until its thread is a waiter. Writing all these
+ * locks waits for that: who wakes the waiters afterwards finds it. Each fault that comes later sees
+ * the new ones. The caller holds the address space (mmget).
+ */
+void uf_region_set_features(struct uf_ctx *ctx, unsigned int enable, unsigned int disable);
+
 #endif /* UF_REGION_H */

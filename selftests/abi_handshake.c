@@ -41,11 +41,15 @@ TEST_F(device, handshake_tells_of_features_and_commands)
 	EXPECT_EQ(UFFD_API, api.api);
 	EXPECT_TRUE(!!(api.features & UFFD_FEATURE_SIGBUS));
 	EXPECT_TRUE(!!(api.features & UFFD_FEATURE_THREAD_ID));
-	EXPECT_EQ((1ull << _UFFDIO_REGISTER) | (1ull << _UFFDIO_UNREGISTER) | (1ull << _UFFDIO_API),
-		  api.ioctls);
+	EXPECT_EQ((1ull << _UFFDIO_REGISTER) | (1ull << _UFFDIO_UNREGISTER) |
+		  (api.features & UFFD_FEATURE_RWP ? 1ull << _UFFDIO_SET_MODE : 0) |
+		  (1ull << _UFFDIO_API), api.ioctls);
 }
 
-/* Each offered feature can be asked for alone, and nothing that isn't offered can. */
+/*
+ * Each offered feature can be asked for alone, but RWP_ASYNC, which takes RWP; and nothing that
+ * isn't offered can.
+ */
 TEST_F(device, handshake_grants_what_is_offered_and_nothing_else)
 {
 	const int probe = context_new(self->device, O_CLOEXEC);
@@ -55,10 +59,11 @@ TEST_F(device, handshake_grants_what_is_offered_and_nothing_else)
 	ASSERT_EQ(0, call(probe, UFFDIO_API, &offer));
 	for (int bit = 0; bit < 64; bit++) {
 		const int fd = context_new(self->device, O_CLOEXEC);
-		const bool offered = offer.features & (1ull << bit);
+		const bool alone = (1ull << bit) != UFFD_FEATURE_RWP_ASYNC;
+		const bool granted = alone && offer.features & (1ull << bit);
 
 		ASSERT_GE(fd, 0);
-		EXPECT_EQ(offered ? 0 : -EINVAL, handshake(fd, 1ull << bit)) {
+		EXPECT_EQ(granted ? 0 : -EINVAL, handshake(fd, 1ull << bit)) {
 			TH_LOG("feature bit %d", bit);
 		}
 		close(fd);

@@ -70,16 +70,21 @@ TEST_CASE("a handshake grants what was asked for and tells what there is", "[api
 	CHECK(answer.fields.api == UFFD_API);
 	CHECK(has(Features{answer.fields.features}, basics));
 	CHECK(Ioctls{answer.fields.ioctls} ==
-	      (Ioctls::Api | Ioctls::Register | Ioctls::Unregister));
+	      (Ioctls::Api | Ioctls::Register | Ioctls::Unregister |
+	       (has(Features{answer.fields.features}, Features::Rwp) ? Ioctls::SetMode
+								     : Ioctls::None)));
 }
 
+/* RWP_ASYNC is granted only with RWP: rwp_async_test.cpp. */
 TEST_CASE("every feature that is offered is granted and every other one refused", "[api]")
 {
 	const auto offered = take(Context::probe(options_for())).offered;
 
 	for (unsigned bit = 0; bit < 64; bit++) {
 		const auto context = new_context();
-		const Features feature{1ull << bit};
+		const Features single{1ull << bit};
+		const auto feature =
+			single | (single == Features::RwpAsync ? Features::Rwp : Features::None);
 		const auto answer = handshake(context, UFFD_API, bits(feature));
 
 		INFO("feature bit " << bit);

@@ -46,14 +46,19 @@ unsigned repeated(unsigned count)
 	return backend_under_test() == Backend::module ? count : count / 4;
 }
 
-bool native_before(int version, int patchlevel)
+bool kernel_before(int version, int patchlevel)
 {
 	std::pair<int, int> running;
 	utsname name;
 
-	return backend_under_test() == Backend::native && ::uname(&name) == 0 &&
+	return ::uname(&name) == 0 &&
 	       std::sscanf(name.release, "%d.%d", &running.first, &running.second) == 2 &&
 	       running < std::pair(version, patchlevel);
+}
+
+bool native_before(int version, int patchlevel)
+{
+	return backend_under_test() == Backend::native && kernel_before(version, patchlevel);
 }
 
 } // namespace selftests

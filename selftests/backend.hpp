@@ -25,6 +25,9 @@ void set_backend_under_test(Backend backend);
  */
 unsigned repeated(unsigned count);
 
+/* Whether the running kernel is from before that. */
+bool kernel_before(int version, int patchlevel);
+
 /* Whether the oracle is under test, and of a kernel before that: one that knows less. */
 bool native_before(int version, int patchlevel);
 

@@ -17,6 +17,7 @@
 #include "shmem.h"
 #include "unmap.h"
 #include "rmap.h"
+#include "rwp.h"
 #include "vma.h"
 #include "wp.h"
 

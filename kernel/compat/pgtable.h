@@ -47,6 +47,7 @@
 #define pte_swp_mkuffd_wp(pte) pte_swp_mkuffd(pte)
 #define pte_swp_clear_uffd_wp(pte) pte_swp_clear_uffd(pte)
 #define pmd_uffd_wp(pmd) pmd_uffd(pmd)
+#define pmd_mkuffd_wp(pmd) pmd_mkuffd(pmd)
 #define pmd_clear_uffd_wp(pmd) pmd_clear_uffd(pmd)
 #define huge_pte_uffd_wp(pte) huge_pte_uffd(pte)
 #endif
