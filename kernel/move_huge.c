@@ -46,10 +46,11 @@ static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct fol
 	if (folio) {
 		uf_compat_folio_move_anon(folio, dst_vma,
 					  uf_compat_anon_index(dst_vma, moving->dst));
-		entry = uf_compat_folio_mk_pmd(folio, dst_vma->vm_page_prot);
-		entry = pmd_mkwrite_novma(pmd_mkdirty(entry));
+		entry = uf_compat_folio_mk_pmd(folio, uf_compat_move_prot(dst_vma));
+		entry = pmd_mkdirty(entry);
+		entry = uf_compat_rwp(dst_vma) ? pmd_mkuffd_wp(entry) : pmd_mkwrite_novma(entry);
 	} else {
-		entry = pmd_clear_uffd_wp(entry);
+		entry = uf_compat_move_zero_pmd(dst_vma, entry);
 	}
 	set_pmd_at(moving->mm, moving->dst, moving->dst_pmd, pmd_mksoft_dirty(entry));
 
