@@ -21,11 +21,10 @@ struct Scan {
 };
 
 constexpr unsigned long pagemap_scan = _IOWR('f', 16, Scan);
-constexpr std::uint64_t scan_protect_matching = 1, scan_check_async = 2, page_is_written = 2;
+constexpr std::uint64_t scan_protect_matching = 1, scan_check_async = 2;
+constexpr std::uint64_t page_is_written = 1 << 1, page_is_accessed = 1 << 9;
 
-} // namespace
-
-std::vector<ScanRegion> written_ranges(Range range)
+std::vector<ScanRegion> scan_for(std::uint64_t category, Range range, std::uint64_t flags)
 {
 	const Fd pagemap(
 		static_cast<int>(checked(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC))));
@@ -33,18 +32,30 @@ std::vector<ScanRegion> written_ranges(Range range)
 	Scan scan = {};
 
 	scan.size = sizeof(scan);
-	scan.flags = scan_protect_matching | scan_check_async;
+	scan.flags = flags;
 	scan.start = range.start;
 	scan.end = range.end();
 	scan.vec = reinterpret_cast<std::uint64_t>(found.data());
 	scan.vec_len = found.size();
-	scan.category_mask = page_is_written;
-	scan.return_mask = page_is_written;
+	scan.category_mask = category;
+	scan.return_mask = category;
 	const int count = ::ioctl(pagemap.get(), pagemap_scan, &scan);
 	if (count < 0 && errno == ENOTTY)
 		skip("the kernel has no PAGEMAP_SCAN");
 	found.resize(checked(count));
 	return found;
+}
+
+} // namespace
+
+std::vector<ScanRegion> written_ranges(Range range)
+{
+	return scan_for(page_is_written, range, scan_protect_matching | scan_check_async);
+}
+
+std::vector<ScanRegion> accessed_ranges(Range range)
+{
+	return scan_for(page_is_accessed, range, 0);
 }
 
 } // namespace selftests

@@ -19,6 +19,12 @@ struct ScanRegion {
  */
 std::vector<ScanRegion> written_ranges(userfault::Range range);
 
+/*
+ * Which of them, read-write-protected, were accessed since, and changes nothing. Skips the test
+ * where the kernel has no PAGEMAP_SCAN.
+ */
+std::vector<ScanRegion> accessed_ranges(userfault::Range range);
+
 } // namespace selftests
 
 #endif
