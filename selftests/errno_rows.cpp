@@ -23,11 +23,12 @@ using namespace userfault;
 
 namespace {
 
-constexpr Command on_ranges[] = {registering, unregistering, wake,  zeropage,
-				 resume,      writeprotect,  poison};
-constexpr Command with_modes[] = {registering, copy, zeropage, resume, writeprotect, poison, move};
-constexpr Command all[] = {api,	     registering, unregistering, wake,	 copy,
-			   zeropage, resume,	  writeprotect,	 poison, move};
+constexpr Command on_ranges[] = {registering, unregistering, wake,   zeropage,
+				 resume,      writeprotect,  poison, rwprotect};
+constexpr Command with_modes[] = {registering,	copy,	zeropage, resume,
+				  writeprotect, poison, move,	  rwprotect};
+constexpr Command all[] = {api,	   registering,	 unregistering, wake, copy,	 zeropage,
+			   resume, writeprotect, poison,	move, rwprotect, set_mode};
 
 constexpr Setting with_hugetlb{Features::None, true};
 
@@ -177,6 +178,7 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 	};
 	const bool none = features == Features::None;
 	const bool asynchronous = features == Features::WpAsync;
+	const bool tracking = features == Features::Rwp;
 
 	/*
 	 * Of features that are about protection only what protects; but every command where only
@@ -185,12 +187,15 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 	for (std::uint64_t mode = 1; mode < 8; mode++)
 		if (none || (asynchronous && mode & UFFDIO_REGISTER_MODE_WP))
 			call_everywhere(registering, mode);
+	for (const std::uint64_t mode : {1, 2, 8, 9, 10, 13})
+		if (tracking)
+			call_everywhere(registering, mode);
 	for (std::uint64_t mode = 0; mode < 4; mode++)
-		call_everywhere(writeprotect, mode);
+		call_everywhere(tracking ? rwprotect : writeprotect, mode);
 	for (const auto &command : {copy, resume})
 		call_everywhere(command, UFFDIO_COPY_MODE_WP);
 	for (const auto &command : {copy, resume, zeropage, poison, move}) {
-		if (none)
+		if (none || (tracking && command.number == UFFDIO_MOVE))
 			call_everywhere(command, 0);
 		else if (asynchronous)
 			for (const auto *start :
@@ -272,7 +277,8 @@ std::vector<Row> rows_of_commands(Backend backend)
 					   UFFDIO_WAKE | _IOC(_IOC_WRITE, 0, 0, 0)};
 
 	for (unsigned number = 0; number < 256; number++)
-		for (const unsigned direction : {_IOC_NONE, _IOC_READ, _IOC_READ | _IOC_WRITE})
+		for (const unsigned direction :
+		     {_IOC_NONE, _IOC_READ, _IOC_WRITE, _IOC_READ | _IOC_WRITE})
 			for (const unsigned size : {0u, 8u, 16u, 24u, 32u, 40u, 48u}) {
 				const auto request = _IOC(direction, UFFDIO, number, size);
 				const Command command{"COMMAND", request, false, false};
@@ -439,7 +445,8 @@ public:
 	void add_to(std::vector<Row> &rows) const
 	{
 		for (const auto &command :
-		     {wake, copy, zeropage, resume, writeprotect, poison, move}) {
+		     {wake, copy, zeropage, resume, writeprotect, poison, move, rwprotect,
+		      set_mode}) {
 			for (const auto &start : starts_)
 				for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull})
 					rows.push_back(row(command, start, length));

@@ -41,8 +41,11 @@ enum class Kind {
 	hugetlb_file,
 };
 
-/* By "asynchronous" it is held by the context if that has WP_ASYNC: else nobody can. */
-enum class Holder { nobody, context, asynchronous, other };
+/*
+ * By "asynchronous" it is held by the context if that has WP_ASYNC: else nobody can. By "tracking",
+ * for read-write protection, if it has RWP: else by nobody.
+ */
+enum class Holder { nobody, context, asynchronous, tracking, other };
 
 struct Area {
 	const char *name;
@@ -61,14 +64,16 @@ constexpr std::uint64_t filled_page = 12;
 constexpr Area areas[] = {
 	{"source", 0, 6, Kind::anonymous, read_write, Holder::nobody},
 	{"registered", 8, 8, Kind::anonymous, read_write, Holder::context},
-	{"unregistered", 24, 2, Kind::anonymous, read_write, Holder::nobody},
+	{"unregistered", 24, 2, Kind::anonymous, read_write, Holder::tracking,
+	 Modes::ReadWriteProtect},
 	{"behind unregistered", 26, 2, Kind::anonymous, read_write, Holder::context},
 	{"of another context", 32, 2, Kind::anonymous, read_write, Holder::other},
 	{"read-only", 34, 2, Kind::anonymous, PROT_READ, Holder::context},
 	{"without access", 36, 2, Kind::anonymous, PROT_NONE, Holder::context},
 	{"private file", 40, 2, Kind::private_file, read_write, Holder::nobody},
 	{"shared file", 44, 2, Kind::shared_file, read_write, Holder::nobody},
-	{"shared shmem", 48, 2, Kind::shared_shmem, read_write, Holder::nobody},
+	{"shared shmem", 48, 2, Kind::shared_shmem, read_write, Holder::tracking,
+	 Modes::ReadWriteProtect | Modes::Minor},
 	{"private shmem", 52, 2, Kind::private_shmem, read_write, Holder::nobody},
 	{"read-only shmem", 56, 2, Kind::read_only_shmem, PROT_READ, Holder::nobody},
 	{"shared anonymous", 60, 2, Kind::shared_anonymous, read_write, Holder::nobody},
@@ -85,7 +90,7 @@ constexpr Area areas[] = {
 	{"asynchronous shared file", 96, 2, Kind::shared_file, read_write, Holder::asynchronous,
 	 Modes::WriteProtect},
 	{"struct", 64, 1, Kind::anonymous, read_write, Holder::nobody},
-	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::nobody},
+	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::tracking, Modes::ReadWriteProtect},
 	{"registered hugetlb", 1024, 512, Kind::hugetlb, read_write, Holder::context, all_modes},
 	{"registered shared hugetlb", 1536, 512, Kind::shared_hugetlb, read_write, Holder::context,
 	 all_modes},
@@ -263,6 +268,7 @@ Stage::Stage(Backend backend, const Setting &setting, const StageFiles &files)
 	  other_(context_of(backend, setting.features))
 {
 	const bool asynchronous = (setting.features & Features::WpAsync) != Features::None;
+	const bool tracking = (setting.features & Features::Rwp) != Features::None;
 
 	files.make_empty();
 	for (const auto &area : areas) {
@@ -271,7 +277,8 @@ Stage::Stage(Backend backend, const Setting &setting, const StageFiles &files)
 			continue;
 		map_area(area, files);
 		if (area.holder == Holder::context ||
-		    (area.holder == Holder::asynchronous && asynchronous))
+		    (area.holder == Holder::asynchronous && asynchronous) ||
+		    (area.holder == Holder::tracking && tracking))
 			take(context_.register_range(range, area.modes));
 		if (area.holder == Holder::other)
 			take(other_.register_range(range, Modes::Missing));
@@ -280,6 +287,8 @@ Stage::Stage(Backend backend, const Setting &setting, const StageFiles &files)
 		write_pattern(page_bytes(page), page);
 	if (!context_.copy(page_at(filled_page), page_bytes(0)))
 		give_up("the filled page could not be filled");
+	if (tracking)
+		write_pattern({reinterpret_cast<std::byte *>(at("unregistered")), page_size()}, 1);
 	/* In the file, but mapped nowhere. */
 	checked(::pwrite(files.shmem.get(), page_bytes(1).data(), page_size(),
 			 static_cast<off_t>(page_size())));

@@ -23,6 +23,8 @@ Words words_for(const Command &command, std::uint64_t start, std::uint64_t lengt
 		return {start, length, 0, untouched};
 	case UFFDIO_WRITEPROTECT:
 		return {start, length, UFFDIO_WRITEPROTECT_MODE_WP};
+	case UFFDIO_RWPROTECT:
+		return {start, length, UFFDIO_RWPROTECT_MODE_RWP};
 	default:
 		return {start, length};
 	}
@@ -32,6 +34,8 @@ Words good_words_for(const Command &command)
 {
 	const auto *where = command.number == UFFDIO_WRITEPROTECT ? "protectable" : "registered";
 
+	if (command.number == UFFDIO_SET_MODE)
+		return {0, UFFD_FEATURE_RWP_ASYNC};
 	return words_for(command, Stage::at(where), page_size());
 }
 

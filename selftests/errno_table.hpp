@@ -37,6 +37,8 @@ inline constexpr Command copy{"COPY", UFFDIO_COPY, true, true};
 inline constexpr Command zeropage{"ZEROPAGE", UFFDIO_ZEROPAGE, true, true};
 inline constexpr Command resume{"CONTINUE", UFFDIO_CONTINUE, true, true};
 inline constexpr Command writeprotect{"WRITEPROTECT", UFFDIO_WRITEPROTECT, false, true};
+inline constexpr Command rwprotect{"RWPROTECT", UFFDIO_RWPROTECT, false, true};
+inline constexpr Command set_mode{"SET_MODE", UFFDIO_SET_MODE, false, false};
 inline constexpr Command poison{"POISON", UFFDIO_POISON, true, true, true};
 inline constexpr Command move{"MOVE", UFFDIO_MOVE, true, true, true};
 

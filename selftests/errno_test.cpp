@@ -379,6 +379,17 @@ TEST_CASE("the same of contexts that note writes", "[errno][module][slow]")
 	CHECK(compare_features("WP_ASYNC", userfault::Features::WpAsync) == 0);
 }
 
+TEST_CASE("the same of contexts that protect from every access", "[errno][module][slow]")
+{
+	const HugePages huge_pages(8);
+	const auto features = userfault::Features::Rwp;
+	const auto module = rows_with_features(Backend::module, features);
+
+	if (module.empty())
+		skip("this kernel has no read-write protection");
+	CHECK(compare_with_native(module, rows_with_features(Backend::native, features)) == 0);
+}
+
 TEST_CASE("structs that can't be read or written are answered as native userfaultfd does",
 	  "[errno][module]")
 {

@@ -123,7 +123,7 @@ std::vector<std::string> describe_mappings(Range range)
 		Range where;
 		begins_entry(entry.front(), where);
 		auto description = entry.front().substr(0, entry.front().find(' '));
-		for (const auto *flag : {"um", "uw", "ui"})
+		for (const auto *flag : {"um", "uw", "ui", "ur"})
 			description += has_flag(entry, flag) ? std::string(" ") + flag : "";
 		descriptions.push_back(description + ' ' + presence(where));
 	}
