@@ -40,6 +40,8 @@ constexpr auto feature_names = std::to_array<std::string_view>({
 	"POISON",
 	"WP_ASYNC",
 	"MOVE",
+	"RWP",
+	"RWP_ASYNC",
 });
 
 struct Named {
@@ -47,10 +49,17 @@ struct Named {
 	std::uint64_t value;
 };
 
-constexpr auto modes = std::to_array<Named>({
-	{"REGISTER_MODE_MISSING", UFFDIO_REGISTER_MODE_MISSING},
-	{"REGISTER_MODE_MINOR", UFFDIO_REGISTER_MODE_MINOR},
-	{"REGISTER_MODE_WP", UFFDIO_REGISTER_MODE_WP},
+struct Mode {
+	std::string_view name;
+	Modes mode;
+	Features takes = Features::None; /* in use, where it is offered */
+};
+
+constexpr auto modes = std::to_array<Mode>({
+	{"REGISTER_MODE_MISSING", Modes::Missing},
+	{"REGISTER_MODE_MINOR", Modes::Minor},
+	{"REGISTER_MODE_WP", Modes::WriteProtect},
+	{"REGISTER_MODE_RWP", Modes::ReadWriteProtect, Features::Rwp},
 });
 
 constexpr auto commands = std::to_array<Named>({
@@ -61,6 +70,7 @@ constexpr auto commands = std::to_array<Named>({
 	{"WRITEPROTECT", 1ull << _UFFDIO_WRITEPROTECT},
 	{"POISON", 1ull << _UFFDIO_POISON},
 	{"MOVE", 1ull << _UFFDIO_MOVE},
+	{"RWPROTECT", 1ull << _UFFDIO_RWPROTECT},
 });
 
 std::string yes_or_no(bool offered)
@@ -92,13 +102,14 @@ void add_features(std::vector<Offered> &all)
 void add_memory(std::vector<Offered> &all, const std::string &subject, Range range,
 		Features features)
 {
+	const Features offered{offered_features()};
 	std::uint64_t ioctls = 0;
 
-	for (const auto &mode : modes) {
-		const auto context = open_context(features);
-		const auto result = context.register_range(range, Modes{mode.value});
+	for (const auto &[name, mode, takes] : modes) {
+		const auto context = open_context(features | (takes & offered));
+		const auto result = context.register_range(range, mode);
 
-		all.push_back({subject, std::string(mode.name),
+		all.push_back({subject, std::string(name),
 			       result ? "yes" : ::strerrorname_np(result.error().value())});
 		if (result)
 			ioctls |= bits(*result);
