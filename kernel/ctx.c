@@ -11,6 +11,7 @@
 
 #include "ctx.h"
 #include "fdinfo.h"
+#include "hooks.h"
 #include "ioctl.h"
 #include "msg.h"
 #include "region.h"
@@ -95,6 +96,7 @@ struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned i
 	refcount_set(&ctx->view.refcount, 1);
 	mmgrab(mm);
 	uf_compat_unmap_watch(mm);
+	uf_hooks_get_again();
 	__module_get(THIS_MODULE);	/* a file of ours, or a context, holds it already */
 	return ctx;
 }
@@ -107,6 +109,7 @@ void uf_ctx_put(struct uf_ctx *ctx)
 	uf_compat_unmap_unwatch(ctx->view.mm);
 	mmdrop(ctx->view.mm);
 	kmem_cache_free(uf_ctx_cache, ctx);
+	uf_hooks_put();
 	module_put(THIS_MODULE);
 }
 
@@ -171,9 +174,22 @@ static int uf_ctx_fd(struct uf_ctx *ctx)
 	return fd;
 }
 
-int uf_ctx_create(unsigned int flags)
+static int uf_ctx_create_hooked(unsigned int flags)
 {
 	struct uf_ctx *ctx;
+	int fd;
+
+	ctx = uf_ctx_alloc(current->mm, flags, 0);
+	if (!ctx)
+		return -ENOMEM;
+	fd = uf_ctx_fd(ctx);
+	if (fd < 0)
+		uf_ctx_put(ctx);
+	return fd;
+}
+
+int uf_ctx_create(unsigned int flags)
+{
 	int fd;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
@@ -182,11 +198,10 @@ int uf_ctx_create(unsigned int flags)
 	    !capable(CAP_SYS_PTRACE))
 		return -EPERM;
 
-	ctx = uf_ctx_alloc(current->mm, flags, 0);
-	if (!ctx)
-		return -ENOMEM;
-	fd = uf_ctx_fd(ctx);
-	if (fd < 0)
-		uf_ctx_put(ctx);
+	fd = uf_hooks_get();
+	if (fd)
+		return fd;
+	fd = uf_ctx_create_hooked(flags);
+	uf_hooks_put();
 	return fd;
 }

@@ -129,7 +129,7 @@ static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
 
 /*
  * A new context for @mm, referenced once; @flags as of USERFAULTFD_IOC_NEW, @features what the
- * handshake left. The caller holds the module. NULL: no memory. May sleep.
+ * handshake left. The caller holds the module and the hooks. NULL: no memory. May sleep.
  */
 struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned int features);
 
@@ -145,7 +145,7 @@ static inline unsigned int uf_ctx_fd_flags(const struct uf_ctx *ctx)
 	return ctx->view.flags & (O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Doesn't sleep. The last one frees it, and lets go of the module. */
+/* Doesn't sleep. The last one frees it, and lets go of the hooks and the module. */
 void uf_ctx_put(struct uf_ctx *ctx);
 
 /*
@@ -179,7 +179,7 @@ static inline void uf_ctx_wake_all(struct uf_ctx *ctx)
 
 /*
  * A new context for the current process, as a file descriptor; @flags as of USERFAULTFD_IOC_NEW.
- * EINVAL, EPERM, ENOMEM, EMFILE, and what a security module says.
+ * EINVAL, EPERM, ENOMEM, EMFILE, EBUSY (see uf_hooks_get()), and what a security module says.
  */
 int uf_ctx_create(unsigned int flags);
 

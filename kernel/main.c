@@ -61,16 +61,16 @@ static int __init uf_init(void)
 	err = uf_ctx_cache_create();
 	if (err)
 		goto exit_rmap;
-	err = uf_hooks_attach();
+	err = uf_hooks_init();
 	if (err)
 		goto destroy_cache;
 	err = misc_register(&uf_dev);
 	if (err)
-		goto detach;
+		goto exit_hooks;
 	return 0;
 
-detach:
-	uf_hooks_detach();
+exit_hooks:
+	uf_hooks_exit();
 destroy_cache:
 	uf_ctx_cache_destroy();
 exit_rmap:
@@ -81,7 +81,7 @@ exit_rmap:
 static void __exit uf_exit(void)
 {
 	misc_deregister(&uf_dev);
-	uf_hooks_detach();
+	uf_hooks_exit();
 	uf_ctx_cache_destroy();
 	uf_compat_rmap_exit();
 }

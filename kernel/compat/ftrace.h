@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The registers that an ftrace callback is given. */
+/* The registers that an ftrace callback is given, and direct calls. */
 #ifndef UF_COMPAT_FTRACE_H
 #define UF_COMPAT_FTRACE_H
 
 #include <linux/ftrace.h>
+
+#include "version.h"
 
 /* Since 6.2; before, ftrace_instruction_pointer_set() and the x86 register by name. */
 #ifndef ftrace_regs_set_instruction_pointer
@@ -12,5 +14,25 @@
 #ifndef ftrace_regs_get_argument
 #define ftrace_regs_get_argument(fregs, n) regs_get_kernel_argument(&(fregs)->regs, n)
 #endif
+
+/* Of all functions that @ops filters, to @stub. Until 6.4 by a longer name. */
+static inline int uf_compat_register_direct(struct ftrace_ops *ops, unsigned long stub)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return register_ftrace_direct(ops, stub);
+#else
+	return register_ftrace_direct_multi(ops, stub);
+#endif
+}
+
+/* @ops keeps its filter. */
+static inline int uf_compat_unregister_direct(struct ftrace_ops *ops, unsigned long stub)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return unregister_ftrace_direct(ops, stub, false);
+#else
+	return unregister_ftrace_direct_multi(ops, stub);
+#endif
+}
 
 #endif /* UF_COMPAT_FTRACE_H */

@@ -2,8 +2,8 @@
 /*
  * userfaultfd_unmap_prep() of 6.1: it takes the mm, and walks the VMAs itself.
  *
- * One call may so concern our VMAs and native ones, and the ftrace callback, which can't walk,
- * doesn't know whether any is ours. It diverts the call if the mm may have a context of ours; that
+ * One call may so concern our VMAs and native ones, and whoever decides whether it is diverted,
+ * who can't walk, doesn't know whether any is ours. He diverts the call if the mm may have a context of ours; that
  * is counted in a small table, because every munmap() in the system comes by. uf_compat_unmap()
  * then lists our contexts, and lets the kernel's function do the rest, which passes over a context
  * that is on the list already.
@@ -14,7 +14,6 @@
 #include <linux/atomic.h>
 #include <linux/hash.h>
 #include <linux/mm_types.h>
-#include <linux/module.h>
 
 #include "version.h"
 
@@ -34,12 +33,13 @@ static inline void uf_compat_unmap_unwatch(struct mm_struct *mm)
 	atomic_dec(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]);
 }
 
-/* Whether a call with @mm is to be diverted; not one that comes from uf_compat_unmap() itself. */
-static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm, unsigned long caller)
+/* Whether @mm may have a context of ours. So asks uf_hook_stub_mm, too. */
+static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 {
-	return atomic_read(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]) &&
-	       !within_module(caller, THIS_MODULE);
+	return atomic_read(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]);
 }
+
+#define uf_compat_stub_mm uf_hook_stub_mm
 
 /* In place of the kernel's function. The mmap lock is held for writing. ENOMEM. */
 int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -53,6 +53,8 @@ void uf_compat_unmap_drain(void);
 
 #else
 
+#define uf_compat_stub_mm uf_hook_stub_ask
+
 static inline void uf_compat_unmap_watch(struct mm_struct *mm)
 {
 }
@@ -61,7 +63,7 @@ static inline void uf_compat_unmap_unwatch(struct mm_struct *mm)
 {
 }
 
-static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm, unsigned long caller)
+static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 {
 	return false;
 }

@@ -35,6 +35,8 @@
  * ioctl of /dev/userfault. The argument is a set of flags: O_CLOEXEC, O_NONBLOCK,
  * UFFD_USER_MODE_ONLY. Returns the new file descriptor. EINVAL: another flag. EPERM: the module was
  * loaded with kernel_faults=0, and a caller without CAP_SYS_PTRACE left out UFFD_USER_MODE_ONLY.
+ * EBUSY: somebody else, a livepatch say, has taken a function of mm's that the module needs while
+ * there is a context; the kernel's log names it.
  */
 #define USERFAULTFD_IOC		0xAA
 #define USERFAULTFD_IOC_NEW	_IO(USERFAULTFD_IOC, 0x00)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A row of the table of functions taken over: what hooks.c, which has the table, and
+ * hook_attach.c, which has ftrace call it, share.
+ */
+#ifndef UF_HOOK_H
+#define UF_HOOK_H
+
+#include <linux/types.h>
+
+/* The argument that says whom a call is for. Each but the first has a stub in hook_stubs.S. */
+enum uf_hook_kind {
+	UF_HOOK_FAULT,		/* the first, a struct vm_fault; the one that is always attached */
+	UF_HOOK_VMA,		/* the first, a VMA */
+	UF_HOOK_VMA_POINTER,	/* the first, a pointer to a pointer to a VMA */
+	UF_HOOK_MOVED,		/* the first, a struct vm_userfaultfd_ctx that mremap() keeps */
+	UF_HOOK_FORKS,		/* the first, a list of struct uf_fork_entry */
+	UF_HOOK_UNMAPS,		/* the second, a list of struct uf_unmap_entry */
+	UF_HOOK_MM,		/* the first, an mm that may have VMAs of ours */
+};
+
+/* The arguments that are passed in registers. */
+#define UF_HOOK_ARGUMENTS	6
+
+typedef void uf_hook_observer(const unsigned long *arguments);
+
+struct uf_hook {
+	const char *name;
+	enum uf_hook_kind kind;
+	void *function;			/* runs in place of the kernel's; or */
+	uf_hook_observer *observer;	/* is called before the kernel's, which runs as ever */
+	unsigned long location;		/* where ftrace is called */
+};
+
+extern struct uf_hook uf_hooks[];
+extern const unsigned int uf_hooks_count;
+
+struct ftrace_ops;
+struct ftrace_regs;
+
+/*
+ * What runs in place of the function that calls ftrace at @location: NULL if that function does.
+ * @arguments: those of the call; @caller: where it returns to. Doesn't sleep.
+ */
+void *uf_hook_choose(const unsigned long *arguments, unsigned long location, unsigned long caller);
+
+/* The callbacks of ftrace: for the fault's function; and for the others, where there is no stub. */
+void uf_hook_fault(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
+		   struct ftrace_regs *fregs);
+void uf_hook_divert(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
+		    struct ftrace_regs *fregs);
+
+#endif /* UF_HOOK_H */

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Attaching; see hook_attach.h. */
+#include <linux/userfault.h>
+
+#include <linux/bits.h>
+#include <linux/ftrace.h>
+#include <linux/sched.h>
+
+#include "compat/ftrace.h"
+#include "compat/unmap.h"
+#include "hook.h"
+#include "hook_attach.h"
+#include "ksyms.h"
+
+/* In hook_stubs.S; to be called by ftrace alone. */
+void uf_hook_stub_vma(void);
+void uf_hook_stub_vma_pointer(void);
+void uf_hook_stub_pointer(void);
+void uf_hook_stub_second_list(void);
+void uf_hook_stub_mm(void);
+void uf_hook_stub_ask(void);
+
+/* The direct calls to one stub. */
+static struct uf_hook_direct {
+	void (*stub)(void);
+	unsigned long kinds;		/* of the functions, as bits */
+	bool used;			/* there is such a function */
+	struct ftrace_ops ops;
+} uf_hook_directs[] = {
+	{ .stub = uf_hook_stub_vma, .kinds = BIT(UF_HOOK_VMA) },
+	{ .stub = uf_hook_stub_vma_pointer, .kinds = BIT(UF_HOOK_VMA_POINTER) },
+	{ .stub = uf_hook_stub_pointer, .kinds = BIT(UF_HOOK_MOVED) | BIT(UF_HOOK_FORKS) },
+	{ .stub = uf_hook_stub_second_list, .kinds = BIT(UF_HOOK_UNMAPS) },
+	{ .stub = uf_compat_stub_mm, .kinds = BIT(UF_HOOK_MM) },
+};
+
+#define uf_hook_for_each_direct(direct)						\
+	for (direct = uf_hook_directs;						\
+	     direct < uf_hook_directs + ARRAY_SIZE(uf_hook_directs); direct++)
+
+/* PERMANENT: kernel.ftrace_enabled=0 must not pull functions from under live contexts. */
+#define UF_HOOK_FLAGS	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
+
+static struct ftrace_ops uf_hook_fault_ops = {
+	.func	= uf_hook_fault,
+	.flags	= UF_HOOK_FLAGS,
+};
+
+/* In place of all direct calls. */
+static struct ftrace_ops uf_hook_divert_ops = {
+	.func	= uf_hook_divert,
+	.flags	= UF_HOOK_FLAGS,
+};
+
+/* To find out which functions can be taken. */
+static struct ftrace_ops uf_hook_try_ops = {
+	.func	= uf_hook_divert,
+	.flags	= UF_HOOK_FLAGS,
+};
+
+static bool uf_hook_diverting;		/* they are attached so */
+static bool uf_hook_blamed;		/* who is in the way is in the log */
+static bool uf_hook_stuck;		/* something could not be detached */
+
+/*
+ * It fails only after ftrace has found itself broken and stopped. Then mm goes on calling us, and
+ * our text must stay.
+ */
+static void uf_hook_unregistered(int err)
+{
+	if (WARN_ONCE(err, "userfault: can't give mm its functions back (%d); the module stays until a reboot\n",
+		      err))
+		uf_hook_stuck = true;
+}
+
+static int uf_hook_locate(struct uf_hook *hook)
+{
+	unsigned long addr = uf_ksyms_lookup(hook->name);
+
+	if (!addr) {
+		pr_err("this kernel has no %s(): was it built without CONFIG_USERFAULTFD?\n",
+		       hook->name);
+		return -ENOENT;
+	}
+	hook->location = uf_ksym(ftrace_location)(addr);
+	if (!hook->location) {
+		pr_err("ftrace can't trace %s()\n", hook->name);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/* Have the ops of each kind of function filter @hook. */
+static int uf_hook_filter(const struct uf_hook *hook)
+{
+	struct uf_hook_direct *direct;
+	int err;
+
+	if (hook->kind == UF_HOOK_FAULT)
+		return ftrace_set_filter_ip(&uf_hook_fault_ops, hook->location, 0, 0);
+
+	uf_hook_for_each_direct(direct) {
+		if (!(direct->kinds & BIT(hook->kind)))
+			continue;
+		direct->used = true;
+		err = ftrace_set_filter_ip(&direct->ops, hook->location, 0, 0);
+		if (err)
+			return err;
+	}
+	return ftrace_set_filter_ip(&uf_hook_divert_ops, hook->location, 0, 0);
+}
+
+/*
+ * ftrace waits, when an ops of a module is unregistered, until no task can be in what it calls. One
+ * wait after the last does for all of them, which are freed only with the module: so ftrace is told
+ * not to, by the flag that it has set for modules.
+ */
+static void uf_hook_undirect(struct uf_hook_direct *direct)
+{
+	direct->ops.flags &= ~FTRACE_OPS_FL_DYNAMIC;
+	uf_hook_unregistered(uf_compat_unregister_direct(&direct->ops,
+							 (unsigned long)direct->stub));
+}
+
+/* Those before @end. */
+static void uf_hook_undirect_before(struct uf_hook_direct *end, bool wait)
+{
+	struct uf_hook_direct *direct;
+
+	for (direct = uf_hook_directs; direct < end; direct++)
+		if (direct->used)
+			uf_hook_undirect(direct);
+	if (wait)
+		synchronize_rcu_tasks();
+}
+
+static int uf_hook_direct_all(void)
+{
+	struct uf_hook_direct *direct;
+	int err;
+
+	uf_hook_for_each_direct(direct) {
+		if (!direct->used)
+			continue;
+		err = uf_compat_register_direct(&direct->ops, (unsigned long)direct->stub);
+		if (err) {
+			uf_hook_undirect_before(direct, true);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Whether @hook's function, which isn't taken, can be. */
+static bool uf_hook_try(const struct uf_hook *hook)
+{
+	if (ftrace_set_filter_ip(&uf_hook_try_ops, hook->location, 0, 1) ||
+	    register_ftrace_function(&uf_hook_try_ops))
+		return false;
+	uf_hook_unregistered(unregister_ftrace_function(&uf_hook_try_ops));
+	return true;
+}
+
+/* Functions from @hook on can't be had all: say which, or that none can. */
+static void uf_hook_blame(const struct uf_hook *hook, int err)
+{
+	const struct uf_hook *first = hook, *end = uf_hooks + uf_hooks_count;
+	unsigned long taken = 0;
+
+	for (; hook < end; hook++)
+		__assign_bit(hook - first, &taken, uf_hook_try(hook));
+	pr_err("ftrace can't take over mm's functions (%d)%s\n", err,
+	       taken ? "" : ": is kernel.ftrace_enabled 0?");
+	for (hook = first; taken && hook < end; hook++)
+		if (!test_bit(hook - first, &taken))
+			pr_err("somebody else, a livepatch say, has %s()\n", hook->name);
+}
+
+int uf_hook_attach_all(void)
+{
+	int err;
+
+	err = uf_hook_direct_all();
+	if (!err)
+		goto attached;
+	err = register_ftrace_function(&uf_hook_divert_ops);
+	if (!err) {
+		uf_hook_diverting = true;
+		goto attached;
+	}
+	if (!uf_hook_blamed)
+		uf_hook_blame(uf_hooks + 1, err);
+	uf_hook_blamed = true;
+	return err;
+
+attached:
+	uf_hook_blamed = false;
+	return 0;
+}
+
+void uf_hook_detach_all(bool wait)
+{
+	if (!uf_hook_diverting) {
+		uf_hook_undirect_before(uf_hook_directs + ARRAY_SIZE(uf_hook_directs), wait);
+		return;
+	}
+	uf_hook_unregistered(unregister_ftrace_function(&uf_hook_divert_ops));
+	uf_hook_diverting = false;
+}
+
+static void uf_hook_free_filters(void)
+{
+	struct uf_hook_direct *direct;
+
+	uf_hook_for_each_direct(direct)
+		ftrace_free_filter(&direct->ops);
+	ftrace_free_filter(&uf_hook_divert_ops);
+	ftrace_free_filter(&uf_hook_try_ops);
+	ftrace_free_filter(&uf_hook_fault_ops);
+}
+
+int uf_hook_attach_init(void)
+{
+	struct uf_hook *hook;
+	int err = 0;
+
+	for (hook = uf_hooks; hook < uf_hooks + uf_hooks_count && !err; hook++)
+		err = uf_hook_locate(hook) ?: uf_hook_filter(hook);
+	if (err)
+		goto free;
+	err = register_ftrace_function(&uf_hook_fault_ops);
+	if (!err)
+		return 0;
+	uf_hook_blame(uf_hooks, err);
+free:
+	uf_hook_free_filters();
+	return err;
+}
+
+/*
+ * Where the kernel can be preempted, unregistering waits with synchronize_rcu_tasks(), because of
+ * the trampoline; where it can't, until each processor has scheduled. Either is what we need
+ * ourselves, for callbacks and stubs. The unloading, or the failed load, never ends if something is
+ * still attached.
+ */
+void uf_hook_attach_exit(void)
+{
+	uf_hook_unregistered(unregister_ftrace_function(&uf_hook_fault_ops));
+	while (uf_hook_stuck)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+	uf_hook_free_filters();
+}
