@@ -49,6 +49,8 @@ double typical(std::vector<double> values)
 /* In a child, so that both backends find the same address space, on which walks in it depend. */
 std::vector<double> samples_of(const Subject &subject, Backend backend)
 {
+	const auto around = subject.around(backend);
+
 	return in_child([&] {
 		std::vector<double> values;
 
@@ -102,11 +104,11 @@ std::string in_words(const Target &target)
 	return text.str();
 }
 
-/* What the target refers to: native, or one of the figures before. */
-double reference(const Target &target, double native, std::span<const Figure> before)
+/* What the target refers to: the other backend's, or one of the figures before. */
+double reference(const Target &target, double other, std::span<const Figure> before)
 {
-	if (target.of == "native")
-		return native;
+	if (target.of == Target::native || target.of == Target::without)
+		return other;
 
 	const auto figure = std::ranges::find(before, target.of, &Figure::name);
 
@@ -133,7 +135,7 @@ std::vector<Subject> all_subjects()
 
 	for (const auto &theme :
 	     {context_subjects, registration_subjects, fill_subjects, fault_subjects, wake_subjects,
-	      protection_subjects, move_subjects, fork_subjects})
+	      protection_subjects, move_subjects, fork_subjects, bystander_subjects})
 		append(all, theme());
 	return all;
 }

@@ -3,6 +3,7 @@
 #define BENCH_SCENE_HPP
 
 #include "backend.hpp"
+#include "surroundings.hpp"
 
 #include <userfault/flags.hpp>
 
@@ -25,10 +26,13 @@ public:
 	virtual double measure() = 0;
 };
 
-/* What the module is to reach: at most so many times what native takes, or another subject. */
+/* What the module is to reach: at most so many times what something else takes. */
 struct Target {
+	static constexpr auto native = "native";
+	static constexpr auto without = "without the module";
+
 	double factor = 1.0;
-	std::string of = "native";
+	std::string of = native; /* one of these, or another subject's name */
 };
 
 struct Subject {
@@ -38,6 +42,13 @@ struct Subject {
 	Target target = {};
 	/* What it needs; where native hasn't it, there is nothing to compare with. */
 	userfault::Features needs = userfault::Features::None;
+	/*
+	 * Made before, in another process. If not said otherwise one has a context, so that mm's
+	 * functions aren't taken or given back while something is measured.
+	 */
+	std::function<std::unique_ptr<Surroundings>(Backend)> around = [](Backend) {
+		return with_context_elsewhere();
+	};
 };
 
 /* One list a theme. */
@@ -49,6 +60,7 @@ std::vector<Subject> wake_subjects();
 std::vector<Subject> protection_subjects();
 std::vector<Subject> move_subjects();
 std::vector<Subject> fork_subjects();
+std::vector<Subject> bystander_subjects();
 
 } // namespace bench
 
