@@ -240,12 +240,25 @@ static bool uf_event_unmap_listed(const struct uf_ctx *ctx, unsigned long start,
 	return false;
 }
 
+/*
+ * Whoever waits for a page of @vma finds out that it is gone: the VMA is locked against faults until
+ * the unmapping is done or has failed, so that nobody becomes a waiter of it again before.
+ */
+static void uf_event_wake_unmapped(struct uf_ctx *ctx, const struct vm_area_struct *vma,
+				   unsigned long start, unsigned long end)
+{
+	start = max(start, vma->vm_start);
+	end = min(end, vma->vm_end);
+	uf_ctx_wake(ctx, start, end - start);
+}
+
 int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   struct list_head *unmaps)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 	struct uf_unmap_entry *entry;
 
+	uf_event_wake_unmapped(ctx, vma, start, end);
 	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_UNMAP) ||
 	    uf_event_unmap_listed(ctx, start, end, unmaps))
 		return 0;

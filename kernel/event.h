@@ -43,7 +43,8 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
 
 /*
  * userfaultfd_unmap_prep(): [@start, @end) is about to be unmapped, and @vma lies in it at least in
- * part. The mmap lock is held for writing. ENOMEM.
+ * part. Wakes whoever waits for a page of that. The mmap lock is held for writing, and, where the
+ * VMA has a lock of its own, that is written and the VMA detached. ENOMEM.
  */
 int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   struct list_head *unmaps);

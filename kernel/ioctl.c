@@ -188,18 +188,18 @@ static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 }
 
 /*
- * Say how far it got, wake the pages that are there. Upstream reports before it wakes: a caller
- * whose result can't be written gets EFAULT, and must wake by hand.
+ * Wake the pages that are there, say how far it got. In this order: a caller whose result can't be
+ * written doesn't know which pages to wake by hand.
  */
 static long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len, long done,
 			  bool wake, __s64 __user *result)
 {
+	if (wake && done > 0)
+		uf_ctx_wake(ctx, dst, done);
 	if (put_user(done, result))
 		return -EFAULT;
 	if (done < 0)
 		return done;
-	if (wake)
-		uf_ctx_wake(ctx, dst, done);
 	return done == len ? 0 : -EAGAIN;
 }
 
@@ -376,6 +376,7 @@ static long uf_ioctl_move(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 		.src = args->src,
 		.len = args->len,
 		.holes = args->mode & UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
+		.wake_source = !(args->mode & UFFDIO_MOVE_MODE_DONTWAKE),
 	};
 	long done;
 	int err;

@@ -149,6 +149,18 @@ static int uf_move_locked(struct uf_moving *moving)
 	return 0;
 }
 
+/*
+ * Whoever waits at the source, to write to what was protected there, waits for nothing. Both VMAs
+ * are still locked, so that the source keeps its context, which may be another one.
+ */
+static void uf_move_wake_source(struct vm_area_struct *vma, unsigned long start, unsigned long len)
+{
+	struct uf_ctx *ctx = uf_ctx_of(vma);
+
+	if (ctx && len)
+		uf_ctx_wake(ctx, start, len);
+}
+
 long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
 {
 	struct uf_moving moving = {
@@ -172,6 +184,8 @@ long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
 	else
 		err = uf_move_allowed(&moving, ctx) ? uf_move_locked(&moving) : -EINVAL;
 	uf_compat_changing_unlock(&ctx->view);
+	if (move->wake_source)
+		uf_move_wake_source(vmas.src, move->src, move->len - moving.len);
 	uf_compat_vma_unlock_pair(&vmas);
 
 	return move->len - moving.len ?: err;

@@ -34,6 +34,7 @@ struct uf_ctx;
 struct uf_move {
 	unsigned long dst, src, len;	/* page aligned, in the context's address space; len not 0 */
 	bool holes;			/* pages that the source hasn't are no error */
+	bool wake_source;		/* whoever waits for a page that was moved away */
 };
 
 /*

@@ -49,7 +49,7 @@ struct vm_area_struct;
  * -ENOENT: nothing is mapped there, or something that isn't registered in that mode.
  * -EINVAL: a part of a huge page of hugetlb. -EAGAIN: mappings are changing. Nothing was changed
  * then. -ENOMEM: no memory for page tables; -EINTR: the caller is being killed: some of the range
- * is done.
+ * is protected. Unprotecting takes no memory and isn't interrupted: it does all or nothing.
  */
 int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
 	       bool protect);

@@ -179,12 +179,16 @@ static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *v
 /*
  * Give the part of @vma that is in the range these flags and context, split or merged as needed.
  * After an error it is registered as before, though perhaps as two VMAs.
+ *
+ * Wakes whoever waits there: what it waits for may be over, or nobody's to resolve any more. It
+ * tries again when the mmap lock is dropped.
  */
 static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *vma,
 			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)
 {
 	unsigned long end = min(walk->end, vma->vm_end);
 	unsigned long dropped = vma->vm_flags & UF_REGION_PROTECTS & ~vm_flags;
+	struct uf_ctx *before = uf_ctx_of(vma);
 
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
 				   (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags, ctx);
@@ -199,6 +203,8 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 	uf_region_set(vma, ctx, vm_flags);
 	if (is_vm_hugetlb_page(vma))
 		uf_hugetlb_registered(vma);
+	if (before)
+		uf_ctx_wake(before, walk->start, end - walk->start);
 	uf_region_skip(walk, vma);
 	return 0;
 }
@@ -330,7 +336,6 @@ int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long 
 		else
 			uf_region_skip(&walk, vma);
 	}
-	uf_ctx_wake(ctx, start, end - start);	/* whoever tries again waits for the mmap lock */
 unlock:
 	mmap_write_unlock(mm);
 	return err;

@@ -13,15 +13,16 @@ struct uf_ctx;
 
 /*
  * Register what is mapped in [@start, @end) with @ctx; @vm_flags: VM_UFFD_* bits. @huge: whether
- * some of it is hugetlb memory.
+ * some of it is hugetlb memory. Where that changes a registration of @ctx its waiters are woken, also
+ * if there is an error further on.
  */
 int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
 		       unsigned long vm_flags, bool *huge);
 
-/* Unregister what is registered there, and wake its waiters. */
+/* Unregister what is registered there, and wake its waiters; after an error, as far as it came. */
 int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end);
 
-/* Unregister all that is left of @ctx, in whatever order; wakes nobody. */
+/* Unregister all that is left of @ctx, in whatever order. */
 void uf_region_unregister_all(struct uf_ctx *ctx);
 
 /*

@@ -150,4 +150,26 @@ bool is_there(const Memory &memory, std::size_t index)
 	return pagemap_entry(memory.address(index)) & pagemap_present;
 }
 
+namespace {
+
+constexpr auto mapping_limit = "/proc/sys/vm/max_map_count";
+
+} // namespace
+
+NoMoreMappings::NoMoreMappings()
+{
+	std::ifstream maps("/proc/self/maps");
+	std::size_t count = 0;
+
+	std::ifstream(mapping_limit) >> before_;
+	for (std::string line; std::getline(maps, line);)
+		count += line.find("[vsyscall]") == line.npos;
+	std::ofstream(mapping_limit) << count;
+}
+
+NoMoreMappings::~NoMoreMappings()
+{
+	std::ofstream(mapping_limit) << before_;
+}
+
 } // namespace selftests

@@ -43,6 +43,18 @@ std::uint64_t frame_of(const Memory &memory, std::size_t index);
 /* Whether a page is in the page table, and present. */
 bool is_there(const Memory &memory, std::size_t index);
 
+/* While it lives this process, as the one with the most mappings, can have no more of them. */
+class NoMoreMappings {
+public:
+	NoMoreMappings();
+	~NoMoreMappings();
+	NoMoreMappings(const NoMoreMappings &) = delete;
+	NoMoreMappings &operator=(const NoMoreMappings &) = delete;
+
+private:
+	std::size_t before_ = 0;
+};
+
 /* In pagemap_entry(): */
 inline constexpr std::uint64_t pagemap_present = 1ull << 63;
 inline constexpr std::uint64_t pagemap_swapped = 1ull << 62;

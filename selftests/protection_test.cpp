@@ -8,9 +8,7 @@
 #include <csetjmp>
 #include <csignal>
 #include <fcntl.h>
-#include <fstream>
 #include <linux/userfault.h>
-#include <string>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -48,31 +46,6 @@ struct Partly {
 
 	Memory memory;
 	Context context;
-};
-
-/* While it lives this process, as the one with the most mappings, can have no more of them. */
-class NoMoreMappings {
-public:
-	NoMoreMappings()
-	{
-		std::ifstream maps("/proc/self/maps");
-		std::size_t count = 0;
-
-		std::ifstream(limit) >> before_;
-		for (std::string line; std::getline(maps, line);)
-			count += line.find("[vsyscall]") == line.npos;
-		set(count);
-	}
-	~NoMoreMappings() { set(before_); }
-	NoMoreMappings(const NoMoreMappings &) = delete;
-	NoMoreMappings &operator=(const NoMoreMappings &) = delete;
-
-private:
-	static constexpr auto limit = "/proc/sys/vm/max_map_count";
-
-	static void set(std::size_t count) { std::ofstream(limit) << count; }
-
-	std::size_t before_ = 0;
 };
 
 } // namespace

@@ -151,8 +151,9 @@ struct uffdio_api {
  * wraps or ends beyond the address space.
  *
  * UFFDIO_UNREGISTER also answers EINVAL when nothing is mapped there, or when some of it can't be
- * registered, is another context's, or is a part of a hugetlb page; holes are skipped. Blocked
- * threads are woken. UFFDIO_WAKE wakes whoever waits for a page of the range, resolved or not.
+ * registered, is another context's, or is a part of a hugetlb page; holes are skipped. ENOMEM: a
+ * mapping can't be split; those before it are unregistered. Blocked threads are woken where memory
+ * was unregistered. UFFDIO_WAKE wakes whoever waits for a page of the range, resolved or not.
  */
 struct uffdio_range {
 	__u64 start;
@@ -168,7 +169,9 @@ struct uffdio_range {
  * UFFD_FEATURE_RWP, and for a mapping that can't be accessed at all. EPERM: a mapping that could
  * never be written to. EBUSY: some of it belongs to another context, of this module or of
  * userfaultfd(2); or, since Linux 7.3, it is registered for MODE_WP or MODE_RWP and would be no
- * longer: unregister it first.
+ * longer: unregister it first. ENOMEM: a mapping can't be split; those before it are registered.
+ *
+ * Where memory was registered for something else before, whoever waits there tries again.
  */
 struct uffdio_register {
 	struct uffdio_range range;
@@ -186,6 +189,7 @@ struct uffdio_register {
  *
  * The last field is the result: the number of bytes done, or a negative errno if none were. Where
  * it is less than the length the command fails with EAGAIN, and can be called again for the rest.
+ * EFAULT may also mean that it can't be written: what was done is done, and its waiters are woken.
  *
  * ENOENT: the range is not inside one registered mapping. EINVAL: an unknown mode, a bad range, or
  * memory that can't be filled in that way. EEXIST: there is a page already, in the file if the
@@ -201,7 +205,8 @@ struct uffdio_register {
  * alike, or the destination is not registered with this context. ENOENT: nothing is mapped, or the
  * source has a hole and ALLOW_SRC_HOLES is not set. EBUSY: somebody else has the page too, or it is
  * a part of a large one that can't be split. EFAULT: an entry at the source is neither of a page
- * nor of one that was swapped out.
+ * nor of one that was swapped out. Whoever waits at the source, to write to a protected page, is
+ * woken too, in whichever context, unless DONTWAKE says not to.
  *
  * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page
  * before is seen through the new mapping.
