@@ -229,6 +229,15 @@ static bool uf_region_drops(const struct uf_ctx *ctx, const struct vm_area_struc
 	       vma->vm_flags & UF_REGION_PROTECTS & ~vm_flags;
 }
 
+/*
+ * Whether that is the first to lie in a range from @start on, which doesn't begin with a huge page
+ * of it. It may be that it begins in a hole before.
+ */
+static bool uf_region_begins_askew(struct vm_area_struct *vma, unsigned long start)
+{
+	return is_vm_hugetlb_page(vma) && !IS_ALIGNED(start, vma_kernel_pagesize(vma));
+}
+
 static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
 				    unsigned long vm_flags, bool *huge)
 {
@@ -238,6 +247,8 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 
 	for_each_vma_range(vmi, vma, end) {
 		cond_resched();
+		if (!found && uf_region_begins_askew(vma, start))
+			return -EINVAL;
 		if (!uf_region_can_register(ctx, vma, vm_flags))
 			return -EINVAL;
 		if (vm_flags & VM_UFFD_RWP && !vma_is_accessible(vma))
@@ -300,8 +311,7 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 
 	for_each_vma_range(vmi, vma, end) {
 		cond_resched();
-		if (!found && is_vm_hugetlb_page(vma) &&
-		    !IS_ALIGNED(start, vma_kernel_pagesize(vma)))
+		if (!found && uf_region_begins_askew(vma, start))
 			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && uf_region_cuts(vma, start, end))
 			return -EINVAL;

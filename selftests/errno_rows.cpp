@@ -61,6 +61,53 @@ std::vector<Row> rows_of_ranges(Backend backend)
 	return table.take_rows();
 }
 
+namespace {
+
+/* The ranges that begin or end a small or a huge page beside @memory, or reach to @next. */
+std::vector<Range> ranges_with_holes(Range memory, Range next)
+{
+	const auto page = page_size();
+	const auto end = memory.start + memory.length;
+	std::vector<Range> ranges = {
+		{memory.start - page, 2 * page},
+		{memory.start - page, memory.length + page},
+		{memory.start - huge_page, memory.length + huge_page},
+		{memory.start, memory.length + page},
+		{memory.start, memory.length + huge_page},
+		{memory.start - page, memory.length + 2 * page},
+		{end, page},
+	};
+
+	if (next.length) {
+		ranges.push_back({memory.start, next.start + next.length - memory.start});
+		ranges.push_back({end - page, next.start + page - (end - page)});
+	}
+	return ranges;
+}
+
+} // namespace
+
+std::vector<Row> rows_of_holes(Backend backend)
+{
+	Table table(backend, with_hugetlb);
+	auto memory = Stage::ranges();
+
+	memory.push_back({0, 0});
+	for (const auto &command : {registering, unregistering, zeropage, writeprotect}) {
+		for (std::size_t i = 0; i + 1 < memory.size(); i++)
+			for (const auto &[start, length] :
+			     ranges_with_holes(memory[i], memory[i + 1])) {
+				auto &row = table.call(command,
+						       "start=" + std::to_string(start) +
+							       " len=" + std::to_string(length),
+						       words_for(command, start, length));
+				row.other_context = Stage::has_other_context(start, length);
+			}
+		table.look_at_what_is_left();
+	}
+	return table.take_rows();
+}
+
 std::vector<Row> rows_of_copies(Backend backend)
 {
 	Table table(backend, with_hugetlb);

@@ -36,6 +36,8 @@ struct Row {
 
 /* The same calls, in the same order, each time. */
 std::vector<Row> rows_of_ranges(Backend backend);
+/* Of ranges that begin or end in a hole, or have one in the middle. */
+std::vector<Row> rows_of_holes(Backend backend);
 std::vector<Row> rows_of_copies(Backend backend);
 std::vector<Row> rows_of_modes(Backend backend);
 /* What works on which memory; none if the backend has no such features. */

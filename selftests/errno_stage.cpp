@@ -23,7 +23,7 @@ namespace {
 
 /* Far from everything else that a process has. */
 constexpr std::uint64_t base = 0x2000'0000'0000;
-constexpr std::uint64_t stage_pages = 2560;
+constexpr std::uint64_t stage_pages = 5120;
 /* As a length from address 0 on it must not reach the program. */
 constexpr std::uint64_t window_pages = 1024;
 
@@ -90,11 +90,11 @@ constexpr Area areas[] = {
 	{"asynchronous shared file", 96, 2, Kind::shared_file, read_write, Holder::asynchronous,
 	 Modes::WriteProtect},
 	{"struct", 64, 1, Kind::anonymous, read_write, Holder::nobody},
-	{"hugetlb", 512, 512, Kind::hugetlb, read_write, Holder::tracking, Modes::ReadWriteProtect},
-	{"registered hugetlb", 1024, 512, Kind::hugetlb, read_write, Holder::context, all_modes},
-	{"registered shared hugetlb", 1536, 512, Kind::shared_hugetlb, read_write, Holder::context,
+	{"hugetlb", 1024, 512, Kind::hugetlb, read_write, Holder::tracking, Modes::ReadWriteProtect},
+	{"registered hugetlb", 2048, 512, Kind::hugetlb, read_write, Holder::context, all_modes},
+	{"registered shared hugetlb", 3072, 512, Kind::shared_hugetlb, read_write, Holder::context,
 	 all_modes},
-	{"page of hugetlb", 2048, 512, Kind::hugetlb_file, read_write, Holder::context, all_modes},
+	{"page of hugetlb", 4096, 512, Kind::hugetlb_file, read_write, Holder::context, all_modes},
 };
 
 std::uint64_t page_at(std::uint64_t page)
@@ -226,7 +226,7 @@ std::vector<Value> make_starts()
 		{"last of source", page_at(5)},
 		{"source + 1", page_at(0) + 1},
 		{"source + page - 1", page_at(1) - 1},
-		{"second hugetlb page", page_at(513)},
+		{"second hugetlb page", page_at(1025)},
 		{"page of shmem", page_at(69)},
 		{"page of private shmem", page_at(73)},
 		{"page of long shmem", page_at(77)},
@@ -312,6 +312,16 @@ const std::vector<Value> &Stage::starts()
 	static const auto starts = make_starts();
 
 	return starts;
+}
+
+std::vector<Range> Stage::ranges()
+{
+	std::vector<Range> ranges;
+
+	for (const auto &area : areas)
+		ranges.push_back({page_at(area.first), area.pages * page_size()});
+	std::ranges::sort(ranges, {}, &Range::start);
+	return ranges;
 }
 
 std::vector<Value> Stage::lengths(std::uint64_t start)

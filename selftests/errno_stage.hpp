@@ -6,6 +6,7 @@
 
 #include <userfault/context.hpp>
 #include <userfault/fd.hpp>
+#include <userfault/range.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -59,6 +60,9 @@ public:
 	/* The starts of ranges that are worth trying, and the lengths from @start on. */
 	static const std::vector<Value> &starts();
 	static std::vector<Value> lengths(std::uint64_t start);
+
+	/* Where there is memory, from the lowest address on. */
+	static std::vector<userfault::Range> ranges();
 
 	/* Of the page at @start: that of hugetlb is huge. */
 	static std::uint64_t length_of_page(std::uint64_t start);

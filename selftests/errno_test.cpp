@@ -343,6 +343,13 @@ TEST_CASE("wrong ranges are answered as native userfaultfd does", "[errno][modul
 	CHECK(compare("ranges", rows_of_ranges) == 0);
 }
 
+TEST_CASE("ranges with holes are answered as native userfaultfd does", "[errno][module]")
+{
+	const HugePages huge_pages(8);
+
+	CHECK(compare("holes", rows_of_holes) == 0);
+}
+
 TEST_CASE("wrong copies are answered as native userfaultfd does", "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
