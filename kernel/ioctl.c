@@ -44,6 +44,7 @@ struct uf_ioctl {
 	long (*handle)(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user);
 };
 
+/* Of the context's address space. */
 static int uf_ctx_range_check(struct uf_ctx *ctx, u64 start, u64 len)
 {
 	return uf_range_check(start, len, ctx->view.mm->task_size);
@@ -227,7 +228,8 @@ static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 	};
 	int err;
 
-	err = uf_range_check_unaligned(copy->src, copy->len, ctx->view.mm->task_size);
+	/* The source is the caller's, whose address space may be a larger one, or a smaller. */
+	err = uf_range_check_unaligned(copy->src, copy->len, current->mm->task_size);
 	if (err)
 		return err;
 	err = uf_ctx_range_check(ctx, copy->dst, copy->len);

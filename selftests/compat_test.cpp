@@ -9,10 +9,17 @@
 #include "world.hpp"
 
 #include <catch2/catch.hpp>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <string>
 #include <unistd.h>
+#include <userfault/socket.hpp>
 
 using namespace selftests;
-using userfault::Features;
+using namespace userfault;
 
 namespace {
 
@@ -206,4 +213,71 @@ its child: fault at 0x2000, flags 0
 copy to it: 0, 4096
 it has seen: 1
 )");
+}
+
+namespace {
+
+/* The end of a pair of sockets that the program is to find as descriptor 3. */
+std::function<void()> as_third(const Fd &socket)
+{
+	return [&socket] { checked(::dup2(socket.get(), 3)); };
+}
+
+} // namespace
+
+TEST_CASE("a 64-bit program fills a 32-bit one from memory above 4 GiB", "[compat]")
+{
+	if (::access(program.c_str(), X_OK))
+		skip(program + " is not there");
+	const auto sockets = take(socket_pair());
+	Command watched({program, "watched", device_of(backend_under_test())},
+			as_third(sockets.second));
+	std::uint64_t start = 0;
+	const auto context = Context::adopt(take(receive_fd(
+		sockets.first.get(), std::as_writable_bytes(std::span(&start, 1)))));
+	const Memory high(2);
+
+	REQUIRE(high.address(0) >> 32 != 0);
+	REQUIRE(start >> 32 == 0);
+	std::memset(high.page(0), 'x', page_size());
+	std::memset(high.page(1), 'y', page_size());
+	const auto progress = context.copy(start, high.bytes(0, 2));
+	if (backend_under_test() == Backend::native && !native_before(6, 6)) {
+		/* The source is checked against the wrong process's address space. */
+		CHECK(progress.error.value() == EINVAL);
+		CHECK(context.zeropage({start, 2 * page_size()}));
+		CHECK(watched.wait() == 0);
+		return;
+	}
+	CHECK(progress);
+	CHECK(watched.wait() == 0);
+	CHECK(watched.output() == "memory: xy\n");
+}
+
+TEST_CASE("a 32-bit program fills a 64-bit one from memory of its own alone", "[compat]")
+{
+	if (::access(program.c_str(), X_OK))
+		skip(program + " is not there");
+	const World world(4);
+	const auto sockets = take(socket_pair());
+	std::uint64_t start = world.memory.address(0);
+
+	take(send_fd(sockets.first.get(), world.context.fd(),
+		     std::as_bytes(std::span(&start, 1))));
+	const auto outcome = run({program, "monitor", device_of(backend_under_test())},
+				 as_third(sockets.second));
+	/* Natively the source is checked against the wrong process's address space, if at all. */
+	const std::string beyond = backend_under_test() == Backend::module ? "EINVAL, 0"
+									   : "EFAULT, -14";
+
+	CHECK(outcome.output == "the memory is above 4 GiB: 1\n"
+				"copy from above 4 GiB: " + beyond + "\n"
+				"copy from over 4 GiB: " + beyond + "\n"
+				"copy: 0, 8192\n"
+				"wake: 0\n"
+				"zero: 0, 4096\n"
+				"move: EINVAL, 0\n");
+	CHECK(outcome.status == 0);
+	CHECK(world.memory.page(0)[1] == std::byte{'a'});
+	CHECK(world.memory.page(1)[1] == std::byte{'b'});
 }

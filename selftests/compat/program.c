@@ -43,6 +43,8 @@ static const struct scene {
 	{"protection", play_protection},
 	{"minor", play_minor},
 	{"events", play_events},
+	{"watched", play_watched},
+	{"monitor", play_monitor},
 };
 
 int main(int argc, char **argv)

@@ -18,4 +18,8 @@ void play_protection(const char *device);
 void play_minor(const char *device);
 void play_events(const char *device);
 
+/* monitors.c: monitors of 32-bit programs, and 32-bit monitors, at the other end of descriptor 3 */
+void play_watched(const char *device);
+void play_monitor(const char *device);
+
 #endif
