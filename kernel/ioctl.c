@@ -14,6 +14,7 @@
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
+#include "compat/offer.h"
 #include "ctx.h"
 #include "fill.h"
 #include "ioctl.h"
@@ -120,11 +121,17 @@ static int uf_register_flags(const struct uf_ctx *ctx, u64 mode, unsigned long *
 	return 0;
 }
 
-/* The commands that work on memory with these flags, some of it @huge. */
-static u64 uf_register_ioctls(unsigned long vm_flags, bool huge)
+/*
+ * The commands to name for memory with these flags, some of it @huge. A program of this kernel's
+ * time may refuse an answer with commands that it doesn't know: it is named those that native
+ * userfaultfd has, until it has asked for something newer.
+ */
+static u64 uf_register_ioctls(const struct uf_ctx *ctx, unsigned long vm_flags, bool huge)
 {
 	u64 ioctls = huge ? UF_RANGE_IOCTLS & UFFD_API_RANGE_IOCTLS_BASIC : UF_RANGE_IOCTLS;
 
+	if (!(ctx->view.features & UF_COMPAT_NEWER_FEATURES))
+		ioctls &= ~UF_COMPAT_NEWER_IOCTLS;
 	if (!(vm_flags & VM_UFFD_WP))
 		ioctls &= ~BIT_ULL(_UFFDIO_WRITEPROTECT);
 	if (!(vm_flags & VM_UFFD_MINOR))
@@ -156,7 +163,7 @@ static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	mmput(ctx->view.mm);
 	if (err)
 		return err;
-	return put_user(uf_register_ioctls(vm_flags, huge), &user_reg->ioctls);
+	return put_user(uf_register_ioctls(ctx, vm_flags, huge), &user_reg->ioctls);
 }
 
 static long uf_ioctl_unregister(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)

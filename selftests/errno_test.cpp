@@ -84,28 +84,12 @@ bool refused(const Row &module, const Row &native, int error)
 	return module.outcome.error == EINVAL && native.outcome.error == error;
 }
 
-/* Newer kernels have more commands on a range; hugetlb has neither ZEROPAGE nor MOVE anywhere. */
-std::uint64_t with_newer_commands(std::uint64_t commands)
-{
-	commands |= 1ull << _UFFDIO_POISON;
-	if (commands & 1ull << _UFFDIO_ZEROPAGE)
-		commands |= 1ull << _UFFDIO_MOVE;
-	return commands;
-}
-
 /* Whether the structs differ in nothing but their last field. */
 bool last_field_differs(const Row &module, const Row &native)
 {
 	const auto &a = module.outcome.fields, &b = native.outcome.fields;
 
 	return !a.empty() && a.size() == b.size() && std::equal(a.begin(), a.end() - 1, b.begin());
-}
-
-bool tells_of_commands_here(const Row &module, const Row &native)
-{
-	return kernel() < 6012 && module.command == "REGISTER" && both_succeed(module, native) &&
-	       module.outcome.state == native.outcome.state && last_field_differs(module, native) &&
-	       module.outcome.fields.back() == with_newer_commands(native.outcome.fields.back());
 }
 
 /* What it changes is the module's own, too. */
@@ -206,8 +190,6 @@ const struct Reason {
 	bool (*covers)(const Row &module, const Row &native);
 	const char *text;
 } reasons[] = {
-	{tells_of_commands_here,
-	 "REGISTER tells of the commands that are there, and older kernels have not all"},
 	{has_newer_command, "older kernels have no such command"},
 	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
 	{takes_droppable_memory, "a mask hides MAP_DROPPABLE from the check of some kernels"},

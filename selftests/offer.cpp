@@ -129,18 +129,18 @@ HugeMemory huge_memory(int sharing)
 
 std::vector<Offered> offer()
 {
+	/* Whoever asks for nothing that is newer than the kernel isn't named what is. */
+	const auto newest = Features::Move & Features{offered_features()};
 	std::vector<Offered> all;
 
 	add_features(all);
-	add_memory(all, "Private anonymous memory", Memory(1).range(), Features::None);
+	add_memory(all, "Private anonymous memory", Memory(1).range(), newest);
 	add_memory(all, "Shared memory of shmem", Memory(1, MemoryKind::shared_file).range(),
-		   Features::None);
+		   newest);
 	add_memory(all, "Private memory of shmem", Memory(1, MemoryKind::private_file).range(),
-		   Features::None);
-	add_memory(all, "Shared memory of hugetlb", huge_memory(MAP_SHARED).range(),
-		   Features::None);
-	add_memory(all, "Private memory of hugetlb", huge_memory(MAP_PRIVATE).range(),
-		   Features::None);
+		   newest);
+	add_memory(all, "Shared memory of hugetlb", huge_memory(MAP_SHARED).range(), newest);
+	add_memory(all, "Private memory of hugetlb", huge_memory(MAP_PRIVATE).range(), newest);
 
 	const Memory other(1, ordinary_file(1), MAP_SHARED);
 	add_memory(all, "Memory of other files, with WP_ASYNC", other.range(),

@@ -75,6 +75,46 @@ TEST_CASE("a registration answers which commands work on the range", "[register]
 	CHECK_FALSE(has(world.region.ioctls(), Ioctls::Continue));
 }
 
+namespace {
+
+Ioctls named(Backend backend, const Memory &memory, Modes modes, Features features)
+{
+	auto options = options_for(features);
+
+	options.device = device_of(backend);
+	return take(open_context(options).register_range(memory.range(), modes));
+}
+
+} // namespace
+
+/* A program of an older kernel's time may refuse an answer with commands that it doesn't know. */
+MEMORY_TEST_CASE("a registration names no command that native userfaultfd doesn't name, but to "
+		 "programs that ask for what is newer",
+		 "[register][module]")
+{
+	const auto newer = Ioctls::Poison | Ioctls::Move;
+	const Memory memory(1, TestType::kind);
+
+	for (const auto modes : {Modes::Missing, Modes::WriteProtect,
+				 Modes::Missing | Modes::WriteProtect}) {
+		CHECK(named(Backend::module, memory, modes, Features::None) ==
+		      named(Backend::native, memory, modes, Features::None));
+		for (const auto features : {Features::WpUnpopulated, Features::WpAsync,
+					    Features::Poison, Features::Move})
+			CHECK(has(named(Backend::module, memory, modes, features), newer));
+	}
+}
+
+TEST_CASE("commands work that a registration does not name", "[register][module]")
+{
+	const World world(2);
+	const Memory source = patterned(1);
+
+	CHECK(world.context.poison(world.memory.range(0, 1)));
+	CHECK(world.context.move(world.memory.address(1), source.range()));
+	CHECK(has_pattern(world.memory.bytes(1, 1), 0));
+}
+
 MEMORY_TEST_CASE("a registered mapping is marked as such in smaps", "[register]")
 {
 	const Memory memory(4, TestType::kind);

@@ -172,6 +172,9 @@ struct uffdio_range {
  * longer: unregister it first. ENOMEM: a mapping can't be split; those before it are registered.
  *
  * Where memory was registered for something else before, whoever waits there tries again.
+ *
+ * Commands that userfaultfd(2) of the running kernel hasn't got are named only to a context that has
+ * asked for a feature that it hasn't got either. They work all the same.
  */
 struct uffdio_register {
 	struct uffdio_range range;

@@ -99,10 +99,12 @@ public:
 
 	/*
 	 * Watches @range, whole pages, and of hugetlb memory whole huge pages, for the faults of
-	 * @modes. Returns the commands that work on all of it. EINVAL: range not page-aligned, not
-	 * mapped, or of a kind that can't be watched so; EBUSY: another context has some of it, or,
-	 * since Linux 7.3, it is registered for protection that @modes leave out; EPERM: memory of
-	 * a file that may not be written.
+	 * @modes. Returns the commands that work on all of it; such as the running kernel's own
+	 * userfaultfd hasn't got are among them only if a feature was asked for that it hasn't got
+	 * either, and work anyway. EINVAL: range not page-aligned, not mapped, or of a kind that
+	 * can't be watched so; EBUSY: another context has some of it, or, since Linux 7.3, it is
+	 * registered for protection that @modes leave out; EPERM: memory of a file that may not be
+	 * written.
 	 */
 	Result<Ioctls> register_range(Range range, Modes modes) const;
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is offered that native userfaultfd of this kernel hasn't got: features, and commands on a
+ * range of memory.
+ */
+#ifndef UF_COMPAT_OFFER_H
+#define UF_COMPAT_OFFER_H
+
+#include <linux/userfault.h>
+
+#include <linux/bits.h>
+
+#include "version.h"
+
+#ifdef UF_COMPAT_6_1	/* before UFFDIO_POISON (6.6) and UFFDIO_MOVE (6.8) */
+
+#define UF_COMPAT_NEWER_FEATURES						\
+	(UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |			\
+	 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE)
+#define UF_COMPAT_NEWER_IOCTLS	(BIT_ULL(_UFFDIO_POISON) | BIT_ULL(_UFFDIO_MOVE))
+
+#else
+
+#define UF_COMPAT_NEWER_FEATURES	0
+#define UF_COMPAT_NEWER_IOCTLS		0ULL
+
+#endif
+
+#endif /* UF_COMPAT_OFFER_H */
