@@ -36,7 +36,7 @@
 
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "ctx.h"
 #include "fault.h"
@@ -99,9 +99,22 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason
 	return unresolved;
 }
 
+/*
+ * Whether a signal that doesn't kill would only have the thread fault once more, and be told of once
+ * more, again and again: an access of the kernel itself, copy_to_user() say, can't be left for a
+ * handler. Pinning that may be interrupted (FOLL_INTERRUPTIBLE) has the same flags, but looks for
+ * signals before it tries again; so whoever tries again with one pending is the former, unless the
+ * signal came just now. In that case pinning waits as it did before it could be interrupted.
+ */
+static bool uf_fault_outlasts_signals(const struct vm_fault *vmf)
+{
+	return (vmf->flags & (FAULT_FLAG_USER | FAULT_FLAG_TRIED)) == FAULT_FLAG_TRIED &&
+	       (vmf->flags & FAULT_FLAG_KILLABLE) && signal_pending(current);
+}
+
 static unsigned int uf_fault_task_state(const struct vm_fault *vmf)
 {
-	if (vmf->flags & FAULT_FLAG_INTERRUPTIBLE)
+	if ((vmf->flags & FAULT_FLAG_INTERRUPTIBLE) && !uf_fault_outlasts_signals(vmf))
 		return TASK_INTERRUPTIBLE;
 	if (vmf->flags & FAULT_FLAG_KILLABLE)
 		return TASK_KILLABLE;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
@@ -15,6 +16,8 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <iterator>
 #include <linux/futex.h>
 #include <span>
@@ -356,6 +359,193 @@ TEST_CASE("a fatal signal ends a system call that waits for a page", "[kernel_fa
 		   [&] { return sleeps_in(victim.pid(), victim.pid(), SYS_read); });
 	victim.signal(SIGKILL);
 	CHECK(victim.wait() == Process::killed + SIGKILL);
+}
+
+namespace {
+
+std::atomic<unsigned> handled;
+
+/* While it lives SIGUSR1 is counted, and ends no system call that can go on. */
+class CountingSignals {
+public:
+	CountingSignals()
+	{
+		struct sigaction action = {};
+
+		handled = 0;
+		action.sa_handler = [](int) { handled++; };
+		action.sa_flags = SA_RESTART;
+		checked(::sigaction(SIGUSR1, &action, &before_));
+	}
+	~CountingSignals() { ::sigaction(SIGUSR1, &before_, nullptr); }
+	CountingSignals(const CountingSignals &) = delete;
+	CountingSignals &operator=(const CountingSignals &) = delete;
+
+private:
+	struct sigaction before_;
+};
+
+/* A thread in a system call, that has faulted on the only page of @world, of which was told. */
+struct FaultingCall {
+	FaultingCall(const World &its_world, const std::function<long()> &call)
+		: world(its_world), result(in_thread([this, call] {
+			  id = ::gettid();
+			  return call();
+		  }))
+	{
+		next_fault(world.context);
+	}
+
+	void signal(int number) const { checked(::syscall(SYS_tgkill, ::getpid(), id.load(), number)); }
+
+	const World &world;
+	std::atomic<pid_t> id = 0;
+	std::future<long> result;
+};
+
+/* How often it is told of the page until the thread of @call sleeps in the system call again. */
+std::size_t told_until_asleep(const FaultingCall &call, long number)
+{
+	std::size_t told = 0;
+
+	wait_until("the thread sleeps and all is told", [&] {
+		while (take(call.world.context.read()))
+			told++;
+		return sleeps_in(::getpid(), call.id, number) &&
+		       fdinfo(call.world.context.fd()).pending == 0 &&
+		       fdinfo(call.world.context.fd()).total == 1;
+	});
+	return told;
+}
+
+void check_signal_lets_wait(long number, const std::function<long(const World &, const Pipe &)> &work)
+{
+	const CountingSignals signals;
+	const World world(1);
+	const Pipe pipe;
+	FaultingCall call(world, [&] { return work(world, pipe); });
+
+	for (unsigned i = 0; i < 3; i++) {
+		call.signal(SIGUSR1);
+		if (backend_under_test() == Backend::native) {
+			/* It faults again and again for nothing, and is told of each time. */
+			for (unsigned n = 0; n < 50; n++)
+				next_fault(world.context);
+			break;
+		}
+		CHECK(told_until_asleep(call, number) <= 2);
+	}
+	CHECK(handled == 0);
+	world.fill(0);
+	CHECK(call.result.get() == 1);
+	CHECK(handled == 1);
+}
+
+} // namespace
+
+TEST_CASE("a signal leaves write(2) waiting for its page, and is told of once", "[kernel_fault]")
+{
+	check_signal_lets_wait(SYS_write, [](const World &world, const Pipe &pipe) {
+		return ::write(pipe.ends[1], world.memory.page(0), 1);
+	});
+}
+
+TEST_CASE("a signal leaves read(2) waiting for its page, and is told of once", "[kernel_fault]")
+{
+	check_signal_lets_wait(SYS_read, [](const World &world, const Pipe &pipe) {
+		checked(::write(pipe.ends[1], "x", 1));
+		return ::read(pipe.ends[0], world.memory.page(0), 1);
+	});
+}
+
+TEST_CASE("a signal leaves a futex waiting for its page", "[kernel_fault]")
+{
+	const CountingSignals signals;
+	const World world(1);
+	const auto *word = reinterpret_cast<volatile std::uint32_t *>(&world.memory.word(0));
+	FaultingCall call(world, [word] {
+		return ::syscall(SYS_futex, word, FUTEX_WAIT, 1, nullptr, nullptr, 0) == -1 ? errno
+											   : 0;
+	});
+
+	call.signal(SIGUSR1);
+	if (backend_under_test() == Backend::module)
+		CHECK(told_until_asleep(call, SYS_futex) <= 2);
+	CHECK(world.context.zeropage(world.memory.range()));
+	CHECK(call.result.get() == EAGAIN);
+	CHECK(handled == 1);
+}
+
+TEST_CASE("populating goes on waiting when a signal comes", "[kernel_fault]")
+{
+	const CountingSignals signals;
+	const World world(1);
+	FaultingCall call(world, [&] {
+		return ::madvise(world.memory.page(0), page_size(), MADV_POPULATE_WRITE);
+	});
+
+	call.signal(SIGUSR1);
+	CHECK(told_until_asleep(call, SYS_madvise) == 0);
+	CHECK(handled == 0);
+	world.fill(0);
+	CHECK(call.result.get() == 0);
+	CHECK(handled == 1);
+}
+
+namespace {
+
+/* A child in read(2) into a missing page; of the fault it was told. */
+struct ReadingChild {
+	ReadingChild()
+		: child(1, [](const Memory &memory) {
+			  const Pipe pipe;
+			  ::signal(SIGUSR1, [](int) {});
+			  checked(::write(pipe.ends[1], "x", 1));
+			  return ::read(pipe.ends[0], memory.page(0), 1) == 1 ? 0 : 1;
+		  })
+	{
+		next_fault(child.context);
+	}
+
+	bool sleeps() const
+	{
+		while (take(child.context.read()))
+			;
+		return sleeps_in(child.process.pid(), child.process.pid(), SYS_read);
+	}
+
+	Consumer child;
+};
+
+} // namespace
+
+TEST_CASE("a system call that waits for its page with a signal pending can be killed",
+	  "[kernel_fault]")
+{
+	ReadingChild reading;
+
+	reading.child.process.signal(SIGUSR1);
+	if (backend_under_test() == Backend::module)
+		wait_until("it sleeps", [&] { return reading.sleeps(); });
+	/* After another signal the kernel makes no SIGKILL of one that would kill, as it else does. */
+	reading.child.process.signal(SIGKILL);
+	CHECK(reading.child.process.wait() == Process::killed + SIGKILL);
+}
+
+TEST_CASE("a process that waits for its page in a system call stops after that", "[kernel_fault]")
+{
+	ReadingChild reading;
+	int status = 0;
+
+	reading.child.process.signal(SIGSTOP);
+	if (backend_under_test() == Backend::module)
+		wait_until("it sleeps", [&] { return reading.sleeps(); });
+	reading.child.fill(0);
+	const auto pid = reading.child.process.pid();
+	CHECK(::waitpid(pid, &status, WUNTRACED) == pid);
+	CHECK(WIFSTOPPED(status));
+	reading.child.process.signal(SIGCONT);
+	CHECK(reading.child.process.wait() == 0);
 }
 
 namespace {
