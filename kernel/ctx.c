@@ -120,10 +120,12 @@ void uf_ctx_put(struct uf_ctx *ctx)
  * still pointed here. Clearing the VMAs takes the mmap lock for writing, and writes each VMA's
  * lock, which excludes the fault lock: so a thread that saw the VMA before is a waiter by now and
  * is woken below, and one that comes later sees a VMA without a context. If the address space has
- * no users left, nobody can be faulting in it. That the context is dead needs no lock to be seen:
- * it only saves a thread from waiting to be woken at once.
+ * no users left, nobody can be faulting in it.
  *
- * Nor can an event: see uf_event_wait().
+ * Nor can anybody keep the closing from coming to its end: whoever faults meanwhile sleeps, on the
+ * wait table or for a lock that is held here, and so leaves the processor.
+ *
+ * Nor can an event be missed: that the context is dead is seen by uf_event_wait().
  */
 static int uf_ctx_release(struct inode *inode, struct file *file)
 {

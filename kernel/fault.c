@@ -133,7 +133,7 @@ static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struc
 	__set_current_state(uf_fault_task_state(vmf));
 	uf_waiter_add(&ctx->waiters, waiter);
 	smp_mb();	/* [A] */
-	wait = uf_fault_unresolved(vmf, reason) && !uf_ctx_dead(ctx);
+	wait = uf_fault_unresolved(vmf, reason);
 	if (huge)
 		uf_hugetlb_unlock(vma);
 	release_fault_lock(vmf);
@@ -162,10 +162,7 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	uf_ctx_put(ctx);
 }
 
-/*
- * The order of the checks is upstream's since 6.7; before, the one for a closed context came
- * sooner.
- */
+/* The order of the checks is upstream's. */
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vmf->vma);
@@ -191,20 +188,6 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 		return VM_FAULT_SIGBUS;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
-
-	/*
-	 * Being closed: soon the VMA is an ordinary one. The lock must be dropped for that, because
-	 * uf_ctx_release() waits for it; and so must the processor, which it may need to get there:
-	 * a thread that only faults again and again never leaves the kernel without preemption.
-	 * Where it gives the processor up only a reference keeps the module loaded.
-	 */
-	if (uf_ctx_dead(ctx)) {
-		uf_ctx_get(ctx);
-		release_fault_lock(vmf);
-		cond_resched();
-		uf_ctx_put(ctx);
-		return VM_FAULT_RETRY;
-	}
 
 	uf_fault_wait(ctx, vmf, reason);
 	return VM_FAULT_RETRY;
