@@ -40,9 +40,9 @@ static int uf_ctx_bridge_wake(struct wait_queue_entry *entry, unsigned int mode,
 	struct uf_native_wake_range *range = key;
 
 	if (range->len)
-		uf_waiters_wake(&ctx->waiters, range->start, range->len);
+		uf_ctx_wake(ctx, range->start, range->len);
 	else
-		uf_waiters_wake_all(&ctx->waiters);
+		uf_ctx_wake_all(ctx);
 	return 0;
 }
 

@@ -154,10 +154,10 @@ void uf_ctx_put(struct uf_ctx *ctx);
  * so that the file's own reference alone means that nobody waits. The barrier is [B] of the proof
  * in fault.c.
  */
-static inline bool uf_ctx_has_waiters(struct uf_ctx *ctx)
+static inline unsigned int uf_ctx_waiters_at_most(struct uf_ctx *ctx)
 {
 	smp_mb();
-	return refcount_read(&ctx->view.refcount) > 1;
+	return refcount_read(&ctx->view.refcount) - 1;
 }
 
 /*
@@ -166,14 +166,16 @@ static inline bool uf_ctx_has_waiters(struct uf_ctx *ctx)
  */
 static inline void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len)
 {
-	if (uf_ctx_has_waiters(ctx))
-		uf_waiters_wake(&ctx->waiters, start, len);
+	unsigned int waiters = uf_ctx_waiters_at_most(ctx);
+
+	if (waiters)
+		uf_waiters_wake(&ctx->waiters, start, len, waiters);
 }
 
 /* The same for all of them. */
 static inline void uf_ctx_wake_all(struct uf_ctx *ctx)
 {
-	if (uf_ctx_has_waiters(ctx))
+	if (uf_ctx_waiters_at_most(ctx))
 		uf_waiters_wake_all(&ctx->waiters);
 }
 

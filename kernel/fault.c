@@ -14,15 +14,19 @@
  *	add waiter to its bucket (locked)
  *	[A] smp_mb()				write the page-table entry
  *	read the page-table entry		[B] smp_mb(), in uf_ctx_wake()
- *	if it is as it was, sleep		read the reference count, then the bucket
+ *	if it is as it was, sleep		read the reference count, then the bucket, or
+ *						first its byte in the table
  *
  * [A] and [B] pair. Either the faulting thread's read sees the new entry, and it doesn't sleep; or
  * the resolving thread's reads see the reference and the waiter, and it wakes it. Both may happen,
  * never neither.
  *
- * A waker that finds the waiter sets it UF_WOKEN and then calls wake_up_process(). It found it
- * under the bucket's lock, and so after the thread had set its state: the wake-up makes it running
- * again, and schedule() returns at once if it hadn't slept yet.
+ * A waker that finds the waiter takes it out of its bucket, sets it UF_WOKEN and then calls
+ * wake_up_process(). It found it under the bucket's lock, and so after the thread had set its state:
+ * the wake-up makes it running again, and schedule() returns at once if it hadn't slept yet. (So it
+ * does when the thread has set another state since: it waits for its waker then, until UF_WOKEN.)
+ *
+ * A context that is closed needs no look here: see uf_ctx_release().
  *
  * UFFDIO_WAKE of a page that nobody resolved needs no page-table entry: a monitor knows of the
  * fault because it was told, so that the waiter was in its bucket before; and a wake-up that comes

@@ -9,27 +9,39 @@
  * pending queue, first in first out, from the fault until a monitor has been told of it. Waking a
  * page looks into one bucket, whoever else waits. Its life is one word:
  *
- *	UF_PENDING --- told ---> UF_TOLD --- woken ---> UF_WOKEN
- *	     \___________________ woken __________________^
+ *	UF_PENDING --- told ---> UF_TOLD --- taken ---> UF_TAKEN --- woken ---> UF_WOKEN
+ *	     \___________________ taken __________________^
+ *
+ * A waker first takes all that it finds in a bucket out of both places, under the bucket's lock,
+ * and onto a list of its own; then it wakes them without the lock, which others may want: waking a
+ * thread takes long, and a page can have thousands of waiters. A thread that leaves by itself
+ * meanwhile, because of a signal, finds its waiter taken, and waits for the waker.
  *
  * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer looks at it: its
  * thread may return, and its stack be reused, at once.
  *
+ * Waking a long range has to find the buckets that aren't empty: there is a byte for each that says
+ * so.
+ *
  * Locking
  *
- * bucket->lock, then pending_lock inside it. Both are held for a few instructions a waiter and
+ * bucket->lock, then pending_lock inside it. Both are held for some dozen instructions a waiter and
  * never taken by an interrupt, so neither disables interrupts. Outside of both may be the context's
  * view.fault_pending_wqh.lock, when native code wakes through the bridge (ctx.h). The lock of the
  * queue of readers and pollers never nests with ours.
  *
  * Field protection
  *
- *	bucket->head, waiter->node	bucket->lock; whether a bucket is empty may be read without
+ *	bucket->head			bucket->lock; whether it is empty may be read without
+ *	table->occupied[i]		bucket i's lock, under which it is made to say whether the bucket
+ *					has a waiter; may be read without
+ *	waiter->node			bucket->lock; the waker's alone once the waiter is taken
  *	table->pending, waiter->pending	pending_lock; whether it is empty may be read without
  *	waiter->state			PENDING to TOLD: pending_lock
  *					TOLD to PENDING: bucket->lock and pending_lock
- *					to WOKEN: bucket->lock, off the pending queue already; whoever
+ *					to TAKEN: bucket->lock, off the pending queue already; whoever
  *					still reads PENDING then needs the bucket's lock to act on it
+ *					TAKEN to WOKEN: the waker that took it, without a lock
  *					TOLD and WOKEN are stored with release, after the last access
  *					to the waiter that the lock's holder makes, and loaded with
  *					acquire where no lock orders it
@@ -53,6 +65,7 @@
 enum uf_waiter_state {
 	UF_PENDING,
 	UF_TOLD,
+	UF_TAKEN,
 	UF_WOKEN,
 };
 
@@ -73,6 +86,10 @@ struct uf_wait_bucket {
 struct uf_wait_table {
 	spinlock_t pending_lock;
 	struct list_head pending;
+	union {
+		u8 occupied[UF_WAIT_BUCKETS];
+		unsigned long occupied_words[UF_WAIT_BUCKETS / sizeof(unsigned long)];
+	};
 	struct uf_wait_bucket buckets[UF_WAIT_BUCKETS];
 };
 
@@ -85,7 +102,7 @@ void uf_wait_table_init(struct uf_wait_table *table);
  */
 void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter);
 
-/* Take the current thread's waiter out again, woken or not. */
+/* Take the current thread's waiter out again, woken or not. May sleep, until its waker is done. */
 void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter);
 
 /* Whether a waiter is pending; a hint. */
@@ -113,9 +130,11 @@ void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told);
 
 /*
  * Wake every waiter of [@start, @start + @len), page aligned and not empty. Caller orders this
- * after whatever the waiters are to see.
+ * after whatever the waiters are to see. @waiters: there are no more than that in the table, which
+ * says how to look for them; it need not be exact.
  */
-void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len);
+void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len,
+		     unsigned long waiters);
 
 /* The same for every waiter there is. */
 void uf_waiters_wake_all(struct uf_wait_table *table);

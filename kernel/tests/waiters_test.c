@@ -38,6 +38,23 @@ static void add(struct uf_wait_table *table, struct uf_waiter *waiter, unsigned 
 	uf_waiter_add(table, waiter);
 }
 
+/* As a context does, which knows at most how many waiters there are */
+static void wake(struct uf_wait_table *table, unsigned long start, unsigned long len)
+{
+	unsigned long pending, total;
+
+	uf_waiters_count(table, &pending, &total);
+	uf_waiters_wake(table, start, len, total);
+}
+
+static void expect_bytes(struct kunit *test, const struct uf_wait_table *table)
+{
+	int i;
+
+	for (i = 0; i < UF_WAIT_BUCKETS; i++)
+		KUNIT_EXPECT_EQ(test, table->occupied[i], !hlist_empty(&table->buckets[i].head));
+}
+
 static void expect_count(struct kunit *test, struct uf_wait_table *table, unsigned long pending,
 			 unsigned long total)
 {
@@ -47,6 +64,7 @@ static void expect_count(struct kunit *test, struct uf_wait_table *table, unsign
 	KUNIT_EXPECT_EQ(test, seen_pending, pending);
 	KUNIT_EXPECT_EQ(test, seen_total, total);
 	KUNIT_EXPECT_EQ(test, uf_waiters_pending(table), pending != 0);
+	expect_bytes(test, table);
 }
 
 static void expect_told(struct kunit *test, struct uf_wait_table *table,
@@ -69,7 +87,7 @@ static void new_table_is_empty(struct kunit *test)
 
 	expect_count(test, table, 0, 0);
 	KUNIT_EXPECT_FALSE(test, uf_waiters_tell(table, &msg, &told));
-	uf_waiters_wake(table, BASE, PAGE_SIZE);
+	wake(table, BASE, PAGE_SIZE);
 	uf_waiters_wake_all(table);
 	expect_count(test, table, 0, 0);
 }
@@ -124,7 +142,7 @@ static void gone_waiter_is_not_untold(struct kunit *test)
 
 	add(table, &waiter, page_at(0));
 	expect_told(test, table, &waiter, &told);
-	uf_waiters_wake(table, page_at(0), PAGE_SIZE);
+	wake(table, page_at(0), PAGE_SIZE);
 	uf_waiters_untell(table, &told);
 	KUNIT_EXPECT_EQ(test, waiter.state, UF_WOKEN);
 	expect_count(test, table, 0, 0);
@@ -152,7 +170,7 @@ static void waiter_can_leave_in_any_state(struct kunit *test)
 	add(table, &woken, page_at(2));
 	add(table, &stays, page_at(3));
 	expect_told(test, table, &told_one, &told);
-	uf_waiters_wake(table, page_at(2), PAGE_SIZE);
+	wake(table, page_at(2), PAGE_SIZE);
 
 	uf_waiter_remove(table, &told_one);
 	expect_count(test, table, 2, 2);
@@ -173,7 +191,7 @@ static void woken_fault_is_not_told(struct kunit *test)
 
 	add(table, &first, page_at(0));
 	add(table, &second, page_at(1));
-	uf_waiters_wake(table, page_at(0), PAGE_SIZE);
+	wake(table, page_at(0), PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, first.state, UF_WOKEN);
 	expect_count(test, table, 1, 1);
 	expect_told(test, table, &second, &told);
@@ -190,7 +208,7 @@ static void all_waiters_of_a_page_are_woken(struct kunit *test)
 	for (i = 0; i < 3; i++)
 		add(table, &waiters[i], page_at(0));
 	expect_told(test, table, &waiters[0], &told);
-	uf_waiters_wake(table, page_at(0), PAGE_SIZE);
+	wake(table, page_at(0), PAGE_SIZE);
 	for (i = 0; i < 3; i++)
 		KUNIT_EXPECT_EQ(test, waiters[i].state, UF_WOKEN);
 	expect_count(test, table, 0, 0);
@@ -214,17 +232,17 @@ static void page_is_woken_alone_in_its_bucket(struct kunit *test)
 
 	add(table, &waiter, page_at(0));
 	add(table, &neighbour, neighbour_in_bucket(table, page_at(0)));
-	uf_waiters_wake(table, neighbour.page, PAGE_SIZE);
+	wake(table, neighbour.page, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, waiter.state, UF_PENDING);
 	KUNIT_EXPECT_EQ(test, neighbour.state, UF_WOKEN);
 	expect_count(test, table, 1, 1);
-	uf_waiters_wake(table, waiter.page, PAGE_SIZE);
+	wake(table, waiter.page, PAGE_SIZE);
 	expect_count(test, table, 0, 0);
 }
 
-/* Lengths on both sides of where waking stops looking pages up and walks the buckets */
+/* Lengths on both sides of where waking, with so many waiters, looks at the buckets */
 static const unsigned long range_pages[] = {
-	1, 2, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
+	1, 2, 27, 28, 29, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
 };
 
 static void range_pages_name(const unsigned long *pages, char *name)
@@ -243,7 +261,7 @@ static void range_is_woken_to_its_borders(struct kunit *test)
 	add(table, &first, page_at(1));
 	add(table, &last, page_at(pages));
 	add(table, &behind, page_at(pages + 1));
-	uf_waiters_wake(table, page_at(1), pages * PAGE_SIZE);
+	wake(table, page_at(1), pages * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, before.state, UF_PENDING);
 	KUNIT_EXPECT_EQ(test, first.state, UF_WOKEN);
 	KUNIT_EXPECT_EQ(test, last.state, UF_WOKEN);
@@ -253,6 +271,25 @@ static void range_is_woken_to_its_borders(struct kunit *test)
 	expect_count(test, table, 0, 0);
 }
 
+/* However many waiters there are said to be */
+static void hint_changes_nothing(struct kunit *test)
+{
+	static const unsigned long hints[] = { 1, 4, 61, 1000, ULONG_MAX / 8 };
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter before, inside, behind;
+	int i;
+
+	add(table, &before, page_at(0));
+	add(table, &behind, page_at(101));
+	for (i = 0; i < ARRAY_SIZE(hints); i++) {
+		add(table, &inside, page_at(50));
+		uf_waiters_wake(table, page_at(1), 100 * PAGE_SIZE, hints[i]);
+		KUNIT_EXPECT_EQ(test, inside.state, UF_WOKEN);
+		expect_count(test, table, 2, 2);
+	}
+	uf_waiters_wake_all(table);
+}
+
 static void user_memory_is_woken_to_its_end(struct kunit *test)
 {
 	struct uf_wait_table *table = new_table(test);
@@ -260,11 +297,11 @@ static void user_memory_is_woken_to_its_end(struct kunit *test)
 
 	add(table, &first, 0);
 	add(table, &last, TASK_SIZE_MAX - PAGE_SIZE);
-	uf_waiters_wake(table, last.page, PAGE_SIZE);
+	wake(table, last.page, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, last.state, UF_WOKEN);
 	KUNIT_EXPECT_EQ(test, first.state, UF_PENDING);
 	add(table, &last, TASK_SIZE_MAX - PAGE_SIZE);
-	uf_waiters_wake(table, 0, TASK_SIZE_MAX);
+	wake(table, 0, TASK_SIZE_MAX);
 	KUNIT_EXPECT_EQ(test, last.state, UF_WOKEN);
 	KUNIT_EXPECT_EQ(test, first.state, UF_WOKEN);
 }
@@ -299,7 +336,7 @@ static void each_of_many_is_woken_by_itself(struct kunit *test)
 	shuffle(order, MANY);
 	for (i = 0; i < MANY; i++) {
 		KUNIT_ASSERT_NE(test, waiters[order[i]].state, UF_WOKEN);
-		uf_waiters_wake(table, waiters[order[i]].page, PAGE_SIZE);
+		wake(table, waiters[order[i]].page, PAGE_SIZE);
 		KUNIT_ASSERT_EQ(test, waiters[order[i]].state, UF_WOKEN);
 	}
 	expect_count(test, table, 0, 0);
@@ -359,7 +396,7 @@ static void wake_until_all_are_done(struct sleepers *sleepers)
 		if (uf_waiters_tell(table, &msg, &told) && round % 3 == 0)
 			uf_waiters_untell(table, &told);
 		if (round % 2)
-			uf_waiters_wake(table, page_at(round / 2 % 4), PAGE_SIZE);
+			wake(table, page_at(round / 2 % 4), PAGE_SIZE);
 		else if (round % 64 == 0)
 			uf_waiters_wake_all(table);
 		cond_resched();
@@ -386,6 +423,58 @@ static void threads_wait_and_are_woken(struct kunit *test)
 	expect_count(test, sleepers.table, 0, 0);
 }
 
+/* A thread that leaves by itself, and how far it has got */
+struct leaver {
+	struct uf_wait_table *table;
+	struct uf_waiter *waiter;
+	bool waits, leaves, gone;
+};
+
+static int wait_and_leave(void *data)
+{
+	struct leaver *leaver = data;
+	struct uf_waiter waiter;
+
+	add(leaver->table, &waiter, page_at(0));
+	leaver->waiter = &waiter;
+	smp_store_release(&leaver->waits, true);
+	while (!READ_ONCE(leaver->leaves))
+		schedule_timeout_idle(1);
+	uf_waiter_remove(leaver->table, &waiter);
+	WRITE_ONCE(leaver->gone, true);
+	while (!kthread_should_stop())
+		schedule_timeout_idle(1);
+	return 0;
+}
+
+static void thread_leaves_when_its_waker_is_done(struct kunit *test)
+{
+	struct leaver leaver = { .table = new_table(test) };
+	struct task_struct *thread = kthread_run(wait_and_leave, &leaver, "uf_leaver");
+	HLIST_HEAD(taken);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	while (!smp_load_acquire(&leaver.waits))
+		schedule_timeout_idle(1);
+	uf_wait_bucket_take(leaver.table, uf_wait_bucket(leaver.table, page_at(0)), page_at(0),
+			    page_at(0), &taken);
+	KUNIT_EXPECT_EQ(test, leaver.waiter->state, UF_TAKEN);
+	expect_count(test, leaver.table, 0, 0);
+
+	WRITE_ONCE(leaver.leaves, true);
+	while (READ_ONCE(thread->__state) != TASK_UNINTERRUPTIBLE)
+		schedule_timeout_idle(1);
+	wake_up_process(thread);	/* somebody else's wake-up is not enough */
+	while (READ_ONCE(thread->__state) != TASK_UNINTERRUPTIBLE)
+		schedule_timeout_idle(1);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(leaver.gone));
+
+	uf_waiter_wake(leaver.waiter);
+	while (!READ_ONCE(leaver.gone))
+		schedule_timeout_idle(1);
+	kthread_stop(thread);
+}
+
 static struct kunit_case waiters_tests[] = {
 	KUNIT_CASE(new_table_is_empty),
 	KUNIT_CASE(faults_are_told_in_their_order),
@@ -396,8 +485,10 @@ static struct kunit_case waiters_tests[] = {
 	KUNIT_CASE(all_waiters_of_a_page_are_woken),
 	KUNIT_CASE(page_is_woken_alone_in_its_bucket),
 	KUNIT_CASE_PARAM(range_is_woken_to_its_borders, range_pages_gen_params),
+	KUNIT_CASE(hint_changes_nothing),
 	KUNIT_CASE(user_memory_is_woken_to_its_end),
 	KUNIT_CASE(each_of_many_is_woken_by_itself),
+	KUNIT_CASE(thread_leaves_when_its_waker_is_done),
 	KUNIT_CASE(threads_wait_and_are_woken),
 	{}
 };

@@ -5,10 +5,11 @@
 
 namespace bench {
 
-Waiters::Waiters(const Context &context, const Ground &ground) : context_(context), ground_(ground)
+Waiters::Waiters(const Context &context, const Ground &ground, std::size_t each)
+	: context_(context), ground_(ground)
 {
-	for (std::size_t page = 0; page < ground.pages(); page++)
-		threads_.emplace_back([this, page] {
+	for (std::size_t i = 0; i < ground.pages() * each; i++)
+		threads_.emplace_back([this, page = i / each] {
 			start_.wait();
 			ground_.touch(page);
 		});
@@ -25,7 +26,7 @@ void Waiters::fault()
 {
 	started_ = true;
 	start_.count_down();
-	for (std::size_t told = 0; told < ground_.pages(); told++)
+	for (std::size_t told = 0; told < threads_.size(); told++)
 		read_fault(context_.fd());
 }
 

@@ -13,13 +13,13 @@
 namespace bench {
 
 /*
- * Threads that each wait for a page of their own, all pages of @ground, in faults that the monitor
- * has been told of. The context must be a blocking one and have no other faults.
+ * Threads that wait for a page of their own, or for each page so many, all pages of @ground, in
+ * faults that the monitor has been told of. The context must be a blocking one and have no other faults.
  */
 class Waiters {
 public:
 	/* The threads are there, and don't touch anything yet. */
-	Waiters(const Context &context, const Ground &ground);
+	Waiters(const Context &context, const Ground &ground, std::size_t each = 1);
 	/* Unregisters the ground, and waits for their end. */
 	~Waiters();
 
