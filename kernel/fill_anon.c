@@ -13,28 +13,6 @@
 #include "fill_run.h"
 
 /*
- * How many pages to prepare: as many as are missing at the beginning of the run, as far as can be
- * told without the lock. The first is prepared all the same, so that a bad source is reported
- * before a page that exists, as upstream does.
- */
-static unsigned int uf_anon_plan(struct uf_run *run)
-{
-	unsigned int n, nr = min(run->nr, UF_RUN_FOLIOS_MAX);
-	pte_t *pte;
-
-	if (nr == 1)
-		return 1;
-	pte = uf_compat_pte_map(run->pmd, run->dst);
-	if (!pte)
-		return 1;
-	for (n = 1; n < nr; n++)
-		if (!uf_pte_missing(ptep_get(pte + n)))
-			break;
-	pte_unmap(pte);
-	return n;
-}
-
-/*
  * Whether the pages of @vma are simply to come from the local node. A file may have a policy of its
  * own.
  */
@@ -47,14 +25,20 @@ static bool uf_anon_default_policy(struct vm_area_struct *vma)
 #endif
 }
 
-/* Complete folios, charged; the run is cut down to what could be had. */
+/*
+ * Complete folios, charged, for the pages that are missing; the run is cut down to what could be
+ * had. Upstream reports a bad source before a page that exists. So the source of such a page is
+ * copied too, but not charged for.
+ */
 static void uf_anon_prepare(struct uf_run *run)
 {
-	unsigned int n;
+	unsigned int n, missing = uf_run_missing(run);
 
-	run->nr = uf_anon_plan(run);
+	run->nr = max(missing, 1U);
 	uf_run_alloc(run, GFP_HIGHUSER_MOVABLE, uf_anon_default_policy(run->vma));
 	uf_run_copy_sources(run);
+	if (unlikely(!missing && run->nr))
+		uf_run_cut(run, 0, 1, -EEXIST);
 	uf_run_charge(run);
 	for (n = 0; n < run->nr; n++)	/* makes the contents visible before the entry is */
 		__folio_mark_uptodate(run->folios[n]);

@@ -20,6 +20,13 @@
 void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err);
 
 /*
+ * How many of the run's pages, from the first on and up to UF_RUN_FOLIOS_MAX, have nothing in the
+ * page table, as far as can be told without its lock: what is worth preparing folios for. 1 if
+ * there is no page table any more.
+ */
+unsigned int uf_run_missing(const struct uf_run *run);
+
+/*
  * Folios of one page for the run, which takes run->first over: from where the VMA's memory policy
  * wants them, or simply @local ones. The run is cut down to what there is.
  */

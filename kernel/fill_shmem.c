@@ -7,11 +7,14 @@
  *
  * Why not by the way of write(2): it puts its bytes over what is there. That nothing is there can
  * be decided for all users of the file only in the page cache, under its lock. So that is where a
- * page goes, as khugepaged puts its own: paid for with shmem_charge(), which accounts for blocks,
- * quota and commit limit; allocated by the file's memory policy; complete; and locked, until it is
- * mapped too. Whoever finds it earlier, through another mapping or a descriptor, waits for its
- * lock, and then looks whether it is still in the cache. If it could not be mapped it was taken out
- * again, and nobody has seen it.
+ * page goes, as khugepaged puts its own: allocated by the file's memory policy; complete; and locked,
+ * until it is paid for and mapped too. Whoever finds it earlier, through another mapping or a
+ * descriptor, waits for its lock, and then looks whether it is still in the cache. If it could not
+ * be paid for, or not be mapped, it was taken out again, and nobody has seen it.
+ *
+ * shmem_charge() pays: it accounts for blocks, quota and commit limit, and counts the pages in the
+ * cache. Before that they are neither counted nor paid for. So shmem's books, which compare the two,
+ * are right at any time, and no room is taken for a page that turns out to be there already.
  *
  * A cache entry that is swapped out counts as a page, and so does one that fallocate(2) has
  * reserved.
@@ -42,47 +45,36 @@ static pgoff_t uf_shmem_index(const struct uf_run *run)
 }
 
 /*
- * How many pages to prepare: as many as are missing at the beginning of the run, as far as can be
- * told without locks, and the first in any case, so that what is wrong with it is found in
- * upstream's order.
+ * How many of the run's pages, from the first on, the file hasn't, as far as can be told without
+ * locks. Where it has none, an entry of the page table may still be taken, by a guard.
  */
-static unsigned int uf_shmem_plan(const struct uf_run *run)
+static unsigned int uf_shmem_missing(const struct uf_run *run)
 {
 	pgoff_t index = uf_shmem_index(run);
-	unsigned long taken = index + 1;
-	unsigned int nr;
+	unsigned long taken = index;
+	unsigned int nr = clamp(uf_run_within_file(run), 1U, UF_RUN_FOLIOS_MAX);
 
-	if (run->nr == 1)
-		return 1;
-	nr = min(uf_run_within_file(run), UF_RUN_FOLIOS_MAX);
-	if (nr < 2)
-		return 1;
 	if (xa_find(&uf_shmem_mapping(run)->i_pages, &taken, index + nr - 1, XA_PRESENT))
-		return taken - index;
+		nr = taken - index;
+	return nr > 1 ? min(nr, uf_run_missing(run)) : nr;
+}
+
+/* Pay for @nr pages; if there is no room for so many, for fewer. How many. */
+static unsigned int uf_shmem_charge(struct inode *inode, unsigned int nr)
+{
+	while (nr && !uf_compat_shmem_charge(inode, nr))
+		nr /= 2;
 	return nr;
 }
 
-/* Pay for @nr pages; if the file system hasn't room for so many, for one. How many. */
-static unsigned int uf_shmem_charge(struct inode *inode, unsigned int nr)
+/* Take the folios [@from, @to) out of the page cache again. They are locked until then. */
+static void uf_shmem_uncache(struct uf_run *run, unsigned int from, unsigned int to)
 {
-	if (uf_compat_shmem_charge(inode, nr))
-		return nr;
-	return nr > 1 && uf_compat_shmem_charge(inode, 1);
-}
-
-/*
- * Give back what was paid for but isn't in the page cache; @uncached pages were never there, and
- * are counted as if they were. Told of no further pages, shmem_uncharge() compares its books with
- * the cache.
- */
-static void uf_shmem_uncharge(struct inode *inode, unsigned int uncached)
-{
-	struct address_space *mapping = inode->i_mapping;
-
-	xa_lock_irq(&mapping->i_pages);
-	mapping->nrpages -= uncached;
-	xa_unlock_irq(&mapping->i_pages);
-	uf_ksym(shmem_uncharge)(inode, 0);
+	for (; from < to; from++) {
+		uf_ksym(filemap_remove_folio)(run->folios[from]);
+		folio_unlock(run->folios[from]);
+		folio_put(run->folios[from]);
+	}
 }
 
 /*
@@ -98,19 +90,26 @@ static bool uf_shmem_default_policy(struct inode *inode)
 #endif
 }
 
-/* Complete folios, charged; the run is cut down to what could be had, and to the file. */
+/*
+ * Complete folios, charged to their cgroup, for the pages that are missing; the run is cut down to
+ * what could be had, and to the file. As in uf_anon_prepare(), what is wrong with the first page is
+ * found in upstream's order.
+ */
 static void uf_shmem_prepare(struct uf_run *run, bool zero)
 {
 	struct address_space *mapping = uf_shmem_mapping(run);
 	gfp_t gfp = mapping_gfp_mask(mapping);
-	unsigned int n, within;
+	unsigned int n, within, missing = uf_shmem_missing(run);
 
+	run->nr = max(missing, 1U);
 	uf_run_alloc(run, zero ? gfp | __GFP_ZERO : gfp, uf_shmem_default_policy(mapping->host));
 	if (!zero)
 		uf_run_copy_sources(run);
 	within = uf_run_within_file(run);
 	if (within < run->nr)
 		uf_run_cut(run, within, run->nr, -EFAULT);
+	if (unlikely(!missing && run->nr))
+		uf_run_cut(run, 0, 1, -EEXIST);
 	uf_run_charge(run);
 	if (run->nr)
 		uf_compat_throttle_swaprate(run->folios[0], gfp);
@@ -148,17 +147,14 @@ static bool uf_shmem_store(struct xa_state *xas, struct address_space *mapping, 
 	return true;
 }
 
-/*
- * The run's folios into the page cache, up to the first place that is taken; shmem_charge() has
- * counted.
- */
+/* The run's folios into the page cache, up to the first place that is taken; not counted yet. */
 static void uf_shmem_cache(struct uf_run *run)
 {
 	struct address_space *mapping = uf_shmem_mapping(run);
 	gfp_t gfp = mapping_gfp_constraint(mapping, GFP_KERNEL);
 	pgoff_t index = uf_shmem_index(run);
 	XA_STATE(xas, &mapping->i_pages, index);
-	unsigned int n = 0, i;
+	unsigned int n = 0;
 
 	do {
 		xas_lock_irq(&xas);
@@ -169,8 +165,27 @@ static void uf_shmem_cache(struct uf_run *run)
 
 	if (n < run->nr)
 		uf_run_cut(run, n, run->nr, xas_error(&xas));
-	for (i = 0; i < n; i++)
-		folio_add_lru(run->folios[i]);
+}
+
+/*
+ * Pay for what is in the page cache now. What there is no room for is taken out again: it is counted
+ * first, because taking it out counts too.
+ */
+static void uf_shmem_pay(struct uf_run *run)
+{
+	struct address_space *mapping = uf_shmem_mapping(run);
+	unsigned int n, cached = run->nr;
+	unsigned int paid = uf_shmem_charge(mapping->host, cached);
+
+	for (n = 0; n < paid; n++)
+		folio_add_lru(run->folios[n]);
+	if (likely(paid == cached))
+		return;
+	xa_lock_irq(&mapping->i_pages);
+	mapping->nrpages += cached - paid;
+	xa_unlock_irq(&mapping->i_pages);
+	uf_shmem_uncache(run, paid, cached);
+	uf_run_cut(run, paid, paid, paid ? 0 : -ENOMEM);
 }
 
 /* Caller holds the page-table lock, and the folio's; the entry is none. */
@@ -221,42 +236,23 @@ static unsigned int uf_shmem_map(struct uf_run *run)
 	return n;
 }
 
-/*
- * New folios are in the page cache: let those be used that are mapped, and take the others out
- * again.
- */
-static void uf_shmem_publish(struct uf_run *run, unsigned int cached, unsigned int mapped)
-{
-	unsigned int n;
-
-	for (n = 0; n < mapped; n++)
-		folio_unlock(run->folios[n]);
-	for (; n < cached; n++) {
-		uf_ksym(filemap_remove_folio)(run->folios[n]);
-		folio_unlock(run->folios[n]);
-		folio_put(run->folios[n]);
-	}
-}
-
 static unsigned int uf_shmem_fill(struct uf_run *run, bool zero)
 {
-	struct inode *inode = uf_shmem_mapping(run)->host;
-	unsigned int charged, cached, mapped = 0;
+	unsigned int cached, paid, n, mapped = 0;
 
-	charged = uf_shmem_charge(inode, uf_shmem_plan(run));
-	if (!charged) {
-		uf_run_cut(run, 0, 0, -ENOMEM);
-		return 0;
-	}
-	run->nr = charged;
 	uf_shmem_prepare(run, zero);
 	uf_shmem_cache(run);
 	cached = run->nr;
-	if (cached)
+	uf_shmem_pay(run);
+	paid = run->nr;
+	if (paid)
 		mapped = uf_shmem_map(run);
-	uf_shmem_publish(run, cached, mapped);
-	if (mapped < charged)
-		uf_shmem_uncharge(inode, charged - cached);
+
+	for (n = 0; n < mapped; n++)
+		folio_unlock(run->folios[n]);
+	uf_shmem_uncache(run, mapped, paid);
+	if (mapped < cached)	/* told of no further pages, it compares its books with the cache */
+		uf_ksym(shmem_uncharge)(uf_shmem_mapping(run)->host, 0);
 	return mapped;
 }
 
@@ -392,6 +388,8 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 	 * is.
 	 */
 	run->nr = clamp(within, 1U, UF_RUN_FOLIOS_MAX);
+	if (run->nr > 1)	/* nor those behind the first that is mapped already */
+		run->nr = max(uf_run_missing(run), 1U);
 	if (within)
 		taken = uf_shmem_try_first(run);
 	if (!taken)

@@ -3,10 +3,9 @@
 
 #include "harness.hpp"
 
-#include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
+#include <sstream>
 #include <string_view>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -65,14 +64,40 @@ void MemoryGroup::reclaim(std::size_t bytes) const
 		give_up("the group's memory can't be reclaimed");
 }
 
+void MemoryGroup::limit(std::size_t bytes) const
+{
+	/* Takes what processors have charged ahead back from them, and what can be reclaimed. */
+	for (const auto *high : {"0", "max"})
+		if (!write_file(root_, name_ + "/memory.high", high))
+			give_up("the group can't be limited");
+	if (!write_file(root_, name_ + "/memory.max", std::to_string(this->bytes() + bytes)))
+		give_up("the group can't be limited");
+}
+
 std::size_t MemoryGroup::bytes() const
 {
-	const Fd file(static_cast<int>(checked(
-		::openat(root_.get(), (name_ + "/memory.current").c_str(), O_RDONLY | O_CLOEXEC))));
-	std::array<char, 32> text{};
+	return std::stoul(read("memory.current"));
+}
 
-	checked(::read(file.get(), text.data(), text.size() - 1));
-	return std::strtoull(text.data(), nullptr, 10);
+std::size_t MemoryGroup::field(const std::string &file, const std::string &name) const
+{
+	std::istringstream text(read(file));
+	std::size_t value;
+
+	for (std::string key; text >> key >> value;)
+		if (key == name)
+			return value;
+	give_up("the group has no " + name);
+}
+
+std::string MemoryGroup::read(const std::string &name) const
+{
+	const Fd file(static_cast<int>(checked(
+		::openat(root_.get(), (name_ + "/" + name).c_str(), O_RDONLY | O_CLOEXEC))));
+	std::string text(16384, 0);
+
+	text.resize(static_cast<std::size_t>(checked(::read(file.get(), text.data(), text.size()))));
+	return text;
 }
 
 } // namespace selftests

@@ -26,10 +26,18 @@ public:
 	/* Has the kernel look for @bytes of the group to reclaim, as if memory were short. */
 	void reclaim(std::size_t bytes) const;
 
+	/* From now on it can't have more than @bytes besides what it has. */
+	void limit(std::size_t bytes) const;
+
 	/* What is charged to the group now. */
 	std::size_t bytes() const;
 
+	/* A field of its memory.stat or memory.events: "shmem", "oom_kill". */
+	std::size_t field(const std::string &file, const std::string &name) const;
+
 private:
+	std::string read(const std::string &file) const;
+
 	userfault::Fd root_;
 	std::string name_;
 };

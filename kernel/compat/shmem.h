@@ -9,9 +9,9 @@
 #include "../ksyms.h"
 
 /*
- * Pay for @pages more of the file, and count them as if they were in the page cache. False: the
- * file system is full, or memory is overcommitted. May sleep. Before 6.6 the caller locks the
- * cache.
+ * Pay for @pages more of the file, and count them in the page cache, where they are already. False:
+ * the file system or a quota is full, or memory is overcommitted. May sleep. Before 6.6 the caller
+ * locks the cache.
  */
 static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
 {
