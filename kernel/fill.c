@@ -108,14 +108,19 @@ unlock:
 }
 
 /*
- * There may be nothing yet. EEXIST: something else than a page table is there; or nothing again,
- * because the table was freed at once as an empty one, for which upstream answers the same.
+ * There may be nothing yet. EEXIST: something else than a page table is there. EAGAIN: there is
+ * nothing again, because the table was freed at once as an empty one.
  */
 static noinline int uf_run_make_page_table(struct mm_struct *mm, pmd_t *pmd)
 {
+	pmd_t val;
+
 	if (uf_pte_alloc(mm, pmd))
 		return -ENOMEM;
-	return uf_pmd_is_table(pmdp_get_lockless(pmd)) ? 0 : -EEXIST;
+	val = pmdp_get_lockless(pmd);
+	if (uf_pmd_is_table(val))
+		return 0;
+	return pmd_none(val) ? -EAGAIN : -EEXIST;
 }
 
 /* A page table for the run, which a huge page never gives way to. */
@@ -161,13 +166,19 @@ static int uf_run_do(struct uf_filling *filling)
 	return filling->run.err;
 }
 
-/* Run after run, until all is done or something is in the way. */
+/*
+ * Run after run, until all is done or something is in the way. A page table that was taken away
+ * from under a run, by khugepaged say, is not: the run is planned anew, and gets another one, or
+ * finds the huge page that is there now.
+ */
 static int uf_fill_locked(struct uf_filling *filling)
 {
 	int err;
 
 	for (;;) {
 		err = uf_run_plan(filling) ?: uf_run_do(filling);
+		if (unlikely(err == -EAGAIN))
+			err = 0;
 		if (err || filling->done == filling->fill->len)
 			return err;
 		filling->max = min_t(unsigned int, filling->max * 2, PTRS_PER_PTE);

@@ -450,6 +450,44 @@ TEST_CASE("the file changes in every way while its pages are mapped", "[minor][s
 	CHECK(smaps_bytes(minor.memory().range(), "Rss") == 0);
 }
 
+TEST_CASE("a page table that is taken away while pages are mapped is no error", "[minor][smp]")
+{
+	if (backend_under_test() == Backend::native)
+		skip("the kernel's own gives up with EAGAIN, and nothing tells when to try again");
+	const MinorWorld minor(page_table);
+	std::atomic<bool> done = false;
+	const auto collapse = [&] {
+		return ::madvise(minor.memory().page(0), huge_page, MADV_COLLAPSE) == 0;
+	};
+
+	minor.write(0, page_table);
+	wait_until("the pages are a huge page", [&] {
+		if (collapse())
+			return true;
+		if (errno != EAGAIN)
+			skip("the kernel can't collapse pages");
+		return false;
+	});
+	auto collapser = in_thread([&] {
+		while (!done)
+			collapse();
+	});
+	for (unsigned round = 0; round < repeated(300); round++) {
+		checked(::madvise(minor.memory().page(0), huge_page, MADV_DONTNEED));
+		for (std::size_t first = 0; first < page_table; first += 64) {
+			const auto progress = minor.resume(first, 64);
+			const auto error = progress.error.value();
+
+			if (error && error != EEXIST && !progress.done)
+				give_up("round " + std::to_string(round) + ": " +
+					progress.error.message());
+		}
+	}
+	done = true;
+	collapser.get();
+	CHECK(count_patterned(minor.memory()) == page_table);
+}
+
 FILE_TEST_CASE("a page with a hardware error is EIO and not mapped", "[minor]")
 {
 	const MinorWorld minor(3, TestType::kind);

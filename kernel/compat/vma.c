@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/sched/signal.h>
+
 #include "vma.h"
 
 /* Caller holds the mmap lock for reading. */
@@ -15,7 +17,8 @@ static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, 
 
 #ifdef CONFIG_PER_VMA_LOCK	/* since 6.4 */
 
-#ifdef UF_COMPAT_6_12		/* before vma_start_read_locked(), 6.14, which may fail since 6.15 */
+/* Since 6.15 it fails for a VMA that is locked so often that it can't be counted. */
+#ifdef UF_COMPAT_6_12		/* before vma_start_read_locked(), 6.14 */
 static bool vma_start_read_locked(struct vm_area_struct *vma)
 {
 	down_read(&vma->vm_lock->lock);	/* no writer: the caller holds the mmap lock */
@@ -26,12 +29,17 @@ static bool vma_start_read_locked(struct vm_area_struct *vma)
 struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
+	bool again;
 
-	mmap_read_lock(mm);
-	vma = uf_compat_find_vma_prepared(mm, addr);
-	if (!IS_ERR(vma) && !vma_start_read_locked(vma))
-		vma = ERR_PTR(-EAGAIN);		/* locked too often to be counted */
-	mmap_read_unlock(mm);
+	do {
+		mmap_read_lock(mm);
+		vma = uf_compat_find_vma_prepared(mm, addr);
+		again = !IS_ERR(vma) && !vma_start_read_locked(vma);
+		mmap_read_unlock(mm);
+		if (again && fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
+		cond_resched();
+	} while (again);
 	return vma;
 }
 

@@ -22,8 +22,8 @@ struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsi
 
 /*
  * The VMA at @addr, for mapping anonymous pages into it: it has its anon_vma, and is locked against
- * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM;
- * EAGAIN: not now.
+ * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM; EINTR: the
+ * caller is being killed.
  */
 static __always_inline struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm,
 								      unsigned long addr)
