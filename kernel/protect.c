@@ -185,6 +185,26 @@ static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsi
 }
 
 /*
+ * A page table for @pmd, in place of a huge page too. Splitting the huge page of a file takes it out
+ * of the page table, and a fault may map it again at once: change_protection() of some kernels
+ * leaves that as it is.
+ */
+static int uf_protect_make_table(struct uf_protecting *work, pmd_t *pmd, unsigned long addr)
+{
+	int err = 0;
+
+	while (!err) {
+		if (uf_pte_alloc(work->vma->vm_mm, pmd))
+			return -ENOMEM;
+		if (uf_pmd_is_table(pmdp_get_lockless(pmd)))
+			break;
+		uf_compat_split_huge_pmd(work->vma, pmd, addr & PMD_MASK);
+		err = uf_protect_interrupted(work);
+	}
+	return err;
+}
+
+/*
  * File memory: absent pages get markers, and those need page tables. That there is no memory for
  * them is an error here; in change_protection() of some kernels it is a warning.
  */
@@ -201,7 +221,7 @@ static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsi
 		if (pmd == ERR_PTR(-EEXIST))
 			next = pud_addr_end(addr, end);
 		else
-			err = IS_ERR(pmd) ? PTR_ERR(pmd) : uf_pte_alloc(mm, pmd);
+			err = IS_ERR(pmd) ? PTR_ERR(pmd) : uf_protect_make_table(work, pmd, addr);
 		err = err ?: uf_protect_interrupted(work);
 	}
 	return err ?: uf_protect_by_mm(work, start, end);

@@ -5,6 +5,7 @@
 #include "protection.hpp"
 #include "swap.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <sys/mman.h>
@@ -179,6 +180,49 @@ TEST_CASE("pages of shmem that are swapped out stay protected", "[wp][shmem][swa
 	CHECK_FALSE(guarded.write_is_told(4));
 	guarded.unprotect();
 	CHECK(guarded.only_protected(0, 0));
+}
+
+TEST_CASE("huge pages of shmem that come back while they are protected are protected",
+	  "[wp][shmem][smp]")
+{
+	if (native_before(6, 12))
+		skip("this kernel's own leaves a huge page that comes back unprotected");
+	const std::size_t huge_pages = 32;
+	const auto file = tmpfs_file(huge_pages * page_table, "huge", "always");
+	const auto memory = Memory::aligned(huge_pages * page_table, huge_page, file, MAP_SHARED);
+	const auto length = memory.range().length;
+	const auto context = open_context();
+	std::atomic<bool> done = false;
+	const auto read_all = [&] {
+		std::uint64_t seen = 0;
+
+		while (!done)
+			for (std::size_t h = 0; h < huge_pages; h++)
+				seen |= memory.word(h * page_table + 5);
+		return seen;
+	};
+
+	for (std::size_t h = 0; h < huge_pages; h++)
+		memory.word(h * page_table) = h;
+	if (smaps_bytes(memory.range(), "ShmemPmdMapped") != length)
+		skip("no huge page was to be had");
+	auto one = in_thread(read_all), other = in_thread(read_all);
+	for (unsigned round = 0; round < repeated(40); round++) {
+		/* Without page tables, which huge pages don't take the place of. */
+		if (::mmap(memory.page(0), length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			   file.get(), 0) == MAP_FAILED)
+			give_up("mmap anew");
+		take(context.register_range(memory.range(), Modes::WriteProtect));
+		wait_until("a huge page is mapped",
+			   [&] { return is_there(memory, (huge_pages - 1) * page_table); });
+		take(context.write_protect(memory.range()));
+		for (std::size_t h = 0; h < huge_pages; h++)
+			REQUIRE(pagemap_entry(memory.address(h * page_table)) &
+				pagemap_write_protected);
+	}
+	done = true;
+	one.get();
+	other.get();
 }
 
 /* The other mapping, and who has the file, write as they like. */
