@@ -22,6 +22,11 @@
  * mutex. That comes inside the mmap lock, as hugetlb has it, but is held long by whoever allocates
  * room in the file: it is waited for without locks.
  *
+ * Whatever is done to a private mapping is done under the inode's lock too. A private mapping keeps
+ * its lock in its reservation map. If somebody holds that lock while a hole is punched, and a page
+ * of the file is mapped there, hugetlb_unmap_file_folio() takes the reservation map for the lock of
+ * a shared mapping, and crashes the kernel. Its own faults can do that too, but not we.
+ *
  * Under them the source is copied as far as that needs no fault. Else the huge page is put back,
  * and the source copied to ordinary memory with no lock held: a huge page kept for that would be
  * one that somebody has reserved.
@@ -256,32 +261,42 @@ uf_huge_do(struct uf_run *run, int (*locked)(struct uf_run *run, const struct uf
 	return run->err ? 0 : run->nr;
 }
 
-static unsigned int uf_huge_copy(struct uf_run *run)
+/* The same while the file is neither truncated nor punched. */
+static unsigned int
+uf_huge_do_settled(struct uf_run *run,
+		   int (*locked)(struct uf_run *run, const struct uf_huge_place *at))
 {
 	struct inode *inode = file_inode(run->vma->vm_file);
-	bool shared = run->vma->vm_flags & VM_SHARED;
 	unsigned int installed;
 
-	if (shared && !inode_trylock_shared(inode)) {
+	if (!inode_trylock_shared(inode)) {
 		run->busy = get_file(run->vma->vm_file);
 		run->faulting = true;
 		run->err = -EFAULT;
 		return 0;
 	}
-	installed = uf_huge_do(run, uf_huge_copy_locked);
-	if (shared)
-		inode_unlock_shared(inode);
+	installed = uf_huge_do(run, locked);
+	inode_unlock_shared(inode);
 	return installed;
+}
+
+static unsigned int uf_huge_copy(struct uf_run *run)
+{
+	return uf_huge_do_settled(run, uf_huge_copy_locked);
 }
 
 static unsigned int uf_huge_map_cached(struct uf_run *run)
 {
-	return uf_huge_do(run, uf_huge_map_cached_locked);
+	if (run->vma->vm_flags & VM_MAYSHARE)
+		return uf_huge_do(run, uf_huge_map_cached_locked);
+	return uf_huge_do_settled(run, uf_huge_map_cached_locked);
 }
 
 static unsigned int uf_huge_poison(struct uf_run *run)
 {
-	return uf_huge_do(run, uf_huge_poison_locked);
+	if (run->vma->vm_flags & VM_MAYSHARE)
+		return uf_huge_do(run, uf_huge_poison_locked);
+	return uf_huge_do_settled(run, uf_huge_poison_locked);
 }
 
 static int uf_huge_await_inode(struct uf_run *run)

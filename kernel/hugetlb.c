@@ -12,12 +12,14 @@
 
 void uf_hugetlb_lock(struct vm_area_struct *vma)
 {
-	uf_ksym(hugetlb_vma_lock_read)(vma);
+	if (vma->vm_flags & VM_MAYSHARE)
+		uf_ksym(hugetlb_vma_lock_read)(vma);
 }
 
 void uf_hugetlb_unlock(struct vm_area_struct *vma)
 {
-	uf_ksym(hugetlb_vma_unlock_read)(vma);
+	if (vma->vm_flags & VM_MAYSHARE)
+		uf_ksym(hugetlb_vma_unlock_read)(vma);
 }
 
 /*

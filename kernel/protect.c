@@ -2,6 +2,7 @@
 /* Write protection and read-write protection; see protect.h. */
 #include <linux/userfault.h>
 
+#include <linux/fs.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -227,14 +228,35 @@ static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsi
 	return err ?: uf_protect_by_mm(work, start, end);
 }
 
-/* The same for hugetlb. */
+/* Unprotecting can't fail, and so isn't given up for who is killed. */
+static int uf_protect_lock_inode(const struct uf_protecting *work, struct inode *inode)
+{
+	if (work->protect)
+		return down_read_killable(&inode->i_rwsem);
+	inode_lock_shared(inode);
+	return 0;
+}
+
+/*
+ * The same for hugetlb. change_protection() takes the mapping's lock, for which a private mapping
+ * needs the inode's: fill_hugetlb.c says why. As hugetlb has it that comes inside the mmap lock.
+ */
 static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
+	struct inode *inode = file_inode(work->vma->vm_file);
+	bool private = !(work->vma->vm_flags & VM_MAYSHARE);
 	int err = 0;
 
+	if (private)
+		err = uf_protect_lock_inode(work, inode);
+	if (err)
+		return err;
 	if (work->protect)
 		err = uf_compat_wp_hugetlb_prepare(work->vma, start, end);
-	return err ?: uf_protect_by_mm(work, start, end);
+	err = err ?: uf_protect_by_mm(work, start, end);
+	if (private)
+		inode_unlock_shared(inode);
+	return err;
 }
 
 /* For change_protection(); @mode: VM_UFFD_WP or VM_UFFD_RWP. */

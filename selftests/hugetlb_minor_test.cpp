@@ -4,10 +4,14 @@
 #include "maps.hpp"
 #include "memory_kinds.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <fcntl.h>
+#include <functional>
 #include <linux/userfault.h>
 #include <sys/mman.h>
+#include <vector>
 
 using namespace selftests;
 using namespace userfault;
@@ -161,4 +165,46 @@ TEST_CASE("a page table is not shared with a mapping that is registered for mino
 	CHECK(fault.address == tables.one.range().start + 2 * huge_page_size);
 	REQUIRE(context.resume({fault.address, huge_page_size}));
 	CHECK(reader.get() == 4);
+}
+
+/*
+ * Natively this would crash the kernel: whoever holds a private mapping's lock while a hole is
+ * punched, and the file's page is mapped there, leads it astray.
+ */
+TEST_CASE("holes are punched in a huge file while a private mapping of it is filled",
+	  "[hugetlb][minor][module][smp]")
+{
+	const HugeFileWorld file(3, MAP_PRIVATE,
+				 Modes::Missing | Modes::Minor | Modes::WriteProtect);
+	const HugeSource source(1, 7);
+	std::atomic<bool> done = false;
+	std::vector<std::future<void>> threads;
+	const auto until_done = [&](const std::function<void()> &command) {
+		threads.push_back(in_thread([&done, command] {
+			while (!done)
+				command();
+		}));
+	};
+
+	until_done([&] { static_cast<void>(resume(file, 0, 1)); });
+	until_done([&] {
+		static_cast<void>(file.context.copy(file.memory.address(1), source.bytes(0, 1)));
+	});
+	until_done([&] { static_cast<void>(file.context.poison(file.memory.range(2, 1))); });
+	until_done([&] {
+		take(file.context.write_protect(file.memory.range()));
+		take(file.context.write_unprotect(file.memory.range()));
+	});
+	for (unsigned round = 0; round < 200; round++) {
+		file.other.small_word(0, 0) = round;
+		checked(::fallocate(file.file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				    3 * huge_page_size));
+	}
+	done = true;
+	for (auto &thread : threads)
+		thread.get();
+
+	write(file, 0, 1);
+	REQUIRE(resume(file, 0, 1));
+	CHECK(file.memory.has_pattern(0, 0));
 }

@@ -4,6 +4,7 @@
 #include <linux/hugetlb.h>
 #include <linux/sched/signal.h>
 
+#include "../hugetlb.h"
 #include "compat.h"
 
 #ifdef UF_COMPAT_6_1
@@ -29,7 +30,7 @@ static void uf_compat_wp_async_huge(struct vm_fault *vmf)
 	spinlock_t *ptl;
 	pte_t *pte;
 
-	uf_ksym(hugetlb_vma_lock_read)(vma);
+	uf_hugetlb_lock(vma);
 	pte = uf_ksym(huge_pte_offset)(vma->vm_mm, vmf->address, huge_page_size(h));
 	if (pte) {
 		ptl = huge_pte_lock(h, vma->vm_mm, pte);
@@ -38,7 +39,7 @@ static void uf_compat_wp_async_huge(struct vm_fault *vmf)
 					huge_pte_clear_uffd_wp(*pte));
 		spin_unlock(ptl);
 	}
-	uf_ksym(hugetlb_vma_unlock_read)(vma);
+	uf_hugetlb_unlock(vma);
 }
 
 int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
