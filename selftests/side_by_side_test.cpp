@@ -162,6 +162,26 @@ TEST_CASE("native userfaultfd can unregister the module's range and does no harm
 	CHECK(error_of_registration(world.context, world.memory.range()) == 0);
 }
 
+TEST_CASE("native userfaultfd unregisters the module's range and leaves who waits for protection",
+	  "[side_by_side][module][smp]")
+{
+	/* It wakes who waits for a missing page, where that is what is told of. */
+	const World world(Memory(1), Modes::WriteProtect);
+	const auto native = context_of(Backend::native);
+
+	world.memory.word(0) = 1;
+	take(world.context.write_protect(world.memory.range()));
+	auto writer = in_thread([&] { world.memory.word(0) = 2; });
+	wait_for_sleepers(world.context, 1);
+	if (!native.unregister_range(world.memory.range()))
+		take(world.context.write_unprotect(world.memory.range()));
+	else
+		wait_for_sleepers(world.context, 1);
+	take(world.context.wake(world.memory.range()));
+	writer.get();
+	CHECK(world.memory.word(0) == 2);
+}
+
 TEST_CASE("native userfaultfd can fill the module's memory and does no harm",
 	  "[side_by_side][module][smp]")
 {
