@@ -17,6 +17,8 @@ enum uf_hook_kind {
 	UF_HOOK_FORKS,		/* the first, a list of struct uf_fork_entry */
 	UF_HOOK_UNMAPS,		/* the second, a list of struct uf_unmap_entry */
 	UF_HOOK_MM,		/* the first, an mm that may have VMAs of ours */
+	UF_HOOK_MERGE,		/* the first, a VMA; the fourth, the advice to merge its pages */
+	UF_HOOK_ALL,		/* none: for everybody */
 };
 
 /* The arguments that are passed in registers. */

@@ -27,11 +27,12 @@ static struct uf_hook_direct {
 	bool used;			/* there is such a function */
 	struct ftrace_ops ops;
 } uf_hook_directs[] = {
-	{ .stub = uf_hook_stub_vma, .kinds = BIT(UF_HOOK_VMA) },
+	{ .stub = uf_hook_stub_vma, .kinds = BIT(UF_HOOK_VMA) | BIT(UF_HOOK_MERGE) },
 	{ .stub = uf_hook_stub_vma_pointer, .kinds = BIT(UF_HOOK_VMA_POINTER) },
 	{ .stub = uf_hook_stub_pointer, .kinds = BIT(UF_HOOK_MOVED) | BIT(UF_HOOK_FORKS) },
 	{ .stub = uf_hook_stub_second_list, .kinds = BIT(UF_HOOK_UNMAPS) },
 	{ .stub = uf_compat_stub_mm, .kinds = BIT(UF_HOOK_MM) },
+	{ .stub = uf_hook_stub_ask, .kinds = BIT(UF_HOOK_ALL) },
 };
 
 #define uf_hook_for_each_direct(direct)						\

@@ -46,6 +46,7 @@
 #include "compat/unmap.h"
 #include "hook_attach.h"
 #include "hooks.h"
+#include "ksm.h"
 
 /* How long the functions stay attached after the last user. */
 #define UF_HOOKS_LINGER		HZ
@@ -125,4 +126,5 @@ void uf_hooks_exit(void)
 	WARN_ON_ONCE(refcount_read(&uf_hooks_users));
 	uf_hook_attach_exit();
 	uf_compat_unmap_drain();
+	uf_ksm_drain();
 }

@@ -39,12 +39,14 @@
  * one that it holds a reference to; or one of a VMA (a copy of one, perhaps) with the mmap lock
  * held for writing, so that it can't be released. Except for a few instructions before it takes its
  * reference and after it has dropped it, where it doesn't sleep: detaching waits for those, see
- * uf_hook_attach_exit(). What one kernel needs beyond that is in compat/unmap.h.
+ * uf_hook_attach_exit(). What isn't so waits by itself: see compat/unmap.h
+ * and ksm.h.
  */
 #include <linux/userfault.h>
 
 #include <linux/cache.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 
 #include "compat/event_lists.h"
@@ -54,6 +56,7 @@
 #include "event.h"
 #include "fault.h"
 #include "hook.h"
+#include "ksm.h"
 
 #define UF_HOOK_ROW(hooked, whom, ours) \
 	{ .name = #hooked, .kind = (whom), .function = (ours) },
@@ -69,6 +72,9 @@ struct uf_hook uf_hooks[] __ro_after_init = {
 	UF_HOOK_ROW(mremap_userfaultfd_complete, UF_HOOK_MOVED, uf_event_mremap_complete)
 	UF_HOOK_ROW(userfaultfd_remove, UF_HOOK_VMA, uf_event_remove)
 	UF_HOOK_ROW(userfaultfd_unmap_complete, UF_HOOK_UNMAPS, uf_event_unmap_complete)
+#ifdef CONFIG_KSM
+	UF_HOOK_ROW(ksm_madvise, UF_HOOK_MERGE, uf_ksm_madvise)
+#endif
 	UF_COMPAT_HOOKS(UF_HOOK_ROW)
 };
 
@@ -94,6 +100,11 @@ static __always_inline bool uf_hook_unmaps_ours(struct list_head *unmaps)
 	return false;
 }
 
+static __always_inline bool uf_hook_merges_ours(struct vm_area_struct *vma, int advice)
+{
+	return advice == MADV_MERGEABLE && uf_ksm_refused(vma) && uf_ctx_of(vma);
+}
+
 static __always_inline bool uf_hook_is_ours(const struct uf_hook *hook,
 					    const unsigned long *arguments)
 {
@@ -114,6 +125,10 @@ static __always_inline bool uf_hook_is_ours(const struct uf_hook *hook,
 		return uf_hook_unmaps_ours((void *)arguments[1]);
 	case UF_HOOK_MM:
 		return uf_compat_unmap_watched(first);
+	case UF_HOOK_MERGE:
+		return uf_hook_merges_ours(first, arguments[3]);
+	case UF_HOOK_ALL:
+		return true;
 	}
 	return false;
 }

@@ -41,6 +41,14 @@
 #define UF_KSYMS_NOTIFIER(X)
 #endif
 
+#ifdef CONFIG_KSM
+#define UF_KSYMS_KSM(X)								\
+	X(ksm_madvise, "registering for write protection")			\
+	UF_COMPAT_KSYMS_KSM(X)
+#else
+#define UF_KSYMS_KSM(X)
+#endif
+
 #ifdef CONFIG_HUGETLB_PAGE
 #define UF_KSYMS_HUGETLB(X)							\
 	X(huge_pte_alloc, "filling")						\
@@ -85,6 +93,7 @@
 	X(migration_entry_wait, "moving")					\
 	X(pmd_migration_entry_wait, "moving")					\
 	X(get_swap_device, "moving")						\
+	UF_KSYMS_KSM(X)								\
 	UF_KSYMS_HUGETLB(X)							\
 	UF_COMPAT_KSYMS(X)
 

@@ -14,6 +14,7 @@
 
 #include "ctx.h"
 #include "hugetlb.h"
+#include "ksm.h"
 #include "protect.h"
 #include "region.h"
 
@@ -63,6 +64,12 @@ static bool uf_region_can_unregister(const struct uf_ctx *ctx, struct vm_area_st
 		uf_region_only_wp_async(ctx, vma->vm_flags));
 }
 
+/* What the flags of @vma become with the registration @vm_flags, 0: without one. */
+static unsigned long uf_region_flags(const struct vm_area_struct *vma, unsigned long vm_flags)
+{
+	return uf_ksm_flags(vma->vm_flags & ~__VM_UFFD_FLAGS, vm_flags) | vm_flags;
+}
+
 static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx,
 			  unsigned long vm_flags)
 {
@@ -72,7 +79,7 @@ static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ct
 
 	vma_start_write(vma);
 	vma->vm_userfaultfd_ctx.ctx = ctx;
-	vm_flags_reset(vma, (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags);
+	vm_flags_reset(vma, uf_region_flags(vma, vm_flags));
 
 	/*
 	 * In shared memory entries are writable by default, unless it is registered for protection.
@@ -191,7 +198,7 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 	struct uf_ctx *before = uf_ctx_of(vma);
 
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
-				   (vma->vm_flags & ~__VM_UFFD_FLAGS) | vm_flags, ctx);
+				   uf_region_flags(vma, vm_flags), ctx);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
 
@@ -285,6 +292,8 @@ int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long en
 	*huge = false;
 	mmap_write_lock(mm);
 	err = uf_region_check_register(ctx, start, end, vm_flags, huge);
+	if (!err && vm_flags & UF_KSM_PROTECTS)
+		err = uf_ksm_unmerge(mm, start, end);
 	if (err)
 		goto unlock;
 

@@ -6,9 +6,18 @@
 #ifndef UF_COMPAT_HOOKS_H
 #define UF_COMPAT_HOOKS_H
 
+#include "../ksm.h"
 #include "../ksyms.h"
 #include "unmap.h"
 #include "version.h"
+
+#if defined(CONFIG_KSM) && defined(UF_COMPAT_KSM_ANY)
+#define UF_COMPAT_HOOKS_KSM(X)							\
+	X(ksm_enable_merge_any, UF_HOOK_ALL, uf_ksm_enable_any)			\
+	X(ksm_disable_merge_any, UF_HOOK_ALL, uf_ksm_disable_any)
+#else
+#define UF_COMPAT_HOOKS_KSM(X)
+#endif
 
 #ifdef UF_COMPAT_6_1
 
@@ -28,6 +37,7 @@
 #endif
 
 #define UF_COMPAT_HOOKS(X)							\
+	UF_COMPAT_HOOKS_KSM(X)							\
 	UF_COMPAT_HOOKS_MREMAP_FAIL(X)						\
 	X(userfaultfd_unmap_prep, UF_HOOK_VMA, uf_event_unmap)			\
 	X(dup_userfaultfd_fail, UF_HOOK_FORKS, uf_event_fork_fail)

@@ -8,6 +8,7 @@
 
 #include <linux/anon_inodes.h>
 #include <linux/hugetlb.h>
+#include <linux/ksm.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/rmap.h>
@@ -59,6 +60,15 @@ struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm
 	UF_COMPAT_KSYMS_ANON_VMA(X)						\
 	X(__split_huge_pmd, "write protection and moving")			\
 	X(swap_cache_get_folio, "moving")
+
+#ifndef UF_COMPAT_6_1
+#define UF_COMPAT_KSM_ANY	/* since 6.4 a process can have all of its memory merged */
+#define UF_COMPAT_KSYMS_KSM(X)							\
+	X(ksm_enable_merge_any, "registering for write protection")		\
+	X(ksm_disable_merge_any, "registering for write protection")
+#else
+#define UF_COMPAT_KSYMS_KSM(X)
+#endif
 
 #ifdef UF_COMPAT_6_1
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See ksm.h. */
+#include <linux/userfault.h>
+
+#include <linux/atomic.h>
+#include <linux/ksm.h>
+#include <linux/mman.h>
+#include <linux/rcupdate.h>
+#include <linux/wait_bit.h>
+
+#include "ctx.h"
+#include "ksm.h"
+#include "ksyms.h"
+
+int uf_ksm_unmerge(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	VMA_ITERATOR(vmi, mm, start);
+	struct vm_area_struct *vma;
+	unsigned long flags;
+	int err;
+
+	mmap_assert_write_locked(mm);
+	for_each_vma_range(vmi, vma, end) {
+		flags = vma->vm_flags;
+		err = uf_ksym(ksm_madvise)(vma, max(start, vma->vm_start), min(end, vma->vm_end),
+					   MADV_UNMERGEABLE, &flags);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+int uf_ksm_madvise(struct vm_area_struct *vma, unsigned long start, unsigned long end, int advice,
+		   unsigned long *vm_flags)
+{
+	return 0;
+}
+
+#ifdef UF_COMPAT_KSM_ANY
+
+/* Calls under way. */
+static atomic_t uf_ksm_calls;
+
+static void uf_ksm_take_out_again(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	for_each_vma(vmi, vma)
+		if (vma->vm_flags & VM_MERGEABLE && uf_ksm_refused(vma) && uf_ctx_of(vma))
+			vm_flags_clear(vma, VM_MERGEABLE);
+}
+
+/* The last instructions, after the count, don't sleep. */
+static int uf_ksm_end_any(struct mm_struct *mm, int result)
+{
+	uf_ksm_take_out_again(mm);
+	if (atomic_dec_and_test(&uf_ksm_calls))
+		wake_up_var(&uf_ksm_calls);
+	return result;
+}
+
+int uf_ksm_enable_any(struct mm_struct *mm)
+{
+	atomic_inc(&uf_ksm_calls);
+	return uf_ksm_end_any(mm, uf_ksym(ksm_enable_merge_any)(mm));
+}
+
+int uf_ksm_disable_any(struct mm_struct *mm)
+{
+	atomic_inc(&uf_ksm_calls);
+	return uf_ksm_end_any(mm, uf_ksym(ksm_disable_merge_any)(mm));
+}
+
+void uf_ksm_drain(void)
+{
+	wait_var_event(&uf_ksm_calls, !atomic_read(&uf_ksm_calls));
+	synchronize_rcu_tasks();
+}
+
+#endif
