@@ -37,6 +37,7 @@ const Words entries{
 	"__open",	   "__open64",	   "__open_2",	     "__open64_2",	"__openat_2",
 	"__openat64_2",	   "syscall-open", "syscall-openat", "syscall-openat2", "syscall-ioctl",
 	"relative-openat", "fopen",	   "fopen64",	     "freopen",		"freopen64",
+	"user-mode",
 };
 
 /* In which a program executes another without an environment */
@@ -106,6 +107,19 @@ void check_refused(const Words &words, int status, const std::string &why,
 	CHECK(outcome.output.starts_with("userfault-run: "));
 	CHECK(outcome.output.find(why) != std::string::npos);
 }
+
+/* A file of settings has other content as long as this lives. */
+struct Setting {
+	Setting(const std::string &path, const std::string &value) : path(path)
+	{
+		std::ifstream(path) >> before;
+		std::ofstream(path) << value;
+	}
+	~Setting() { std::ofstream(path) << before; }
+
+	const std::string path;
+	std::string before;
+};
 
 void become_nobody()
 {
@@ -328,9 +342,14 @@ TEST_CASE("a user to whom the device is open runs programs on it", "[redirect][m
 {
 	need_programs();
 	checked(::chmod("/dev/userfault", 0666));
-	CHECK(said_by({launcher, probe, "fork", "exec", "entry", "syscall"}, become_nobody) ==
+	CHECK(said_by({launcher, probe, "fork", "exec", "entry", "syscall", "user-mode", "open"},
+		      become_nobody) == "EPERM\nmodule\nmodule");
+	CHECK(said_by({launcher, probe, "static", "entry", "user-mode"}, become_nobody) ==
+	      "ENOSYS");
+
+	const Setting all("/proc/sys/vm/unprivileged_userfaultfd", "1");
+	CHECK(said_by({launcher, probe, "entry", "syscall"}, become_nobody) ==
 	      name_of(Backend::module));
-	CHECK(said_by({launcher, probe, "static", "entry", "syscall"}, become_nobody) == "ENOSYS");
 	checked(::chmod("/dev/userfault", 0600));
 }
 

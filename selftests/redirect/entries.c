@@ -37,6 +37,7 @@ static int made_by(int device)
 }
 
 static int by_syscall(void) { return (int)syscall(SYS_userfaultfd, 0); }
+static int by_user_mode(void) { return (int)syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY); }
 static int by_open(void) { return made_by(open(DEVICE, FLAGS)); }
 static int by_open64(void) { return made_by(open64(DEVICE, FLAGS)); }
 static int by_openat(void) { return made_by(openat(AT_FDCWD, DEVICE, FLAGS)); }
@@ -149,6 +150,7 @@ static int by_instruction_on_device(void)
 
 const struct entry entries[] = {
 	{"syscall", by_syscall},
+	{"user-mode", by_user_mode},
 	{"open", by_open},
 	{"open64", by_open64},
 	{"openat", by_openat},

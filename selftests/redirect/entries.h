@@ -3,8 +3,8 @@
 #define SELFTESTS_REDIRECT_ENTRIES_H
 
 /*
- * Every way in which a program may ask for a userfaultfd. Each makes a context without flags, and
- * returns its descriptor, or -1 and errno.
+ * Every way in which a program may ask for a userfaultfd. Each makes a context without flags,
+ * "user-mode" one for user mode only, and returns its descriptor, or -1 and errno.
  */
 struct entry {
 	const char *name;

@@ -4,11 +4,11 @@
  * how to see whether that has served it: a context pins the module.
  *
  *	probe [thread | fork | vfork | exec | bare WAY | static | 32-bit | dlopen | unheard |
- *	       pending | full]... entry ENTRY
+ *	       pending | full]... entry ENTRY...
  *	probe [...] properties
  *	probe [...] preloaded
  *
- * The first prints who made the context ("module", "native"), or the errno's name. The second
+ * The first prints who made each context ("module", "native"), or the errno's name. The second
  * prints the properties of descriptors and calls, which have to be the same whoever serves. The
  * third prints LD_PRELOAD. What stands before is done first, in that order, and the rest of it
  * there; "static" executes probe-static, "32-bit" probe-static-32, "bare" executes in one of the
@@ -103,6 +103,16 @@ static int try_entry(const char *name)
 		fail("something was left open");
 	puts(by_module ? "module" : "native");
 	return EXIT_SUCCESS;
+}
+
+/* There may be empty words at the end. */
+static int try_entries(char **names)
+{
+	int status = EXIT_SUCCESS;
+
+	while (status == EXIT_SUCCESS && *names && **names)
+		status = try_entry(*names++);
+	return status;
 }
 
 /* --- properties ---------------------------------------------------------------- */
@@ -394,7 +404,7 @@ static int go_on(char **words)
 	if (!strcmp(words[0], "preloaded"))
 		return puts(getenv("LD_PRELOAD") ?: "nothing") < 0;
 	if (!strcmp(words[0], "entry") && words[1])
-		return try_entry(words[1]);
+		return try_entries(words + 1);
 	return EXIT_FAILURE;
 }
 

@@ -46,8 +46,16 @@ constexpr sock_filter if_is(unsigned int value, int here, int then, int otherwis
 			static_cast<unsigned char>(otherwise - here - 1));
 }
 
+/* The same if the loaded value has a bit of @bits. */
+constexpr sock_filter if_has(unsigned int bits, int here, int then, int otherwise)
+{
+	return BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits,
+			static_cast<unsigned char>(then - here - 1),
+			static_cast<unsigned char>(otherwise - here - 1));
+}
+
 /* Where the filter below has what these say */
-enum : int { is_64_bit = 5, is_ioctl = 10, refuse = 14, allow = 15 };
+enum : int { is_64_bit = 5, is_userfaultfd = 10, is_ioctl = 12, refuse = 16, allow = 17 };
 
 std::array filter{
 	/*  0 */ load(offsetof(seccomp_data, arch)),
@@ -57,15 +65,17 @@ std::array filter{
 	/*  4 */ if_is(i386_ioctl, 4, is_ioctl, allow),
 	/*  5 */ load(offsetof(seccomp_data, nr)),
 	/*  6 */ sock_filter BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~x32_bit),
-	/*  7 */ if_is(SYS_userfaultfd, 7, refuse, 8),
+	/*  7 */ if_is(SYS_userfaultfd, 7, is_userfaultfd, 8),
 	/*  8 */ if_is(SYS_ioctl, 8, is_ioctl, 9),
 	/*  9 */ if_is(x32_ioctl, 9, is_ioctl, allow),
-	/* 10 */ load(argument(1)),
-	/* 11 */ if_is(USERFAULTFD_IOC_NEW, 11, 12, allow),
-	/* 12 */ load(argument(3)),
-	/* 13 */ if_is(REDIRECT_MARK, 13, allow, refuse),
-	/* 14 */ sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-	/* 15 */ sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	/* 10 */ load(argument(0)),
+	/* 11 */ if_has(REDIRECT_ASK, 11, allow, refuse),
+	/* 12 */ load(argument(1)),
+	/* 13 */ if_is(USERFAULTFD_IOC_NEW, 13, 14, allow),
+	/* 14 */ load(argument(3)),
+	/* 15 */ if_is(REDIRECT_MARK, 15, allow, refuse),
+	/* 16 */ sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	/* 17 */ sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 };
 static_assert(filter.size() == allow + 1);
 

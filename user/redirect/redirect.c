@@ -11,6 +11,8 @@
  * signal handlers and in any thread, before main() and in a child of vfork(); errno changes only
  * where a call fails. No descriptor is kept open, and a new one has the number that the kernel
  * would have given it.
+ *
+ * What the kernel would refuse is refused: it is asked first.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -220,7 +222,6 @@ static int errno_of_syscall(int from_open)
 	}
 }
 
-/* userfaultfd(2), by the module */
 static int make_context(int flags)
 {
 	const int dev = (int)next.syscall(SYS_openat, AT_FDCWD, device, O_RDWR | O_CLOEXEC);
@@ -237,6 +238,23 @@ static int make_context(int flags)
 		return -1;
 	}
 	return move(context, dev, flags);
+}
+
+/*
+ * userfaultfd(2), by the module. Whether it may be called only the kernel knows: by capabilities,
+ * vm.unprivileged_userfaultfd, filters. It looks at that first, and makes nothing for a flag that
+ * there isn't. Any other answer is that of a filter.
+ */
+static int userfaultfd(int flags)
+{
+	const int before = errno;
+	const long answer =
+		next.syscall(SYS_userfaultfd, (unsigned long)((unsigned int)flags | REDIRECT_ASK));
+
+	if (answer >= 0 || errno != EINVAL)
+		return (int)answer;
+	errno = before;
+	return make_context(flags);
 }
 
 /* Whether a file may be missing or closed to us in a way that ours needn't be */
@@ -445,7 +463,7 @@ EXPORT long syscall(long number, ...)
 	ensure_ready();
 	switch (number) {
 	case SYS_userfaultfd:
-		return tell("userfaultfd()", make_context((int)a[0]));
+		return tell("userfaultfd()", userfaultfd((int)a[0]));
 	case SYS_ioctl:
 		if ((unsigned int)a[1] == USERFAULTFD_IOC_NEW)
 			return ioctl_new((int)a[0], (unsigned long)a[2]);

@@ -21,4 +21,10 @@
  */
 #define REDIRECT_MARK 0x75665246
 
+/*
+ * A flag that userfaultfd(2) doesn't have. A call with it makes nothing, and is let through: EINVAL
+ * says that the kernel would have made a userfaultfd.
+ */
+#define REDIRECT_ASK 0x80000000U
+
 #endif
