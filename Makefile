@@ -228,7 +228,8 @@ build/selftests/selftests: $(call objects,selftests) build/user/libuserfault.a
 build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 	$(link)
 
-PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/,probe.o entries.o stderr.o ways.o)
+PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/, \
+	probe.o entries.o sandboxes.o stderr.o strangers.o ways.o)
 PROBE_OBJECTS_32 := $(PROBE_OBJECTS:build/obj/%=build/obj/32/%)
 
 $(PROBE_OBJECTS): USER_CFLAGS += -fPIC

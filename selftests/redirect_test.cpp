@@ -13,7 +13,10 @@
 #include <fstream>
 #include <regex>
 #include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -39,6 +42,32 @@ const Words entries{
 	"relative-openat", "fopen",	   "fopen64",	     "freopen",		"freopen64",
 	"user-mode",
 };
+
+/* For what is served, whoever does; everything else is an errno. */
+const std::string served = "served";
+
+/*
+ * What comes of asking by "syscall", "user-mode" and "open" in each of sandboxes.c. A device that
+ * has been opened before serves in all of them.
+ */
+const struct {
+	std::string name, syscall, user_mode, open;
+} sandboxes[]{
+	{"empty-root", served, served, "ENOENT"},
+	{"no-devices", served, served, "ENOENT"},
+	{"nobody", "EPERM", served, "EACCES"},
+	{"no-capabilities", "EPERM", served, served},
+	{"user-namespace", "EPERM", served, served},
+	{"few-descriptors", served, served, "EMFILE"},
+	{"no-open", served, served, "EACCES"},
+	{"no-userfaultfd", "EXFULL", "EXFULL", served},
+};
+
+/* In which a program puts a file of its own where it believes that there is none */
+const Words takers{"dup2", "dup3", "syscall-dup2", "syscall-dup3", "vfork-dup2"};
+
+/* In which descriptors are closed, or numbers taken, in what is spawned */
+const Words spawns{"closefrom", "close", "dup2", "open"};
 
 /* In which a program executes another without an environment */
 const Words ways{
@@ -96,6 +125,17 @@ std::string served_by(const Words &places, const std::string &entry)
 	return said_by(on_backend(Words{probe} + places + Words{"entry", entry}));
 }
 
+/* What a program says that is served wherever @expected has "served" */
+std::string on_backend_said(const Words &expected)
+{
+	std::string lines;
+
+	for (const auto &each : expected)
+		lines += (lines.empty() ? "" : "\n") +
+			 (each == served ? name_of(backend_under_test()) : each);
+	return lines;
+}
+
 /* Checks that the launcher doesn't start a program, and what it says and exits with. */
 void check_refused(const Words &words, int status, const std::string &why,
 		   const std::function<void()> &prepare = {})
@@ -120,6 +160,14 @@ struct Setting {
 	const std::string path;
 	std::string before;
 };
+
+/* Numbers for so many descriptors, and no more by any means but privileges */
+void limit_descriptors(rlim_t count)
+{
+	const rlimit limit{count, count};
+
+	checked(::setrlimit(RLIMIT_NOFILE, &limit));
+}
 
 void become_nobody()
 {
@@ -338,18 +386,131 @@ TEST_CASE("a program is never served by native userfaultfd instead", "[redirect]
 	CHECK(said_by(env + Words{probe, "entry", "open"}, become_nobody) == "EACCES");
 }
 
+TEST_CASE("programs that have shut themselves in are served as natively", "[redirect]")
+{
+	need_programs();
+	for (const auto &sandbox : sandboxes) {
+		CAPTURE(sandbox.name);
+		CHECK(said_by(on_backend({probe, "device-open", sandbox.name, "entry", "syscall",
+					  "user-mode", "open", "opened-device"})) ==
+		      on_backend_said({sandbox.syscall, sandbox.user_mode, sandbox.open, served}));
+	}
+	/* Where calls that natively aren't made kill the program */
+	CHECK(said_by(on_backend({probe, "only-needed", "entry", "syscall", "user-mode"})) ==
+	      on_backend_said({served, served}));
+	CHECK(served_by({"empty-root", "fork", "thread"}, "syscall") ==
+	      name_of(backend_under_test()));
+}
+
+TEST_CASE("programs that landlock lets open nothing are served as natively", "[redirect]")
+{
+	need_programs();
+	if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 0)
+		skip("this kernel has no landlock");
+	CHECK(said_by(on_backend({probe, "landlock", "entry", "syscall", "user-mode", "open"})) ==
+	      on_backend_said({served, served, "EACCES"}));
+}
+
+TEST_CASE("programs that have dropped their rights execute others that are served", "[redirect]")
+{
+	need_programs();
+	for (const Words &places : {Words{"nobody", "exec"}, Words{"nobody", "bare", "execve"},
+				    Words{"nobody", "bare", "posix_spawn"}}) {
+		CAPTURE(places);
+		CHECK(said_by(on_backend(Words{probe} + places +
+					 Words{"entry", "syscall", "user-mode", "open"})) ==
+		      on_backend_said({"EPERM", served, "EACCES"}));
+	}
+	CHECK(served_by({"few-descriptors", "exec"}, "syscall") == name_of(backend_under_test()));
+}
+
+TEST_CASE("everybody handles faults of the kernel if vm.unprivileged_userfaultfd says so",
+	  "[redirect]")
+{
+	need_programs();
+	const Setting all("/proc/sys/vm/unprivileged_userfaultfd", "1");
+
+	CHECK(said_by(on_backend({probe, "nobody", "entry", "syscall", "open"})) ==
+	      on_backend_said({served, "EACCES"}));
+}
+
+TEST_CASE("a program that may open the kernel's device, and not the module's, is served",
+	  "[redirect]")
+{
+	need_programs();
+	checked(::chmod("/dev/userfaultfd", 0666));
+	CHECK(served_by({"nobody"}, "open") == name_of(backend_under_test()));
+	checked(::chmod("/dev/userfaultfd", 0600));
+}
+
+/* Afterwards the device can't be opened anew. */
+TEST_CASE("programs that close all descriptors are served", "[redirect]")
+{
+	need_programs();
+	CHECK(said_by(on_backend({probe, "close-each", "syscall-close-each", "close-listed",
+				  "closefrom", "close-range", "close-range-each",
+				  "close-range-unshare", "syscall-close-range", "cloexec-each",
+				  "close-range-cloexec", "exec", "empty-root", "entry",
+				  "syscall"})) == name_of(backend_under_test()));
+	for (const auto &way : spawns) {
+		CAPTURE(way);
+		CHECK(served_by({"spawn", way, "empty-root"}, "syscall") ==
+		      name_of(backend_under_test()));
+	}
+}
+
+TEST_CASE("programs that close all descriptors past libc are served", "[redirect]")
+{
+	need_programs();
+	CHECK(said_by(on_backend({probe, "instruction-close-each", "entry", "syscall", "open"})) ==
+	      on_backend_said({served, served}));
+}
+
+TEST_CASE("programs that take the number of a descriptor they don't know of are served",
+	  "[redirect]")
+{
+	need_programs();
+	for (const auto &taker : takers) {
+		CAPTURE(taker);
+		CHECK(served_by({taker, "exec", "empty-root"}, "syscall") ==
+		      name_of(backend_under_test()));
+		CHECK(served_by({taker, "empty-root"}, "syscall") == name_of(backend_under_test()));
+	}
+}
+
+TEST_CASE("few descriptors are enough from the start on", "[redirect]")
+{
+	need_programs();
+	for (const rlim_t count : {6, 20}) {
+		CAPTURE(count);
+		CHECK(said_by(on_backend({probe, "empty-root", "entry", "syscall"}),
+			      [&] { limit_descriptors(count); }) == name_of(backend_under_test()));
+	}
+}
+
+TEST_CASE("a descriptor that isn't the device's is not taken for it", "[redirect][module]")
+{
+	need_programs();
+	for (const auto *wrong : {"", "1", "1:259", "1024:259", "-1:0", "none"}) {
+		CAPTURE(wrong);
+		CHECK(said_by({"env", "LD_PRELOAD=" + library,
+			       std::string("USERFAULT_RUN_DESCRIPTOR=") + wrong, probe, "entry",
+			       "syscall"}) == name_of(Backend::module));
+	}
+}
+
 TEST_CASE("a user to whom the device is open runs programs on it", "[redirect][module]")
 {
 	need_programs();
 	checked(::chmod("/dev/userfault", 0666));
 	CHECK(said_by({launcher, probe, "fork", "exec", "entry", "syscall", "user-mode", "open"},
-		      become_nobody) == "EPERM\nmodule\nmodule");
+		      become_nobody) == on_backend_said({"EPERM", served, served}));
 	CHECK(said_by({launcher, probe, "static", "entry", "user-mode"}, become_nobody) ==
 	      "ENOSYS");
-
-	const Setting all("/proc/sys/vm/unprivileged_userfaultfd", "1");
-	CHECK(said_by({launcher, probe, "entry", "syscall"}, become_nobody) ==
-	      name_of(Backend::module));
+	CHECK(said_by({launcher, probe, "entry", "user-mode"}, [] {
+		      limit_descriptors(20);
+		      become_nobody();
+	      }) == name_of(Backend::module));
 	checked(::chmod("/dev/userfault", 0600));
 }
 
@@ -494,12 +655,15 @@ TEST_CASE("stress-ng --userfaultfd holds contexts of the module", "[redirect]")
 	const int before = module_users();
 	Command command(on_backend(stress_userfaultfd));
 
-	/* Before that, userfault-run and stress-ng have opened one, to see whether they can. */
+	const int device = is_module; /* that userfault-run keeps open */
+
+	/* Before that, stress-ng has asked for one, to see whether it can. */
 	wait_until("stress-ng works", [&] {
 		return command.output().find("dispatching hogs") != std::string::npos;
 	});
 	wait_until("stress-ng holds a userfaultfd", [&] {
-		return holds_userfaultfd("stress-ng") && (module_users() > before) == is_module;
+		return holds_userfaultfd("stress-ng") &&
+		       (module_users() > before + device) == is_module;
 	});
 	command.signal(SIGTERM);
 	CHECK(command.wait() == 0);

@@ -23,6 +23,14 @@ int __open64_2(const char *path, int flags);
 int __openat_2(int folder, const char *path, int flags);
 int __openat64_2(int folder, const char *path, int flags);
 
+static int opened_device = -1;
+
+int open_device(void)
+{
+	opened_device = open(DEVICE, FLAGS);
+	return opened_device < 0;
+}
+
 static int made_by(int device)
 {
 	if (device < 0)
@@ -39,6 +47,7 @@ static int made_by(int device)
 static int by_syscall(void) { return (int)syscall(SYS_userfaultfd, 0); }
 static int by_user_mode(void) { return (int)syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY); }
 static int by_open(void) { return made_by(open(DEVICE, FLAGS)); }
+static int by_opened_device(void) { return ioctl(opened_device, USERFAULTFD_IOC_NEW, 0); }
 static int by_open64(void) { return made_by(open64(DEVICE, FLAGS)); }
 static int by_openat(void) { return made_by(openat(AT_FDCWD, DEVICE, FLAGS)); }
 static int by_openat64(void) { return made_by(openat64(AT_FDCWD, DEVICE, FLAGS)); }
@@ -113,8 +122,7 @@ static int by_freopen64(void)
 	return made_by_stream(freopen64(DEVICE, "r", fopen("/dev/null", "r")));
 }
 
-/* Past libc, and so past what is preloaded */
-static long instruction(long number, long a, long b, long c)
+long instruction(long number, long a, long b, long c)
 {
 	long result;
 
@@ -152,6 +160,7 @@ const struct entry entries[] = {
 	{"syscall", by_syscall},
 	{"user-mode", by_user_mode},
 	{"open", by_open},
+	{"opened-device", by_opened_device},
 	{"open64", by_open64},
 	{"openat", by_openat},
 	{"openat64", by_openat64},

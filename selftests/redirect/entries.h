@@ -14,4 +14,10 @@ struct entry {
 /* Ended by one without a name. Also to be found in entries.so, by dlsym(3). */
 extern const struct entry entries[];
 
+/* Opens the device that "opened-device" makes a context with. Returns 0, or not and errno. */
+int open_device(void);
+
+/* Makes a system call past libc, and so past what is preloaded. Returns as syscall(2). */
+long instruction(long number, long a, long b, long c);
+
 #endif

@@ -3,22 +3,26 @@
  * A program written for the kernel's userfaultfd, that knows nothing of this project's module but
  * how to see whether that has served it: a context pins the module.
  *
- *	probe [thread | fork | vfork | exec | bare WAY | static | 32-bit | dlopen | unheard |
- *	       pending | full]... entry ENTRY...
+ *	probe [thread | fork | vfork | exec | bare WAY | spawn WAY | static | 32-bit | dlopen |
+ *	       unheard | pending | full | SANDBOX | STRANGER]... entry ENTRY...
  *	probe [...] properties
  *	probe [...] preloaded
  *
  * The first prints who made each context ("module", "native"), or the errno's name. The second
  * prints the properties of descriptors and calls, which have to be the same whoever serves. The
- * third prints LD_PRELOAD. What stands before is done first, in that order, and the rest of it
- * there; "static" executes probe-static, "32-bit" probe-static-32, "bare" executes in one of the
- * ways of ways.c, without an environment. With "unheard" nobody reads stderr, with "pending" there
- * is a SIGPIPE that has to stay; "full" asks for a context when nothing can be written to stderr,
- * and then prints what is written there later.
+ * third prints LD_PRELOAD. What stands before is done first, in that
+ * order, and the rest of it there; "static" executes probe-static, "32-bit" probe-static-32, "bare"
+ * executes in one of the ways of ways.c, without an environment, "spawn" in one of strangers.c,
+ * which also has ways to close descriptors; sandboxes.c has those in which a program shuts itself
+ * in. With "unheard" nobody reads stderr, with "pending" there is a SIGPIPE that has to stay;
+ * "full" asks for a context when nothing can be written to stderr, and then prints what is written
+ * there later.
  */
 #define _GNU_SOURCE
 #include "entries.h"
+#include "sandboxes.h"
 #include "stderr.h"
+#include "strangers.h"
 #include "ways.h"
 
 #include <dlfcn.h>
@@ -52,18 +56,23 @@ static void fail(const char *what)
 	exit(EXIT_FAILURE);
 }
 
+/* Opened before the program shuts itself in, where it couldn't; -1 if the module isn't loaded. */
+static int counter = -1;
+
+static void open_counter(void)
+{
+	if (counter < 0)
+		counter = open("/sys/module/userfault/refcnt", O_RDONLY | O_CLOEXEC);
+}
+
 /* How often the module is pinned, by contexts and open devices; 0 if it isn't loaded. */
 static long pins(void)
 {
-	FILE *file = fopen("/sys/module/userfault/refcnt", "r");
-	long count = 0;
+	char count[16] = "0";
 
-	if (!file)
-		return 0;
-	if (fscanf(file, "%ld", &count) != 1)
+	if (counter >= 0 && pread(counter, count, sizeof(count) - 1, 0) <= 0)
 		fail("refcnt");
-	fclose(file);
-	return count;
+	return atol(count);
 }
 
 static bool speaks_the_protocol(int fd)
@@ -110,6 +119,7 @@ static int try_entries(char **names)
 {
 	int status = EXIT_SUCCESS;
 
+	open_counter();
 	while (status == EXIT_SUCCESS && *names && **names)
 		status = try_entry(*names++);
 	return status;
@@ -244,6 +254,7 @@ static int print_properties(void)
 	print_bad_paths();
 	print_six_arguments();
 	print_mode();
+	print_strangers();
 	return EXIT_SUCCESS;
 }
 
@@ -382,6 +393,40 @@ static int in_full(char **words)
 	return status;
 }
 
+static int in_spawn(char **words)
+{
+	const char *way = words[0];
+
+	if (!way)
+		return EXIT_FAILURE;
+	words[0] = self;
+	return spawn_without_strangers(way, words);
+}
+
+/* Does @what, which has been found by its name. */
+static void prepare(int (*what)(void), const char *name)
+{
+	if (what())
+		fail(name);
+}
+
+/* Whether @name is one of sandboxes.c or strangers.c, which has been done then. */
+static bool is_prepared(const char *name)
+{
+	for (const struct sandbox *sandbox = sandboxes; sandbox->name; sandbox++)
+		if (!strcmp(name, sandbox->name)) {
+			open_counter();
+			prepare(sandbox->enter, name);
+			return true;
+		}
+	for (const struct stranger *stranger = strangers; stranger->name; stranger++)
+		if (!strcmp(name, stranger->name)) {
+			prepare(stranger->expel, name);
+			return true;
+		}
+	return false;
+}
+
 static int go_on(char **words)
 {
 	static const struct {
@@ -391,7 +436,7 @@ static int go_on(char **words)
 		{"thread", in_thread},	 {"fork", in_fork},	  {"vfork", in_vfork},
 		{"exec", in_exec},	 {"static", in_static},	  {"dlopen", in_dlopen},
 		{"unheard", in_unheard}, {"pending", in_pending}, {"full", in_full},
-		{"bare", in_bare},	 {"32-bit", in_32_bit},
+		{"bare", in_bare},	 {"32-bit", in_32_bit},	  {"spawn", in_spawn},
 	};
 
 	if (!words[0])
@@ -399,6 +444,8 @@ static int go_on(char **words)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (!strcmp(words[0], places[i].word))
 			return places[i].where(words + 1);
+	if (is_prepared(words[0]))
+		return go_on(words + 1);
 	if (!strcmp(words[0], "properties"))
 		return print_properties();
 	if (!strcmp(words[0], "preloaded"))
@@ -410,6 +457,10 @@ static int go_on(char **words)
 
 int main(int argc, char **argv)
 {
+	static char printed[BUFSIZ];
+
+	/* What is printed takes no other calls than write(2). */
+	setvbuf(stdout, printed, _IOFBF, sizeof(printed));
 	self = argc ? argv[0] : "";
 	const int status = argc > 1 ? go_on(argv + 1) : EXIT_FAILURE;
 

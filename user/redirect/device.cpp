@@ -2,13 +2,16 @@
 #include "device.hpp"
 
 #include "failure.hpp"
+#include "redirect.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
 
 #include <linux/major.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -36,14 +39,12 @@ std::string driver_of(dev_t device)
 	return {};
 }
 
-void check_open(const std::string &path)
+int open_for_ioctl(const std::string &path)
 {
-	const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+	const int fd = ::open(path.c_str(), O_ACCMODE);
 
-	if (fd >= 0) {
-		::close(fd);
-		return;
-	}
+	if (fd >= 0)
+		return fd;
 
 	const auto why = path + " can't be opened: " + std::strerror(errno);
 
@@ -52,9 +53,45 @@ void check_open(const std::string &path)
 	refuse(why, "Load the module again: insmod userfault.ko.");
 }
 
+/* Raises the limit of numbers to @wanted, if it may be, as long as this lives. */
+struct RaisedLimit {
+	explicit RaisedLimit(rlim_t wanted)
+	{
+		::getrlimit(RLIMIT_NOFILE, &before);
+		const rlimit raised{std::max(before.rlim_cur, wanted),
+				    std::max(before.rlim_max, wanted)};
+		::setrlimit(RLIMIT_NOFILE, &raised);
+	}
+	~RaisedLimit() { ::setrlimit(RLIMIT_NOFILE, &before); }
+
+	rlimit before;
+};
+
+/*
+ * The first number that the program may not use; the last one that it may, where there is no way to
+ * that. The kernel's tables are as long as the highest number: with a very high limit it is one
+ * that few programs come to.
+ */
+int out_of_the_way(int fd)
+{
+	constexpr rlim_t high = 1024;
+	rlimit limit;
+
+	::getrlimit(RLIMIT_NOFILE, &limit);
+	const int first = static_cast<int>(std::min(limit.rlim_cur, high));
+	const RaisedLimit raised(static_cast<rlim_t>(first) + REDIRECT_REACH);
+
+	for (int number = first; number > fd; number--)
+		if (const int moved = ::fcntl(fd, F_DUPFD, number); moved >= 0) {
+			::close(fd);
+			return moved;
+		}
+	return fd;
+}
+
 } // namespace
 
-void check_device(const std::string &path)
+Device open_device(const std::string &path)
 {
 	struct stat status;
 
@@ -64,7 +101,7 @@ void check_device(const std::string &path)
 	if (!S_ISCHR(status.st_mode) || driver_of(status.st_rdev) != "userfault")
 		refuse(path + " is not a device of the userfault module",
 		       "Leave it out: /dev/userfault is taken then.");
-	check_open(path);
+	return {out_of_the_way(open_for_ioctl(path)), status.st_rdev};
 }
 
 } // namespace redirect

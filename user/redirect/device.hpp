@@ -2,13 +2,21 @@
 #pragma once
 
 #include <string>
+#include <sys/types.h>
 
 namespace redirect {
 
+/* The module's device, open for the program; see descriptor.c. */
+struct Device {
+	int descriptor;
+	dev_t number;
+};
+
 /*
- * Makes sure that @path is the userfault module's device and can be opened.
+ * Makes sure that @path is the userfault module's device, and opens it so that what this process
+ * executes inherits it.
  * Failure: failed.
  */
-void check_device(const std::string &path);
+Device open_device(const std::string &path);
 
 } // namespace redirect

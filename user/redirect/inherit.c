@@ -47,7 +47,8 @@ static struct {
 
 #define PRELOAD "LD_PRELOAD"
 
-static const char *const names[] = {REDIRECT_DEVICE_VARIABLE, REDIRECT_VERBOSE_VARIABLE};
+static const char *const names[] = {REDIRECT_DEVICE_VARIABLE, REDIRECT_DESCRIPTOR_VARIABLE,
+				    REDIRECT_VERBOSE_VARIABLE};
 
 /* Our path as LD_PRELOAD had it, empty if it hadn't; the other variables as NAME=VALUE */
 static char library[4096];

@@ -9,8 +9,8 @@
  *
  * Everything else goes on to the next library after a compare or two. All of it may be called in
  * signal handlers and in any thread, before main() and in a child of vfork(); errno changes only
- * where a call fails. No descriptor is kept open, and a new one has the number that the kernel
- * would have given it.
+ * where a call fails. A new descriptor has the number that the kernel would have given it; of the
+ * one that is kept open (descriptor.c) the program knows nothing.
  *
  * What the kernel would refuse is refused: it is asked first.
  */
@@ -19,12 +19,9 @@
 #include "redirect.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,18 +73,11 @@ static void get_ready(void)
 	verbose = getenv(REDIRECT_VERBOSE_VARIABLE);
 	if (!stat(device, &status) && S_ISCHR(status.st_mode))
 		device_number = status.st_rdev;
-	atomic_store_explicit(&is_ready, true, memory_order_release);
 }
 
-/* Other libraries may open files in their constructors, before ours has run. */
 static inline void ensure_ready(void)
 {
-	if (__builtin_expect(!atomic_load_explicit(&is_ready, memory_order_acquire), false)) {
-		const int before = errno;
-
-		get_ready();
-		errno = before;
-	}
+	ensure(&is_ready, get_ready);
 }
 
 __attribute__((constructor)) static void be_ready(void)
@@ -222,7 +212,8 @@ static int errno_of_syscall(int from_open)
 	}
 }
 
-static int make_context(int flags)
+/* Where no device is kept open, or the program has closed it past libc */
+static int make_context_by_path(int flags)
 {
 	const int dev = (int)next.syscall(SYS_openat, AT_FDCWD, device, O_RDWR | O_CLOEXEC);
 
@@ -238,6 +229,18 @@ static int make_context(int flags)
 		return -1;
 	}
 	return move(context, dev, flags);
+}
+
+static int make_context(int flags)
+{
+	const int before = errno;
+	const int kept = kept_descriptor();
+	const int context = kept < 0 ? -1 : new_context(kept, (unsigned int)flags);
+
+	if (context >= 0 || (kept >= 0 && errno != EBADF && errno != ENOTTY))
+		return context;
+	errno = before;
+	return make_context_by_path(flags);
 }
 
 /*
@@ -269,15 +272,21 @@ static bool may_be_ours(int error)
  */
 static int opened(int fd, int before, const char *path, int flags, mode_t mode)
 {
-	if ((fd < 0 && !may_be_ours(errno)) || strcmp(path, NATIVE_DEVICE))
+	const int error = errno;
+
+	if ((fd < 0 && !may_be_ours(error)) || strcmp(path, NATIVE_DEVICE))
 		return fd;
 
 	int ours = (int)next.syscall(SYS_openat, AT_FDCWD, device, flags, mode);
 
 	if (fd >= 0 && ours >= 0)
 		ours = move(ours, fd, flags);
+	else if (fd >= 0 && kept_descriptor() >= 0)
+		ours = fd; /* the kernel's, on which ioctl() serves */
 	else if (fd >= 0)
 		close_quietly(fd);
+	else if (ours < 0)
+		errno = error;
 	if (ours >= 0)
 		errno = before;
 	return tell("open(\"" NATIVE_DEVICE "\")", ours);
@@ -402,8 +411,6 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 /* Where long has 64 bits, all files are large. */
 _Static_assert(sizeof(off_t) == 8, "open and open64 are the same");
 
-#define SAME_AS(name) EXPORT __attribute__((alias(#name), copy(name)))
-
 SAME_AS(open) int open64(const char *path, int flags, ...);
 SAME_AS(open) int __open(const char *path, int flags, ...);
 SAME_AS(open) int __open64(const char *path, int flags, ...);
@@ -422,6 +429,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 
 	ensure_ready();
+	if (refuse_kept(fd))
+		return -1;
 	if ((unsigned int)request == USERFAULTFD_IOC_NEW)
 		return ioctl_new(fd, (unsigned long)argument);
 	return next.ioctl(fd, request, argument);
@@ -448,6 +457,22 @@ static long called(long number, const long *a, long result, int before)
 	}
 }
 
+/* Whether a call made by number is for the descriptor that is kept; see refuse_kept(). */
+static bool refuse_call(long number, const long *a)
+{
+	switch (number) {
+	case SYS_close:
+	case SYS_dup:
+	case SYS_dup2:
+	case SYS_dup3:
+	case SYS_fcntl:
+	case SYS_ioctl:
+		return refuse_kept((int)a[0]);
+	default:
+		return false;
+	}
+}
+
 /* As libc's own does, takes six arguments whether or not there are as many. */
 EXPORT long syscall(long number, ...)
 {
@@ -461,6 +486,8 @@ EXPORT long syscall(long number, ...)
 	va_end(arguments);
 
 	ensure_ready();
+	if (refuse_call(number, a))
+		return -1;
 	switch (number) {
 	case SYS_userfaultfd:
 		return tell("userfaultfd()", userfaultfd((int)a[0]));
@@ -468,6 +495,12 @@ EXPORT long syscall(long number, ...)
 		if ((unsigned int)a[1] == USERFAULTFD_IOC_NEW)
 			return ioctl_new((int)a[0], (unsigned long)a[2]);
 		break;
+	case SYS_dup2:
+	case SYS_dup3:
+		make_room((int)a[1]);
+		break;
+	case SYS_close_range:
+		return close_range((unsigned int)a[0], (unsigned int)a[1], (int)a[2]);
 	case SYS_execve:
 		return execve((char *)a[0], (char **)a[1], (char **)a[2]);
 	case SYS_execveat:

@@ -7,6 +7,10 @@
 
 /* Environment: the device to make contexts with, USERFAULT_DEVICE if it isn't set. */
 #define REDIRECT_DEVICE_VARIABLE "USERFAULT_RUN_DEVICE"
+/* Environment: the descriptor of that device that is kept open, as NUMBER:DEVICE (an st_rdev). */
+#define REDIRECT_DESCRIPTOR_VARIABLE "USERFAULT_RUN_DESCRIPTOR"
+/* How far from NUMBER it may be, up or down */
+#define REDIRECT_REACH 16
 /* Environment: if set, each redirection is told on stderr. */
 #define REDIRECT_VERBOSE_VARIABLE "USERFAULT_RUN_VERBOSE"
 

@@ -6,9 +6,9 @@
  *	# insmod userfault.ko
  *	# userfault-run stress-ng --userfaultfd 1 --userfaultfd-ops 1000
  *
- * It makes sure that this can be done, sees to it that the kernel's own userfaultfd is never used
- * instead, and executes the program with a library preloaded (redirect.c), which its children
- * inherit (inherit.c).
+ * It makes sure that this can be done, opens the module's device, sees to it that the kernel's own
+ * userfaultfd is never used instead, and executes the program with a library preloaded
+ * (redirect.c), which its children inherit (inherit.c), as they do the device (descriptor.c).
  */
 #include "device.hpp"
 #include "failure.hpp"
@@ -106,12 +106,14 @@ void set(const char *variable, const std::string &value)
 			      std::string(variable) + " can't be set: " + std::strerror(errno), "");
 }
 
-void set_environment(const Options &options)
+void set_environment(const Options &options, const Device &device)
 {
 	const char *others = std::getenv("LD_PRELOAD");
 
 	set("LD_PRELOAD", find_library() + (others && *others ? std::string(":") + others : ""));
 	set(REDIRECT_DEVICE_VARIABLE, std::filesystem::absolute(options.device));
+	set(REDIRECT_DESCRIPTOR_VARIABLE,
+	    std::to_string(device.descriptor) + ':' + std::to_string(device.number));
 	if (options.verbose)
 		set(REDIRECT_VERBOSE_VARIABLE, "1");
 	else
@@ -123,8 +125,7 @@ void set_environment(const Options &options)
 	const auto path = find_program(options.command[0]);
 
 	check_program(path);
-	check_device(options.device);
-	set_environment(options);
+	set_environment(options, open_device(options.device));
 	refuse_native();
 	/* For scripts without a first line; a path with a slash is not looked for again. */
 	::execvp(path.c_str(), options.command);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The module's device is open from before the program has started, so that contexts can be made
+ * where the program itself could not open it: without rights, in another root folder, under a
+ * filter, with one number left for a descriptor.
+ *
+ * The program doesn't know of that descriptor, and to it the number isn't open: what is called for
+ * the number gets EBADF, what closes all descriptors passes over it. It is above what the program
+ * may have open, if possible. Where the program puts a file there all the same, it moves: within
+ * REDIRECT_REACH, where each process looks for it anew. A number that has been stored would be
+ * wrong in a child of vfork() or in its parent, which share memory and not descriptors.
+ *
+ * It is known by being open for ioctl(2) alone, a mode that programs have no use for, and by the
+ * device that it is of. All of this may be called in signal handlers and in a child of vfork().
+ */
+#define _GNU_SOURCE
+#include "library.h"
+#include "redirect.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct {
+	int (*close)(int fd);
+	typeof(close_range) *close_range;
+	void (*closefrom)(int lowest);
+	int (*dup)(int fd);
+	int (*dup2)(int from, int to);
+	int (*dup3)(int from, int to, int flags);
+	int (*fcntl)(int fd, int command, ...);
+	typeof(posix_spawn_file_actions_addclose) *addclose;
+	typeof(posix_spawn_file_actions_addclosefrom_np) *addclosefrom;
+	typeof(posix_spawn_file_actions_adddup2) *adddup2;
+	typeof(posix_spawn_file_actions_addopen) *addopen;
+} next;
+
+static int number = -1; /* that it had at first; the device is what it is of */
+static dev_t device;
+static atomic_bool has_moved; /* or may have: it is within reach, or gone */
+static atomic_bool is_ready;
+
+static bool is_of_device(int fd)
+{
+	const int before = errno;
+	const int flags = next.fcntl(fd, F_GETFL);
+	struct stat status;
+	const bool is = flags >= 0 && (flags & O_ACCMODE) == O_ACCMODE && !fstat(fd, &status) &&
+			S_ISCHR(status.st_mode) && status.st_rdev == device;
+
+	errno = before;
+	return is;
+}
+
+static void get_ready(void)
+{
+	const char *kept = getenv(REDIRECT_DESCRIPTOR_VARIABLE);
+
+	next.close = dlsym(RTLD_NEXT, "close");
+	next.close_range = dlsym(RTLD_NEXT, "close_range");
+	next.closefrom = dlsym(RTLD_NEXT, "closefrom");
+	next.dup = dlsym(RTLD_NEXT, "dup");
+	next.dup2 = dlsym(RTLD_NEXT, "dup2");
+	next.dup3 = dlsym(RTLD_NEXT, "dup3");
+	next.fcntl = dlsym(RTLD_NEXT, "fcntl");
+	next.addclose = dlsym(RTLD_NEXT, "posix_spawn_file_actions_addclose");
+	next.addclosefrom = dlsym(RTLD_NEXT, "posix_spawn_file_actions_addclosefrom_np");
+	next.adddup2 = dlsym(RTLD_NEXT, "posix_spawn_file_actions_adddup2");
+	next.addopen = dlsym(RTLD_NEXT, "posix_spawn_file_actions_addopen");
+
+	if (!kept || sscanf(kept, "%d:%lu", &number, &device) != 2)
+		number = -1;
+	else if (!is_of_device(number))
+		has_moved = true;
+}
+
+static inline void ensure_ready(void)
+{
+	ensure(&is_ready, get_ready);
+}
+
+__attribute__((constructor)) static void be_ready(void)
+{
+	ensure_ready();
+}
+
+static bool is_within_reach(int fd)
+{
+	return fd >= number - REDIRECT_REACH && fd <= number + REDIRECT_REACH;
+}
+
+/* All numbers but a few are told without a system call. */
+static bool is_kept(int fd)
+{
+	return number >= 0 && (fd == number || (has_moved && is_within_reach(fd))) &&
+	       is_of_device(fd);
+}
+
+static int find(void)
+{
+	for (int fd = number - REDIRECT_REACH; fd <= number + REDIRECT_REACH; fd++)
+		if (is_kept(fd))
+			return fd;
+	return -1;
+}
+
+/* A program's filter may allow no calls but those that it makes itself, so none is made here. */
+int kept_descriptor(void)
+{
+	ensure_ready();
+	return has_moved ? find() : number;
+}
+
+bool refuse_kept(int fd)
+{
+	ensure_ready();
+	if (!is_kept(fd))
+		return false;
+	errno = EBADF;
+	return true;
+}
+
+static bool is_within_limit(int fd)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_NOFILE, &limit) && (rlim_t)fd < limit.rlim_cur;
+}
+
+/* Where the program can't put anything, there is room enough. */
+void make_room(int fd)
+{
+	const int before = errno;
+
+	ensure_ready();
+	if (!is_kept(fd) || !is_within_limit(fd))
+		return;
+	has_moved = true;
+	if (next.fcntl(fd, F_DUPFD, number + 1) < 0)
+		next.fcntl(fd, F_DUPFD, number > REDIRECT_REACH ? number - REDIRECT_REACH : 0);
+	errno = before;
+}
+
+/* --- closing and copying descriptors ------------------------------------------- */
+
+EXPORT int close(int fd)
+{
+	return refuse_kept(fd) ? -1 : next.close(fd);
+}
+
+EXPORT int dup(int fd)
+{
+	return refuse_kept(fd) ? -1 : next.dup(fd);
+}
+
+EXPORT int dup2(int from, int to)
+{
+	if (refuse_kept(from))
+		return -1;
+	make_room(to);
+	return next.dup2(from, to);
+}
+
+EXPORT int dup3(int from, int to, int flags)
+{
+	if (refuse_kept(from))
+		return -1;
+	make_room(to);
+	return next.dup3(from, to, flags);
+}
+
+/* The argument, where there is one, is a number or a pointer: both are passed on, as by libc. */
+EXPORT int fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, command);
+	void *argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return refuse_kept(fd) ? -1 : next.fcntl(fd, command, argument);
+}
+
+/* Both parts, also with nothing in them: flags are looked at, and the table may be unshared. */
+EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	const unsigned int kept = (unsigned int)kept_descriptor();
+
+	if (kept < first || kept > last || !is_kept((int)kept))
+		return next.close_range(first, last, flags);
+	if (first < kept && next.close_range(first, kept - 1, flags))
+		return -1;
+	return kept < last ? next.close_range(kept + 1, last, flags)
+			   : next.close_range(~0U, ~0U, flags);
+}
+
+EXPORT void closefrom(int lowest)
+{
+	const int kept = kept_descriptor();
+	int fd = lowest < 0 ? 0 : lowest;
+
+	if (kept < fd || !is_kept(kept)) {
+		next.closefrom(lowest);
+		return;
+	}
+	if (close_range((unsigned int)fd, ~0U, 0) == 0)
+		return;
+	next.closefrom(kept + 1);
+	for (; fd < kept; fd++)
+		next.close(fd);
+}
+
+SAME_AS(close) int __close(int fd);
+SAME_AS(dup2) int __dup2(int from, int to);
+SAME_AS(fcntl) int __fcntl(int fd, int command, ...);
+SAME_AS(fcntl) int fcntl64(int fd, int command, ...);
+
+/* --- what a child that is spawned does with them ------------------------------- */
+
+/* In the child: moves what is kept to where there is nothing now. */
+static int make_room_in_child(posix_spawn_file_actions_t *actions, int fd)
+{
+	ensure_ready();
+	if (!is_kept(fd) || !is_within_limit(fd))
+		return 0;
+	for (int to = number + REDIRECT_REACH; to >= number - REDIRECT_REACH; to--)
+		if (to >= 0 && is_within_limit(to) && next.fcntl(to, F_GETFD) < 0)
+			return next.adddup2(actions, fd, to);
+	return 0;
+}
+
+EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to)
+{
+	return make_room_in_child(actions, to) ?: next.adddup2(actions, from, to);
+}
+
+EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd,
+					    const char *path, int flags, mode_t mode)
+{
+	return make_room_in_child(actions, fd) ?: next.addopen(actions, fd, path, flags, mode);
+}
+
+/* Where nothing is open, there is nothing to close. */
+EXPORT int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int fd)
+{
+	ensure_ready();
+	if (is_kept(fd))
+		return is_within_limit(fd) ? 0 : EBADF;
+	return next.addclose(actions, fd);
+}
+
+/* There is no such action for a range: below what is kept, it is one for each number. */
+EXPORT int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int lowest)
+{
+	const int kept = kept_descriptor();
+	int error = 0;
+
+	/* Above the limit, single numbers can't be closed. */
+	if (lowest < 0 || kept < lowest || !is_kept(kept) || !is_within_limit(kept - 1))
+		return next.addclosefrom(actions, lowest);
+	for (int fd = lowest; fd < kept && !error; fd++)
+		error = next.addclose(actions, fd);
+	return error ?: next.addclosefrom(actions, kept + 1);
+}
