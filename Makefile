@@ -229,7 +229,7 @@ build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 	$(link)
 
 PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/, \
-	probe.o entries.o sandboxes.o stderr.o strangers.o ways.o)
+	probe.o entries.o minor.o sandboxes.o stderr.o strangers.o ways.o)
 PROBE_OBJECTS_32 := $(PROBE_OBJECTS:build/obj/%=build/obj/32/%)
 
 $(PROBE_OBJECTS): USER_CFLAGS += -fPIC

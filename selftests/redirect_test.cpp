@@ -424,6 +424,14 @@ TEST_CASE("programs that have dropped their rights execute others that are serve
 	CHECK(served_by({"few-descriptors", "exec"}, "syscall") == name_of(backend_under_test()));
 }
 
+TEST_CASE("a program without rights handles minor faults of a file of others", "[redirect]")
+{
+	need_programs();
+	const TemporaryFile file("file", 0444, "kept");
+
+	CHECK(said_by(on_backend({probe, "nobody", "exec", "minor", file.path})) == "EPERM\nkept");
+}
+
 TEST_CASE("everybody handles faults of the kernel if vm.unprivileged_userfaultfd says so",
 	  "[redirect]")
 {

@@ -7,10 +7,11 @@
  *	       unheard | pending | full | SANDBOX | STRANGER]... entry ENTRY...
  *	probe [...] properties
  *	probe [...] preloaded
+ *	probe [...] minor FILE
  *
  * The first prints who made each context ("module", "native"), or the errno's name. The second
  * prints the properties of descriptors and calls, which have to be the same whoever serves. The
- * third prints LD_PRELOAD. What stands before is done first, in that
+ * third prints LD_PRELOAD, the fourth is in minor.c. What stands before is done first, in that
  * order, and the rest of it there; "static" executes probe-static, "32-bit" probe-static-32, "bare"
  * executes in one of the ways of ways.c, without an environment, "spawn" in one of strangers.c,
  * which also has ways to close descriptors; sandboxes.c has those in which a program shuts itself
@@ -20,6 +21,7 @@
  */
 #define _GNU_SOURCE
 #include "entries.h"
+#include "minor.h"
 #include "sandboxes.h"
 #include "stderr.h"
 #include "strangers.h"
@@ -452,6 +454,8 @@ static int go_on(char **words)
 		return puts(getenv("LD_PRELOAD") ?: "nothing") < 0;
 	if (!strcmp(words[0], "entry") && words[1])
 		return try_entries(words + 1);
+	if (!strcmp(words[0], "minor") && words[1])
+		return handle_minor_faults(words[1]);
 	return EXIT_FAILURE;
 }
 
