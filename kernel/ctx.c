@@ -64,6 +64,8 @@ static void uf_ctx_init_once(void *object)
 	__add_wait_queue(&view->fault_pending_wqh, &ctx->bridge);
 	uf_wait_table_init(&ctx->waiters);
 	uf_event_queue_init(&ctx->events);
+	uf_changes_init(&ctx->changes);
+	uf_moves_init(&ctx->moves);
 }
 
 /*
@@ -125,7 +127,7 @@ void uf_ctx_put(struct uf_ctx *ctx)
  * Nor can anybody keep the closing from coming to its end: whoever faults meanwhile sleeps, on the
  * wait table or for a lock that is held here, and so leaves the processor.
  *
- * Nor can an event be missed: that the context is dead is seen by uf_event_wait().
+ * Nor can an event be missed: that the context is dead is seen by uf_event_await().
  */
 static int uf_ctx_release(struct inode *inode, struct file *file)
 {

@@ -23,7 +23,8 @@
  *
  * Locking
  *
- * The wait table has its own, see waiters.h; so has the queue of events, event_queue.h.
+ * The wait table has its own, see waiters.h; so have the queue of events, event_queue.h,
+ * changes of mappings, change.h, and moves, moved.h.
  * Registration is under the mm's mmap lock. The bridge is called with view.fault_pending_wqh.lock
  * held and interrupts off, and takes the table's locks inside.
  *
@@ -45,6 +46,7 @@
  *	the rest of view		initialised, and left alone
  *	waiters				waiters.h
  *	events				event_queue.h
+ *	changes, moves			change.h, moved.h
  */
 #ifndef UF_CTX_H
 #define UF_CTX_H
@@ -54,8 +56,10 @@
 #include <linux/fcntl.h>
 #include <linux/mm_types.h>
 
+#include "change.h"
 #include "compat/compat.h"
 #include "event_queue.h"
+#include "moved.h"
 #include "waiters.h"
 
 /* Set in view.features when the handshake is made; fdinfo shows it, as upstream's does. */
@@ -82,6 +86,8 @@ struct uf_ctx {
 	struct wait_queue_entry bridge;
 	struct uf_wait_table waiters;
 	struct uf_event_queue events;
+	struct uf_changes changes;
+	struct uf_moves moves;
 };
 
 /*

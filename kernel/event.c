@@ -2,18 +2,19 @@
 /*
  * Events; see event.h.
  *
- * The second halves that get a list find native entries on it too. Each entry is dealt with in its
- * turn, as upstream does, so that a monitor of both sees one order: ours here, a native one by the
- * kernel's function, given a list of that one alone.
+ * The second halves that get a list find native entries on it too. All events of ours are queued
+ * before anybody is waited for, native readers included: one monitor may serve several contexts, and
+ * must find in each what it has to read there before its commands go on.
  *
- * An entry of ours holds its context, which pins the module. Those that are done with are put when
- * the next of ours is, the last at the very end: so the module stays while native code sleeps below
+ * An entry of ours holds its context, which pins the module. Native entries are dealt with, by the
+ * kernel's function, while ours are still held: so the module stays while native code sleeps below
  * us.
  */
 #include <linux/userfault.h>
 
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/task_work.h>
 
 #include "compat/event_lists.h"
 #include "compat/hooks.h"
@@ -21,10 +22,38 @@
 #include "event.h"
 #include "event_queue.h"
 #include "ksyms.h"
+#include "moved.h"
 #include "region.h"
 
 /* By way of reserved, which is as long as the union: no byte of the stack gets out. */
 #define UF_EVENT_MSG(kind) { .event = (kind), .arg.reserved = { 0 } }
+
+/* What is on mm's list for a fork. */
+struct uf_fork {
+	struct uf_fork_entry entry;
+	struct uf_change change;
+	struct uf_event event;
+};
+
+/* What is on mm's list for an unmapping. */
+struct uf_unmap {
+	struct uf_unmap_entry entry;
+	struct uf_change change;
+	struct uf_event event;
+	struct callback_head at_exit;	/* runs when the system call is over; holds the context */
+	bool has_exit;
+	bool over;
+};
+
+static struct uf_fork *uf_fork_of(struct uf_fork_entry *entry)
+{
+	return container_of(entry, struct uf_fork, entry);
+}
+
+static struct uf_unmap *uf_unmap_of(struct uf_unmap_entry *entry)
+{
+	return container_of(entry, struct uf_unmap, entry);
+}
 
 static bool uf_event_wanted(const struct uf_ctx *ctx, unsigned int feature)
 {
@@ -32,24 +61,17 @@ static bool uf_event_wanted(const struct uf_ctx *ctx, unsigned int feature)
 }
 
 /* From here until uf_event_end() mappings are changing; holds the context. */
-static void uf_event_begin(struct uf_ctx *ctx)
+static void uf_event_begin(struct uf_ctx *ctx, struct uf_change *change)
 {
 	uf_ctx_get(ctx);
-	uf_compat_changing_begin(&ctx->view);
+	uf_change_begin(ctx, change);
 }
 
-/* The reference stays, for the caller to put. */
-static void uf_event_end(struct uf_ctx *ctx)
+/* Lets go of the context, and may unload the module that the caller is in: see hooks.c. */
+static void uf_event_end(struct uf_ctx *ctx, struct uf_change *change)
 {
-	uf_compat_changing_end(&ctx->view);
-}
-
-/* Put the context of the entry before, and keep that of this one. */
-static void uf_event_pin(struct uf_ctx **pinned, struct uf_ctx *ctx)
-{
-	if (*pinned)
-		uf_ctx_put(*pinned);
-	*pinned = ctx;
+	uf_change_end(ctx, change);
+	uf_ctx_put(ctx);
 }
 
 static struct uf_ctx *uf_event_child(const struct uf_ctx *parent, const struct list_head *forks)
@@ -66,22 +88,23 @@ static struct uf_ctx *uf_event_child(const struct uf_ctx *parent, const struct l
 static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct *mm,
 					 struct list_head *forks)
 {
-	struct uf_fork_entry *entry;
 	struct uf_ctx *child;
+	struct uf_fork *fork;
 
-	entry = kmalloc(sizeof(*entry), GFP_KERNEL);
-	if (!entry)
+	fork = kmalloc(sizeof(*fork), GFP_KERNEL);
+	if (!fork)
 		return NULL;
 	child = uf_ctx_alloc(mm, parent->view.flags, parent->view.features);
 	if (!child) {
-		kfree(entry);
+		kfree(fork);
 		return NULL;
 	}
 
-	uf_event_begin(parent);
-	entry->orig = &parent->view;
-	entry->new = &child->view;
-	list_add_tail(&entry->list, forks);
+	uf_event_begin(parent, &fork->change);
+	fork->event = (struct uf_event){ .msg = UF_EVENT_MSG(UFFD_EVENT_FORK), .child = child };
+	fork->entry.orig = &parent->view;
+	fork->entry.new = &child->view;
+	list_add_tail(&fork->entry.list, forks);
 	return child;
 }
 
@@ -106,53 +129,58 @@ int uf_event_fork(struct vm_area_struct *vma, struct list_head *forks)
  * Once it was told the child's context is its file's alone; else nobody will ever serve the child,
  * and the reference is still ours.
  */
-static void uf_event_tell_fork(struct uf_ctx *parent, struct uf_ctx *child)
+static void uf_event_await_fork(struct uf_ctx *parent, struct uf_fork *fork)
 {
-	struct uf_event event = {
-		.msg = UF_EVENT_MSG(UFFD_EVENT_FORK),
-		.child = child,
-	};
+	struct uf_ctx *child = fork->event.child;
 
-	if (uf_event_wait(parent, &event))
+	if (uf_event_await(parent, &fork->event))
 		return;
 	uf_region_forget_all(child);
 	uf_ctx_put(child);
 }
 
-static void uf_event_end_fork(struct uf_fork_entry *entry, struct uf_ctx *parent, bool forked)
+static void uf_event_end_fork(struct uf_fork *fork, bool forked)
 {
-	struct uf_ctx *child = uf_ctx_from_view(entry->new);
+	struct uf_ctx *parent = uf_ctx_from_view(fork->entry.orig);
 
 	if (forked)
-		uf_event_tell_fork(parent, child);
+		uf_event_await_fork(parent, fork);
 	else
-		uf_ctx_put(child);
-	uf_event_end(parent);
-	list_del(&entry->list);
-	kfree(entry);
+		uf_ctx_put(fork->event.child);
+	list_del(&fork->entry.list);
+	uf_event_end(parent, &fork->change);
+	kfree(fork);
+}
+
+/* Queue what of the list is ours, if that is to be told, and take off it what isn't. */
+static void uf_event_sort_forks(struct list_head *forks, bool forked, struct list_head *native)
+{
+	struct uf_fork_entry *entry, *next;
+	struct uf_ctx *parent;
+
+	list_for_each_entry_safe(entry, next, forks, list) {
+		parent = uf_ctx_from_view(entry->orig);
+		if (!parent)
+			list_move_tail(&entry->list, native);
+		else if (forked)
+			uf_event_post(parent, &uf_fork_of(entry)->event);
+	}
 }
 
 static void uf_event_end_forks(struct list_head *forks, bool forked)
 {
-	struct uf_ctx *parent, *pinned = NULL;
 	struct uf_fork_entry *entry, *next;
+	LIST_HEAD(native);
 
-	list_for_each_entry_safe(entry, next, forks, list) {
-		LIST_HEAD(native);
-
-		parent = uf_ctx_from_view(entry->orig);
-		if (parent) {
-			uf_event_end_fork(entry, parent, forked);
-			uf_event_pin(&pinned, parent);
-			continue;
-		}
-		list_move(&entry->list, &native);
-		if (forked)
-			uf_ksym(dup_userfaultfd_complete)(&native);
-		else
-			uf_compat_dup_userfaultfd_fail(&native);
-	}
-	uf_event_pin(&pinned, NULL);
+	uf_event_sort_forks(forks, forked, &native);
+	if (list_empty(&native))
+		;	/* nothing to pass on */
+	else if (forked)
+		uf_ksym(dup_userfaultfd_complete)(&native);
+	else
+		uf_compat_dup_userfaultfd_fail(&native);
+	list_for_each_entry_safe(entry, next, forks, list)
+		uf_event_end_fork(uf_fork_of(entry), forked);
 }
 
 void uf_event_fork_complete(struct list_head *forks)
@@ -166,65 +194,72 @@ void uf_event_fork_fail(struct list_head *forks)
 	uf_event_end_forks(forks, false);
 }
 
-void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *moved)
+/*
+ * Memory that isn't told of is an ordinary mapping from here on. But if mm has merged it into a
+ * mapping that didn't move, it can't be cut out before mremap() has let go of that: it is then
+ * unregistered by the second half, or whoever comes first, see moved.h.
+ */
+void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *kept)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vma);
+	bool wanted = uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP);
 
-	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP)) {
-		uf_region_forget(vma);
+	uf_moved_wake_source(ctx);
+	if (!wanted && uf_moved_is_all_of(ctx, vma)) {
+		uf_region_release(vma);
 		return;
 	}
-	uf_event_begin(ctx);
-	moved->ctx = &ctx->view;
+	uf_ctx_get(ctx);
+	uf_moved_begin(ctx, wanted);
+	kept->ctx = &ctx->view;
+}
+
+static void uf_event_mremap_end(struct uf_ctx *ctx)
+{
+	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP))
+		uf_region_settle(ctx);
+	uf_moved_end(ctx);
+	uf_ctx_put(ctx);
 }
 
 /* Before there was mremap_userfaultfd_fail(), an error came here as @to. */
-void uf_event_mremap_complete(struct vm_userfaultfd_ctx *moved, unsigned long from,
+void uf_event_mremap_complete(struct vm_userfaultfd_ctx *kept, unsigned long from,
 			      unsigned long to, unsigned long len)
 {
 	struct uf_event event = { .msg = UF_EVENT_MSG(UFFD_EVENT_REMAP) };
-	struct uf_ctx *ctx = uf_ctx_from_view(moved->ctx);
+	struct uf_ctx *ctx = uf_ctx_from_view(kept->ctx);
 
 	event.msg.arg.remap.from = from;
 	event.msg.arg.remap.to = to;
 	event.msg.arg.remap.len = len;
-	if (PAGE_ALIGNED(to))
-		uf_event_wait(ctx, &event);
-	uf_event_end(ctx);
-	uf_ctx_put(ctx);
+	if (PAGE_ALIGNED(to) && uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP)) {
+		uf_event_post(ctx, &event);
+		uf_event_await(ctx, &event);
+	}
+	uf_event_mremap_end(ctx);
 }
 
-void uf_event_mremap_fail(struct vm_userfaultfd_ctx *moved)
+void uf_event_mremap_fail(struct vm_userfaultfd_ctx *kept)
 {
-	struct uf_ctx *ctx = uf_ctx_from_view(moved->ctx);
-
-	uf_event_end(ctx);
-	uf_ctx_put(ctx);
-}
-
-/* Of pages that go, and of mappings that go. */
-static void uf_event_tell_range(struct uf_ctx *ctx, unsigned int kind, unsigned long start,
-				unsigned long end)
-{
-	struct uf_event event = { .msg = UF_EVENT_MSG(kind) };
-
-	event.msg.arg.remove.start = start;
-	event.msg.arg.remove.end = end;
-	uf_event_wait(ctx, &event);
-	uf_event_end(ctx);
+	uf_event_mremap_end(uf_ctx_from_view(kept->ctx));
 }
 
 bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
+	struct uf_event event = { .msg = UF_EVENT_MSG(UFFD_EVENT_REMOVE) };
 	struct uf_ctx *ctx = uf_ctx_of(vma);
+	struct uf_change change;
 
 	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMOVE))
 		return true;
 
-	uf_event_begin(ctx);
+	uf_event_begin(ctx, &change);
 	mmap_read_unlock(vma->vm_mm);
-	uf_event_tell_range(ctx, UFFD_EVENT_REMOVE, start, end);
-	uf_ctx_put(ctx);
+	event.msg.arg.remove.start = start;
+	event.msg.arg.remove.end = end;
+	uf_event_post(ctx, &event);
+	uf_event_await(ctx, &event);
+	uf_event_end(ctx, &change);
 	return false;
 }
 
@@ -252,46 +287,93 @@ static void uf_event_wake_unmapped(struct uf_ctx *ctx, const struct vm_area_stru
 	uf_ctx_wake(ctx, start, end - start);
 }
 
+static void uf_event_end_unmap(struct uf_unmap *unmap)
+{
+	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
+
+	uf_event_await(ctx, &unmap->event);
+	list_del(&unmap->entry.list);
+	uf_change_end(ctx, &unmap->change);
+	unmap->over = true;
+	if (!unmap->has_exit) {
+		kfree(unmap);
+		uf_ctx_put(ctx);
+	}
+}
+
+/*
+ * The system call is over. brk() drops its list, when it fails after the first half: then nothing
+ * was unmapped, and there is nothing to be told.
+ */
+static void uf_event_unmap_exit(struct callback_head *at_exit)
+{
+	struct uf_unmap *unmap = container_of(at_exit, struct uf_unmap, at_exit);
+	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
+
+	if (!unmap->over)
+		uf_change_end(ctx, &unmap->change);
+	kfree(unmap);
+	uf_ctx_put(ctx);
+}
+
+/* The threads of the kernel have no such end. */
+static bool uf_event_unmap_at_exit(struct uf_unmap *unmap)
+{
+	init_task_work(&unmap->at_exit, uf_event_unmap_exit);
+	return !(current->flags & PF_KTHREAD) &&
+	       !task_work_add(current, &unmap->at_exit, TWA_RESUME);
+}
+
 int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   struct list_head *unmaps)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vma);
-	struct uf_unmap_entry *entry;
+	struct uf_unmap *unmap;
 
 	uf_event_wake_unmapped(ctx, vma, start, end);
 	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_UNMAP) ||
 	    uf_event_unmap_listed(ctx, start, end, unmaps))
 		return 0;
 
-	entry = kmalloc(sizeof(*entry), GFP_KERNEL);
-	if (!entry)
+	unmap = kmalloc(sizeof(*unmap), GFP_KERNEL);
+	if (!unmap)
 		return -ENOMEM;
-	uf_event_begin(ctx);
-	entry->ctx = &ctx->view;
-	entry->start = start;
-	entry->end = end;
-	list_add_tail(&entry->list, unmaps);
+	uf_event_begin(ctx, &unmap->change);
+	unmap->event = (struct uf_event){ .msg = UF_EVENT_MSG(UFFD_EVENT_UNMAP) };
+	unmap->event.msg.arg.remove.start = start;
+	unmap->event.msg.arg.remove.end = end;
+	unmap->over = false;
+	unmap->entry.ctx = &ctx->view;
+	unmap->entry.start = start;
+	unmap->entry.end = end;
+	list_add_tail(&unmap->entry.list, unmaps);
+	unmap->has_exit = uf_event_unmap_at_exit(unmap);
 	return 0;
+}
+
+/* Queue what of the list is ours, and take off it what isn't. */
+static void uf_event_sort_unmaps(struct list_head *unmaps, struct list_head *native)
+{
+	struct uf_unmap_entry *entry, *next;
+	struct uf_ctx *ctx;
+
+	list_for_each_entry_safe(entry, next, unmaps, list) {
+		ctx = uf_ctx_from_view(entry->ctx);
+		if (ctx)
+			uf_event_post(ctx, &uf_unmap_of(entry)->event);
+		else
+			list_move_tail(&entry->list, native);
+	}
 }
 
 void uf_event_unmap_complete(struct mm_struct *mm, struct list_head *unmaps)
 {
-	struct uf_ctx *ctx, *pinned = NULL;
 	struct uf_unmap_entry *entry, *next;
+	LIST_HEAD(native);
 
-	list_for_each_entry_safe(entry, next, unmaps, list) {
-		LIST_HEAD(native);
-
-		ctx = uf_ctx_from_view(entry->ctx);
-		if (!ctx) {
-			list_move(&entry->list, &native);
-			uf_ksym(userfaultfd_unmap_complete)(mm, &native);
-			continue;
-		}
-		uf_event_tell_range(ctx, UFFD_EVENT_UNMAP, entry->start, entry->end);
-		list_del(&entry->list);
-		kfree(entry);
-		uf_event_pin(&pinned, ctx);
-	}
-	uf_event_pin(&pinned, NULL);
+	uf_event_sort_unmaps(unmaps, &native);
+	if (!list_empty(&native))
+		uf_ksym(userfaultfd_unmap_complete)(mm, &native);
+	list_for_each_entry_safe(entry, next, unmaps, list)
+		uf_event_end_unmap(uf_unmap_of(entry));
 }

@@ -16,8 +16,10 @@ void uf_event_queue_init(struct uf_event_queue *queue)
 	queue->last_id = 0;
 }
 
-static void uf_event_add(struct uf_event_queue *queue, struct uf_event *event)
+void uf_event_post(struct uf_ctx *ctx, struct uf_event *event)
 {
+	struct uf_event_queue *queue = &ctx->events;
+
 	event->task = current;
 	event->state = UF_EVENT_PENDING;
 
@@ -25,6 +27,8 @@ static void uf_event_add(struct uf_event_queue *queue, struct uf_event *event)
 	event->id = ++queue->last_id;
 	list_add_tail(&event->entry, &queue->pending);
 	spin_unlock(&queue->lock);
+	uf_msg_announce(ctx);
+	uf_changes_announce(ctx);
 }
 
 /*
@@ -34,23 +38,18 @@ static bool uf_event_over(const struct uf_ctx *ctx, const struct uf_event *event
 {
 	lockdep_assert_held(&ctx->events.lock);
 
-	return event->state == UF_EVENT_TOLD || uf_ctx_dead(ctx) || fatal_signal_pending(current);
+	return event->state == UF_EVENT_TOLD || uf_ctx_dead(ctx) || fatal_signal_pending(current) ||
+	       WARN_ON_ONCE(current->flags & PF_EXITING);	/* no signal wakes it any more */
 }
 
 /*
  * The state of the task is set before uf_event_over() looks, and every change that it looks for is
  * made before a wake-up: so either it sees the change, or schedule() returns.
  */
-bool uf_event_wait(struct uf_ctx *ctx, struct uf_event *event)
+bool uf_event_await(struct uf_ctx *ctx, struct uf_event *event)
 {
 	struct uf_event_queue *queue = &ctx->events;
 	bool told;
-
-	if (WARN_ON_ONCE(current->flags & PF_EXITING))
-		return false;	/* can't be woken by a signal any more */
-
-	uf_event_add(queue, event);
-	uf_msg_announce(ctx);
 
 	spin_lock(&queue->lock);
 	for (;;) {

@@ -5,14 +5,14 @@
  *
  * Overview
  *
- * An event lives on the stack of the thread that waits for it. Events are told first in, first out:
+ * An event belongs to the thread that waits for it. Events are told first in, first out:
  *
  *	UF_EVENT_PENDING <-- tell, untell --> UF_EVENT_TELLING --- told ---> UF_EVENT_TOLD
  *
  * A reader takes the oldest (tell), copies the message without locks, and then says how that went:
  * told, which lets the thread go on, or untell, which makes it the oldest again. Meanwhile the
- * thread may have been killed, and its stack have become another's: so a reader knows an event by
- * its number only, and looks for it on the list of those that are being told.
+ * thread may have been killed, and the event be gone: so a reader knows an event by its number
+ * only, and looks for it on the list of those that are being told.
  *
  * A thread stops waiting when its event was told, when the context is closed, or when it is killed.
  *
@@ -76,10 +76,17 @@ static inline bool uf_events_pending(const struct uf_event_queue *queue)
 }
 
 /*
- * Queue @event, whose msg and child are filled in, for the readers of @ctx, and sleep until it was
- * told: true; or nobody will be told: false. The caller holds a reference to @ctx, and no lock.
+ * Queue @event, whose msg and child are filled in, for the readers of @ctx. From here until
+ * uf_event_await() has returned it must stay where it is. The caller holds a reference to @ctx, and
+ * no lock. Doesn't sleep.
  */
-bool uf_event_wait(struct uf_ctx *ctx, struct uf_event *event);
+void uf_event_post(struct uf_ctx *ctx, struct uf_event *event);
+
+/*
+ * By the same thread: sleep until @event was told: true; or nobody will be told: false. The caller
+ * holds the same.
+ */
+bool uf_event_await(struct uf_ctx *ctx, struct uf_event *event);
 
 /*
  * Begin to tell the oldest pending event; its message is copied to @msg. False: none is pending.

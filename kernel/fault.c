@@ -46,6 +46,7 @@
 #include "fault.h"
 #include "hugetlb.h"
 #include "msg.h"
+#include "region.h"
 
 static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
 			      const struct vm_fault *vmf, unsigned long reason)
@@ -166,6 +167,25 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	uf_ctx_put(ctx);
 }
 
+/*
+ * A fault while mappings change, which the monitor doesn't know of yet. Of memory that is about to be
+ * unregistered nobody is told. Nor is anybody of a fault of the changing thread itself, as when
+ * mremap() populates a mapping that is locked in memory: it can't be resolved before the event is
+ * read, and the event isn't queued before the thread goes on. 0: it is a fault like any other. On
+ * VM_FAULT_RETRY the fault lock was dropped.
+ */
+static vm_fault_t uf_fault_while_changing(struct uf_ctx *ctx, struct vm_fault *vmf)
+{
+	if (uf_moved_covers(ctx, vmf->address)) {
+		uf_ctx_get(ctx);
+		release_fault_lock(vmf);
+		uf_region_settle(ctx);
+		uf_ctx_put(ctx);
+		return VM_FAULT_RETRY;
+	}
+	return uf_change_is_own(ctx) ? VM_FAULT_SIGBUS : 0;
+}
+
 /* The order of the checks is upstream's. */
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
@@ -192,6 +212,13 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 		return VM_FAULT_SIGBUS;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
+
+	if (unlikely(uf_ctx_changing(ctx))) {
+		vm_fault_t result = uf_fault_while_changing(ctx, vmf);
+
+		if (result)
+			return result;
+	}
 
 	uf_fault_wait(ctx, vmf, reason);
 	return VM_FAULT_RETRY;

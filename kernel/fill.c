@@ -209,6 +209,10 @@ static int uf_fill_all(struct uf_filling *filling)
 
 	do {
 		err = uf_fill_lock(filling);
+		if (unlikely(err == -EAGAIN && !filling->done)) {
+			err = uf_changes_await(filling->ctx);
+			continue;
+		}
 		if (unlikely(err))
 			break;
 		err = uf_fill_locked(filling);

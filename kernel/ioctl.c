@@ -41,7 +41,7 @@ struct uf_ioctl {
 	unsigned int cmd;
 	size_t in;		/* bytes read from the caller; fields behind are only written */
 	bool before_api;	/* may come before the handshake */
-	bool pages;		/* waits for changes of mappings to be told */
+	bool pages;		/* does nothing while mappings are changing */
 	long (*handle)(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user);
 };
 
@@ -501,16 +501,18 @@ static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user 
 }
 
 /*
- * Before the argument is looked at, as upstream; the result, if there is one, is behind what goes
- * in.
+ * Mappings are changing: wait until they aren't, or say why not. Before the argument is looked at, as
+ * upstream; the result, if there is one, is behind what goes in.
  */
-static long uf_ioctl_changing(const struct uf_ioctl *row, void __user *user)
+static long uf_ioctl_await_changes(struct uf_ctx *ctx, const struct uf_ioctl *row,
+				   void __user *user)
 {
 	__s64 __user *result = user + row->in;
+	long err = uf_changes_await(ctx);
 
-	if (row->in < _IOC_SIZE(row->cmd) && put_user(-EAGAIN, result))
+	if (err && row->in < _IOC_SIZE(row->cmd) && put_user(err, result))
 		return -EFAULT;
-	return -EAGAIN;
+	return err;
 }
 
 long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -520,6 +522,7 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	const struct uf_ioctl *row;
 	union uf_ioctl_arg in __uninitialized;	/* handlers read only what was copied in */
 	unsigned int nr;
+	long err;
 
 	nr = array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(uf_ioctls));
 	row = uf_ioctls + nr;
@@ -527,8 +530,11 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EINVAL;
 	if (unlikely(!uf_ctx_initialized(ctx) && !row->before_api))
 		return -EINVAL;
-	if (unlikely(row->pages && uf_ctx_changing(ctx)))
-		return uf_ioctl_changing(row, user);
+	if (unlikely(row->pages && uf_ctx_changing(ctx))) {
+		err = uf_ioctl_await_changes(ctx, row, user);
+		if (err)
+			return err;
+	}
 	if (unlikely(uf_ioctl_copy_in(&in, user, row->in)))
 		return -EFAULT;
 	return row->handle(ctx, &in, user);

@@ -161,7 +161,8 @@ static void uf_move_wake_source(struct vm_area_struct *vma, unsigned long start,
 		uf_ctx_wake(ctx, start, len);
 }
 
-long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
+/* -EAGAIN: mappings are changing. */
+static long uf_move_once(struct uf_ctx *ctx, const struct uf_move *move)
 {
 	struct uf_moving moving = {
 		.mm = ctx->view.mm,
@@ -189,4 +190,16 @@ long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
 	uf_compat_vma_unlock_pair(&vmas);
 
 	return move->len - moving.len ?: err;
+}
+
+long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
+{
+	long moved;
+	int err;
+
+	do {
+		moved = uf_move_once(ctx, move);
+		err = moved == -EAGAIN ? uf_changes_await(ctx) : 0;
+	} while (moved == -EAGAIN && !err);
+	return err ?: moved;
 }

@@ -347,8 +347,9 @@ static int uf_protect_locked(struct mm_struct *mm, unsigned long start, unsigned
 	return err;
 }
 
-int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
-	       bool protect)
+/* -EAGAIN: mappings are changing. */
+static int uf_protect_once(struct uf_ctx *ctx, unsigned long start, unsigned long len,
+			   unsigned long mode, bool protect)
 {
 	struct mm_struct *mm = ctx->view.mm;
 	int err;
@@ -361,4 +362,16 @@ int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsig
 	uf_compat_changing_unlock(&ctx->view);
 	mmap_read_unlock(mm);
 	return err;
+}
+
+int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
+	       bool protect)
+{
+	int done, err;
+
+	do {
+		done = uf_protect_once(ctx, start, len, mode, protect);
+		err = done == -EAGAIN ? uf_changes_await(ctx) : 0;
+	} while (done == -EAGAIN && !err);
+	return err ?: done;
 }

@@ -15,6 +15,7 @@
 #include "ctx.h"
 #include "hugetlb.h"
 #include "ksm.h"
+#include "moved.h"
 #include "protect.h"
 #include "region.h"
 
@@ -93,9 +94,8 @@ void uf_region_forget(struct vm_area_struct *vma)
 	uf_region_set(vma, NULL, 0);
 }
 
-
-/* The same for one that is in use: no page stays protected where nobody could unprotect it. */
-static void uf_region_release(struct vm_area_struct *vma)
+/* No page stays protected where nobody could unprotect it. */
+void uf_region_release(struct vm_area_struct *vma)
 {
 	unsigned long mode = vma->vm_flags & UF_REGION_PROTECTS;
 
@@ -281,6 +281,42 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 	return found ? 0 : -EINVAL;
 }
 
+/* Unregister what is @ctx's of the range. The caller holds the mmap lock for writing. */
+static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned long end)
+{
+	struct uf_region_walk walk;
+	struct vm_area_struct *vma;
+	int err = 0;
+
+	uf_region_walk_begin(&walk, ctx->view.mm, start, end);
+	while (!err && (vma = uf_region_walk_next(&walk))) {
+		cond_resched();
+		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
+			err = uf_region_change(&walk, vma, NULL, 0);
+		else
+			uf_region_skip(&walk, vma);
+	}
+	return err;
+}
+
+/* If there is no memory to split a mapping, what has moved stays registered, and is told of. */
+static void uf_region_settle_locked(struct uf_ctx *ctx)
+{
+	unsigned long start, end;
+
+	while (uf_moved_next(ctx, &start, &end)) {
+		uf_region_clear(ctx, start, end);
+		uf_moved_settled(ctx, start);
+	}
+}
+
+void uf_region_settle(struct uf_ctx *ctx)
+{
+	mmap_write_lock(ctx->view.mm);
+	uf_region_settle_locked(ctx);
+	mmap_write_unlock(ctx->view.mm);
+}
+
 int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long end,
 		       unsigned long vm_flags, bool *huge)
 {
@@ -291,6 +327,7 @@ int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long en
 
 	*huge = false;
 	mmap_write_lock(mm);
+	uf_region_settle_locked(ctx);
 	err = uf_region_check_register(ctx, start, end, vm_flags, huge);
 	if (!err && vm_flags & UF_KSM_PROTECTS)
 		err = uf_ksm_unmerge(mm, start, end);
@@ -338,24 +375,11 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = ctx->view.mm;
-	struct uf_region_walk walk;
-	struct vm_area_struct *vma;
 	int err;
 
 	mmap_write_lock(mm);
-	err = uf_region_check_unregister(ctx, start, end);
-	if (err)
-		goto unlock;
-
-	uf_region_walk_begin(&walk, mm, start, end);
-	while (!err && (vma = uf_region_walk_next(&walk))) {
-		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx)
-			err = uf_region_change(&walk, vma, NULL, 0);
-		else
-			uf_region_skip(&walk, vma);
-	}
-unlock:
+	uf_region_settle_locked(ctx);
+	err = uf_region_check_unregister(ctx, start, end) ?: uf_region_clear(ctx, start, end);
 	mmap_write_unlock(mm);
 	return err;
 }

@@ -22,6 +22,12 @@ int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long en
 /* Unregister what is registered there, and wake its waiters; after an error, as far as it came. */
 int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end);
 
+/*
+ * Unregister what mremap() has moved and merged with memory that is registered, and wake its
+ * waiters; see moved.h.
+ */
+void uf_region_settle(struct uf_ctx *ctx);
+
 /* Unregister all that is left of @ctx, in whatever order. */
 void uf_region_unregister_all(struct uf_ctx *ctx);
 
@@ -30,6 +36,9 @@ void uf_region_unregister_all(struct uf_ctx *ctx);
  * mremap) and holds the context only by copy. Caller holds the mmap lock of its mm for writing.
  */
 void uf_region_forget(struct vm_area_struct *vma);
+
+/* The same for one whose pages may be protected, which they are no more. May sleep. */
+void uf_region_release(struct vm_area_struct *vma);
 
 /*
  * The same for every VMA of a context that nobody will serve, of a child that has not run yet. Its

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Changes of mappings; see change.h. */
+#include <linux/userfault.h>
+
+#include <linux/jiffies.h>
+
+#include "change.h"
+#include "ctx.h"
+
+/*
+ * How often a waiting command looks whether the changing thread is kept from going on. Nobody says
+ * when that happens: it may wait for a reader of a native userfaultfd.
+ */
+#define UF_CHANGES_LOOK_MS	20
+
+void uf_changes_init(struct uf_changes *changes)
+{
+	spin_lock_init(&changes->lock);
+	INIT_LIST_HEAD(&changes->under_way);
+	init_waitqueue_head(&changes->wait);
+}
+
+/* The barrier in wq_has_sleeper() pairs with that of a command that has joined the queue. */
+void uf_changes_announce(struct uf_ctx *ctx)
+{
+	if (wq_has_sleeper(&ctx->changes.wait))
+		wake_up_all(&ctx->changes.wait);
+}
+
+void uf_change_begin(struct uf_ctx *ctx, struct uf_change *change)
+{
+	struct uf_changes *changes = &ctx->changes;
+
+	change->task = current;
+	spin_lock(&changes->lock);
+	list_add(&change->entry, &changes->under_way);
+	spin_unlock(&changes->lock);
+	uf_compat_changing_begin(&ctx->view);
+}
+
+void uf_change_end(struct uf_ctx *ctx, struct uf_change *change)
+{
+	struct uf_changes *changes = &ctx->changes;
+
+	uf_compat_changing_end(&ctx->view);
+	spin_lock(&changes->lock);
+	list_del(&change->entry);
+	spin_unlock(&changes->lock);
+	uf_changes_announce(ctx);
+}
+
+bool uf_change_is_own(struct uf_ctx *ctx)
+{
+	struct uf_changes *changes = &ctx->changes;
+	struct uf_change *change;
+	bool own = false;
+
+	spin_lock(&changes->lock);
+	list_for_each_entry(change, &changes->under_way, entry)
+		own |= change->task == current;
+	spin_unlock(&changes->lock);
+	return own;
+}
+
+/*
+ * Whether a changing thread sleeps until somebody reads an event. Locks, memory and disks are waited
+ * for uninterruptibly there.
+ */
+static bool uf_changes_blocked(struct uf_changes *changes)
+{
+	struct uf_change *change;
+	bool blocked = false;
+
+	spin_lock(&changes->lock);
+	list_for_each_entry(change, &changes->under_way, entry)
+		blocked |= READ_ONCE(change->task->__state) & (TASK_WAKEKILL | TASK_INTERRUPTIBLE);
+	spin_unlock(&changes->lock);
+	return blocked;
+}
+
+int uf_changes_await(struct uf_ctx *ctx)
+{
+	struct uf_changes *changes = &ctx->changes;
+	long left;
+
+	while (uf_ctx_changing(ctx)) {
+		left = wait_event_killable_timeout(changes->wait, !uf_ctx_changing(ctx) ||
+						   uf_events_pending(&ctx->events),
+						   msecs_to_jiffies(UF_CHANGES_LOOK_MS));
+		if (left < 0)
+			return -EINTR;
+		if (uf_events_pending(&ctx->events))
+			return -EAGAIN;
+		if (!left && uf_changes_blocked(changes))
+			return -EAGAIN;
+	}
+	return 0;
+}
