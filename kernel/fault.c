@@ -28,6 +28,9 @@
  *
  * A context that is closed needs no look here: see uf_ctx_release().
  *
+ * On a kernel for real time the locks that are taken between sleep themselves. It saves the task's
+ * state meanwhile, and a wake-up that comes then makes the saved state running.
+ *
  * UFFDIO_WAKE of a page that nobody resolved needs no page-table entry: a monitor knows of the
  * fault because it was told, so that the waiter was in its bucket before; and a wake-up that comes
  * before the fault has nobody to wake.

@@ -65,6 +65,17 @@
 #define UF_KSYMS_DATA(X)
 #endif
 
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+#define UF_KSYMS_THP(X)								\
+	X(vm_normal_page_pmd, "moving")						\
+	X(pmdp_huge_clear_flush, "moving")					\
+	X(pgtable_trans_huge_withdraw, "moving")				\
+	X(pgtable_trans_huge_deposit, "moving")					\
+	X(pmd_migration_entry_wait, "moving")
+#else
+#define UF_KSYMS_THP(X)
+#endif
+
 #define UF_KSYMS(X)								\
 	X(ftrace_location, "taking functions over")				\
 	X(__pte_alloc, "filling")						\
@@ -85,15 +96,11 @@
 	X(tlb_gather_mmu, "write protection")					\
 	X(tlb_finish_mmu, "write protection")					\
 	X(vm_normal_page, "moving")						\
-	X(vm_normal_page_pmd, "moving")						\
 	X(flush_tlb_mm_range, "moving")						\
-	X(pmdp_huge_clear_flush, "moving")					\
-	X(pgtable_trans_huge_withdraw, "moving")				\
-	X(pgtable_trans_huge_deposit, "moving")					\
 	X(migration_entry_wait, "moving")					\
-	X(pmd_migration_entry_wait, "moving")					\
 	X(get_swap_device, "moving")						\
 	UF_KSYMS_KSM(X)								\
+	UF_KSYMS_THP(X)								\
 	UF_KSYMS_HUGETLB(X)							\
 	UF_COMPAT_KSYMS(X)
 

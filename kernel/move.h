@@ -65,13 +65,27 @@ struct uf_moving {
  * entry in its place, at the source. Returns the bytes moved, or an error; -EAGAIN: look again.
  */
 long uf_move_run(struct uf_moving *moving);
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 long uf_move_huge(struct uf_moving *moving);
+#else
+static inline long uf_move_huge(struct uf_moving *moving)
+{
+	return -EAGAIN;		/* what looked like a huge page has become something else */
+}
+#endif
 
 /*
  * @entry, of @pmd, is neither a huge page nor a page table nor none: wait until a migration is
  * over. -EAGAIN: look again; @other: it isn't one, but memory that is with a device.
  */
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 int uf_move_wait_huge(struct mm_struct *mm, pmd_t *pmd, pmd_t entry, int other);
+#else
+static inline int uf_move_wait_huge(struct mm_struct *mm, pmd_t *pmd, pmd_t entry, int other)
+{
+	return other;
+}
+#endif
 
 /* The page-table locks of both sides, which may be one. */
 void uf_move_lock(spinlock_t *dst_ptl, spinlock_t *src_ptl);

@@ -56,9 +56,27 @@ struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm
 #define UF_COMPAT_KSYMS_ANON_VMA(X)
 #endif
 
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+#define UF_COMPAT_KSYMS_SPLIT_PMD(X) X(__split_huge_pmd, "write protection and moving")
+#else
+#define UF_COMPAT_KSYMS_SPLIT_PMD(X)
+#endif
+
+/* How folios are split. */
+#if !defined(CONFIG_TRANSPARENT_HUGEPAGE)
+#define UF_COMPAT_KSYMS_SPLIT(X)
+#elif defined(UF_COMPAT_6_1)
+#define UF_COMPAT_KSYMS_SPLIT(X) X(split_huge_page_to_list, "moving")
+#elif defined(UF_COMPAT_6_12)
+#define UF_COMPAT_KSYMS_SPLIT(X) X(split_huge_page_to_list_to_order, "moving")
+#else
+#define UF_COMPAT_KSYMS_SPLIT(X) X(__split_huge_page_to_list_to_order, "moving")
+#endif
+
 #define UF_COMPAT_KSYMS_MOVE(X)							\
 	UF_COMPAT_KSYMS_ANON_VMA(X)						\
-	X(__split_huge_pmd, "write protection and moving")			\
+	UF_COMPAT_KSYMS_SPLIT_PMD(X)						\
+	UF_COMPAT_KSYMS_SPLIT(X)						\
 	X(swap_cache_get_folio, "moving")
 
 #ifndef UF_COMPAT_6_1
@@ -103,7 +121,6 @@ struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm
 	X(page_add_new_anon_rmap, "filling")					\
 	X(change_protection, "write protection")				\
 	X(lru_cache_add_inactive_or_unevictable, "filling")			\
-	X(split_huge_page_to_list, "moving")					\
 	UF_COMPAT_KSYMS_NOTIFIER(X)						\
 	UF_COMPAT_KSYMS_MOVE(X)
 
@@ -111,12 +128,8 @@ struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm
 
 #ifdef UF_COMPAT_6_12
 #define UF_COMPAT_KSYMS_PTE_LOCK(X) X(__pte_offset_map_lock, "filling")
-#define UF_COMPAT_KSYMS_SPLIT(X)						\
-	X(split_huge_page_to_list_to_order, "moving")
 #else
 #define UF_COMPAT_KSYMS_PTE_LOCK(X) X(pte_offset_map_lock, "filling")
-#define UF_COMPAT_KSYMS_SPLIT(X)						\
-	X(__split_huge_page_to_list_to_order, "moving")
 #endif
 
 #if defined(CONFIG_MEMCG) && defined(CONFIG_BLK_CGROUP) && defined(CONFIG_SWAP)
@@ -150,7 +163,6 @@ struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm
 	X(change_protection, "write protection")				\
 	UF_COMPAT_KSYMS_PTE_LOCK(X)						\
 	X(__pte_offset_map, "capture and filling")				\
-	UF_COMPAT_KSYMS_SPLIT(X)						\
 	X(folio_move_anon_rmap, "moving")					\
 	UF_COMPAT_KSYMS_MOVE(X)
 

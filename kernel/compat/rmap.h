@@ -183,6 +183,8 @@ static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area
 	folio->index = index;
 }
 
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+
 /* Split @folio, large and locked, into folios of one page. EBUSY, EAGAIN, and what else mm says. */
 static inline int uf_compat_split_folio(struct folio *folio)
 {
@@ -195,7 +197,7 @@ static inline int uf_compat_split_folio(struct folio *folio)
 #endif
 }
 
-/* Replace the huge page of @pmd, if there is one, at @addr, aligned to it, by a page table. */
+/* Replace the huge page of @pmd, if there is one, in which @addr is, by a page table. */
 static inline void uf_compat_split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd,
 					    unsigned long addr)
 {
@@ -215,6 +217,20 @@ static inline pmd_t uf_compat_folio_mk_pmd(struct folio *folio, pgprot_t prot)
 	return folio_mk_pmd(folio, prot);
 #endif
 }
+
+#else	/* no anonymous folio is large, and no entry a huge page */
+
+static inline int uf_compat_split_folio(struct folio *folio)
+{
+	return -EBUSY;
+}
+
+static inline void uf_compat_split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd,
+					    unsigned long addr)
+{
+}
+
+#endif
 
 /* The folio that is in the swap cache for @entry, with a reference, or NULL. Doesn't sleep. */
 static inline struct folio *uf_compat_swap_cache_get(swp_entry_t entry)

@@ -79,7 +79,7 @@ bool uf_compat_wp_async_fault(struct vm_fault *vmf)
 		return true;
 	}
 	if (pmd_trans_huge(READ_ONCE(*vmf->pmd)))
-		uf_ksym(__split_huge_pmd)(vmf->vma, vmf->pmd, vmf->address, false, NULL);
+		uf_compat_split_huge_pmd(vmf->vma, vmf->pmd, vmf->address);
 	if (uf_pmd_is_table(READ_ONCE(*vmf->pmd)))
 		uf_compat_wp_async_pte(vmf);
 	return true;
