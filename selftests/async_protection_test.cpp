@@ -6,6 +6,7 @@
 #include "files.hpp"
 #include "protection.hpp"
 #include "scan.hpp"
+#include "thp.hpp"
 
 #include <array>
 #include <catch2/catch.hpp>
@@ -125,7 +126,7 @@ TEST_CASE("some pages that are there and some that are not are protected", "[wp]
 {
 	const auto guarded = empty(1024, Features::WpUnpopulated);
 
-	checked(::madvise(guarded.memory.page(0), guarded.memory.range().length, MADV_NOHUGEPAGE));
+	keep_small(guarded.memory);
 	for (const std::size_t i : {0, 3, 511, 700})
 		guarded.memory.word(i) = i;
 	guarded.protect(1, 1022);

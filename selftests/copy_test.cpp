@@ -6,6 +6,7 @@
 #include "memory_kinds.hpp"
 #include "monitor.hpp"
 #include "process.hpp"
+#include "thp.hpp"
 #include "world.hpp"
 
 #include <algorithm>
@@ -206,8 +207,8 @@ TEST_CASE("a transparent huge page counts as pages that are there", "[copy]")
 	const auto memory = Memory::aligned(page_table, huge_page);
 	const auto source = patterned(1, 7);
 
-	if (::madvise(memory.page(0), huge_page, MADV_HUGEPAGE))
-		skip("the kernel has no transparent huge pages");
+	need_transparent_huge_pages();
+	checked(::madvise(memory.page(0), huge_page, MADV_HUGEPAGE));
 	write_pattern(memory.bytes(0, page_table), 0);
 	if (smaps_bytes(memory.range(), "AnonHugePages") != huge_page)
 		skip("no huge page was to be had");
@@ -495,6 +496,7 @@ MEMORY_TEST_CASE("pages copied into locked memory are locked", "[copy]")
 
 TEMPLATE_TEST_CASE("copied pages can become a huge page", "[copy]", Anonymous, SharedFile)
 {
+	need_transparent_huge_pages();
 	/* The kernel makes one only of pages that have no more references than it can explain. */
 	const auto memory = Memory::aligned(page_table, huge_page, TestType::kind);
 	const Registered registered(memory);

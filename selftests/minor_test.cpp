@@ -5,6 +5,7 @@
 #include "memory_kinds.hpp"
 #include "monitor.hpp"
 #include "process.hpp"
+#include "thp.hpp"
 #include "world.hpp"
 
 #include <atomic>
@@ -361,6 +362,7 @@ TEST_CASE("mapping what is not registered is ENOENT", "[minor]")
 
 TEST_CASE("pages of a large folio are mapped one by one", "[minor]")
 {
+	need_transparent_huge_pages();
 	const auto file = tmpfs_file(page_table, "huge", "always");
 	const auto other = Memory::aligned(page_table, huge_page, file, MAP_SHARED);
 
@@ -371,7 +373,7 @@ TEST_CASE("pages of a large folio are mapped one by one", "[minor]")
 
 	const World world(Memory::aligned(page_table, huge_page, file, MAP_SHARED), Modes::Minor);
 	/* Lest khugepaged takes the page table away, after which every page faults again. */
-	checked(::madvise(world.memory.page(0), huge_page, MADV_NOHUGEPAGE));
+	keep_small(world.memory);
 	auto reader = in_thread([&] { return world.memory.word(7); });
 	CHECK(next_fault(world.context).flags == FaultFlags::Minor);
 	REQUIRE(world.context.resume(world.memory.range(7, 1)));
@@ -396,6 +398,7 @@ TEST_CASE("mapped pages can become a huge page", "[minor]")
 {
 	const MinorWorld minor(page_table);
 
+	need_transparent_huge_pages();
 	minor.write(0, page_table);
 	REQUIRE(minor.resume(0, page_table));
 	wait_until("the pages are a huge page", [&] {

@@ -4,6 +4,7 @@
 #include "pin.hpp"
 #include "process.hpp"
 #include "protection.hpp"
+#include "thp.hpp"
 #include "world.hpp"
 
 #include <catch2/catch.hpp>
@@ -368,8 +369,8 @@ TEST_CASE("the huge zero page is moved whole", "[move][thp]")
 	const auto memory = Memory::aligned(page_table, huge_page);
 	const auto context = open_context();
 
-	if (::madvise(source.page(0), huge_page, MADV_HUGEPAGE))
-		skip("the kernel has no transparent huge pages");
+	need_transparent_huge_pages();
+	checked(::madvise(source.page(0), huge_page, MADV_HUGEPAGE));
 	checked(::madvise(memory.page(0), huge_page, MADV_HUGEPAGE));
 	CHECK(source.word(3) == 0);
 	take(context.register_range(memory.range(), Modes::Missing));

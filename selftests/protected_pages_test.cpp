@@ -3,6 +3,7 @@
 #include "process.hpp"
 #include "pin.hpp"
 #include "protection.hpp"
+#include "thp.hpp"
 
 #include <array>
 #include <catch2/catch.hpp>
@@ -110,8 +111,8 @@ TEST_CASE("the zero page can be protected", "[wp]")
 TEST_CASE("the huge zero page can be protected", "[wp]")
 {
 	const Guarded guarded(Memory::aligned(page_table, huge_page), [](const Memory &memory) {
-		if (::madvise(memory.page(0), huge_page, MADV_HUGEPAGE))
-			skip("the kernel has no transparent huge pages");
+		need_transparent_huge_pages();
+		checked(::madvise(memory.page(0), huge_page, MADV_HUGEPAGE));
 		if (memory.word(5))
 			give_up("new memory is not zero");
 	});

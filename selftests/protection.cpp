@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "protection.hpp"
+#include "thp.hpp"
 
 #include <cerrno>
 #include <sys/mman.h>
@@ -81,8 +82,8 @@ void make_huge(const Memory &memory)
 {
 	const auto [start, length] = memory.range();
 
-	if (::madvise(memory.page(0), length, MADV_HUGEPAGE))
-		skip("the kernel has no transparent huge pages");
+	need_transparent_huge_pages();
+	checked(::madvise(memory.page(0), length, MADV_HUGEPAGE));
 	fill_with_patterns(memory);
 	if (smaps_bytes(memory.range(), "AnonHugePages") != length)
 		skip("no huge page was to be had");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* UFFDIO_WRITEPROTECT, registration for it, and what is told. */
 #include "protection.hpp"
+#include "thp.hpp"
 
 #include <array>
 #include <catch2/catch.hpp>
@@ -100,7 +101,7 @@ TEST_CASE("protecting and unprotecting any pages leaves the others as they are",
 
 	for (const std::size_t count : {1uz, 2uz, 511uz, 512uz, 513uz, 1030uz}) {
 		const Guarded guarded(Memory::aligned(pages, huge_page), [](const Memory &memory) {
-			checked(::madvise(memory.page(0), pages * page_size(), MADV_NOHUGEPAGE));
+			keep_small(memory);
 			for (std::size_t i = 0; i < pages; i++)
 				memory.word(i) = i;
 		});

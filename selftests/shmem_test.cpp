@@ -8,6 +8,7 @@
 #include "maps.hpp"
 #include "memory_kinds.hpp"
 #include "process.hpp"
+#include "thp.hpp"
 #include "world.hpp"
 
 #include <array>
@@ -293,6 +294,7 @@ TEST_CASE("a mapping made before the file was sealed can be filled and a later o
 
 TEST_CASE("a huge page of shmem counts as pages that are there", "[shmem]")
 {
+	need_transparent_huge_pages();
 	const auto file = tmpfs_file(page_table, "huge", "always");
 	const auto memory = Memory::aligned(page_table, huge_page, file, MAP_SHARED);
 	const auto source = patterned(1, 7);
@@ -317,12 +319,13 @@ TEST_CASE("a huge page of shmem counts as pages that are there", "[shmem]")
 
 TEST_CASE("a file with huge pages is filled by small ones", "[shmem]")
 {
+	need_transparent_huge_pages();
 	const auto file = tmpfs_file(page_table, "huge", "always");
 	const World world(Memory::aligned(page_table, huge_page, file, MAP_SHARED), Modes::Missing);
 	const auto source = patterned(page_table);
 
 	/* Lest khugepaged makes a huge page of the first ones, which on 6.1 it does with holes. */
-	checked(::madvise(world.memory.page(0), huge_page, MADV_NOHUGEPAGE));
+	keep_small(world.memory);
 	const auto progress =
 		world.context.copy(world.memory.address(0), source.bytes(0, page_table));
 	CHECK(progress.error.value() == 0);
