@@ -7,9 +7,10 @@
 
 # apt_open NAME SUITE: read the suite's list into the cache folder, under a name
 # of its own. From here on apt_options makes apt-cache and apt-get look there.
+# Returns 1 if the mirror has no such suite.
 apt_open()
 {
-	local apt=$CACHE/apt/$1 suite=$2 mirror
+	local apt=$CACHE/apt/$1 suite=$2 mirror said
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	apt_options=(
 		-q
@@ -22,8 +23,10 @@ apt_open()
 	mirror=$(suite_mirror "$suite")
 	echo "deb $mirror $suite main" >"$apt/sources.list"
 	: >"$apt/status"
-	apt-get "${apt_options[@]}" update >&2 ||
-		die "apt could not read the list of $suite" "See apt's message above."
+	said=$(LC_ALL=C apt-get "${apt_options[@]}" --error-on=any update 2>&1) && return
+	[[ $said != *"does not have a Release file"* ]] || return 1
+	echo "$said" >&2
+	die "apt could not read the list of $suite" "See apt's message above."
 }
 
 # apt_download FOLDER PACKAGE...: the packages' files

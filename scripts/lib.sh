@@ -6,6 +6,8 @@
 # shellcheck disable=SC2034
 CACHE=${XDG_CACHE_HOME:-${HOME:?is not set, and XDG_CACHE_HOME neither}/.cache}/userfault
 SCRIPTS=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+# Another one for the tests of these scripts
+KERNEL_LIST=${KERNEL_LIST:-$SCRIPTS/kernels}
 
 say() { echo "${0##*/}: $*" >&2; }
 
