@@ -4,24 +4,34 @@
 # is described to the kernel's build system in Kbuild.
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/userfault
-KERNELS := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/kernels)
-STOCK_KERNELS := $(shell awk '!/^\#/ && NF && $$3 !~ /^linux-source-/ { print $$1 }' scripts/kernels)
+# The scripts read another list too, if they are told of one; so their tests do.
+KERNEL_LIST ?= scripts/kernels
+LISTED_KERNELS := $(shell awk '!/^\#/ && NF { print $$1 }' $(KERNEL_LIST))
+STOCK_KERNELS := $(shell awk '!/^\#/ && $$6 == "all" { print $$1 }' $(KERNEL_LIST))
+FLAVOUR_KERNELS := $(shell awk '!/^\#/ && $$6 == "few" { print $$1 }' $(KERNEL_LIST))
 JOBS := $(shell nproc)
 # As many as there are processors, unless make was told: known only when recipes run
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # KERNEL names one of the list. Without it, the module is built for the kernel
-# that is running, one VM runs the last of Debian's, and all of Debian's are tested.
+# that is running, one VM runs the last of the stock kernels, and all of these are
+# tested; with KERNELS=all, their flavours too.
 KERNEL :=
+KERNELS :=
 RELEASE := $(shell uname -r)
-ifneq ($(filter-out $(KERNELS),$(KERNEL)),)
-$(error KERNEL=$(KERNEL) is not in scripts/kernels, which has: $(KERNELS))
+ifneq ($(filter-out $(LISTED_KERNELS),$(KERNEL)),)
+$(error KERNEL=$(KERNEL) is not in $(KERNEL_LIST), which has: $(LISTED_KERNELS))
+endif
+ifneq ($(filter-out all,$(KERNELS))$(and $(KERNEL),$(KERNELS)),)
+$(error KERNELS=$(KERNELS) is not KERNELS=all, or there is KERNEL=$(KERNEL) too: that names one)
 endif
 ifneq ($(and $(KERNEL),$(filter install install-module dkms,$(MAKECMDGOALS))),)
 $(error KERNEL=$(KERNEL) is for what runs in a VM; "$(MAKECMDGOALS)" is for the kernel that is \
 	running. Leave KERNEL out, or name another kernel of this machine: RELEASE=$(RELEASE))
 endif
-VM_KERNEL := $(or $(KERNEL),$(lastword $(STOCK_KERNELS)))
+# Those of some kernels that there are: known only when the bootstrap has run
+fetched = $(shell for kernel in $(1); do test ! -d $(CACHE)/kernels/$$kernel || echo $$kernel; done)
+VM_KERNEL = $(or $(KERNEL),$(lastword $(call fetched,$(STOCK_KERNELS))))
 KERNELDIR := /lib/modules/$(RELEASE)/build
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
@@ -47,7 +57,7 @@ help:
 	@echo 'make user                the library, userfault-run and the examples'
 	@echo 'make demo [KERNEL=K] [FILE=F]'
 	@echo '                         in a VM, serve a file into the memory of another process'
-	@echo 'make selftests [KERNEL=K] [TEST=T] [V=1]'
+	@echo 'make selftests [KERNEL=K | KERNELS=all] [TEST=T] [V=1]'
 	@echo '                         build everything and run all tests, in VMs; T is a name, with * for'
 	@echo '                         what may follow, or a [tag]; TEST=runner runs those of the runner;'
 	@echo '                         V=1 shows the console of the VMs'
@@ -70,14 +80,17 @@ help:
 	@echo 'make dkms                hand the module to DKMS, to be rebuilt for each new kernel, and'
 	@echo '                         install its udev rule'
 	@echo 'make clean               remove build/ (the cache of kernels, $(CACHE), stays)'
-	@echo 'Kernels of the list: $(KERNELS)'
+	@echo 'Kernels of the list: $(LISTED_KERNELS)'
+	@echo 'When none is named, all tests run on: $(STOCK_KERNELS); with KERNELS=all, a few on the others too'
 
 bootstrap:
-	@scripts/bootstrap $(NEEDED_KERNELS)
+	@scripts/bootstrap $(or $(KERNEL),$(BOOTSTRAP))
 
-NEEDED_KERNELS := $(or $(KERNEL),$(STOCK_KERNELS))
-module demo bench kselftest: NEEDED_KERNELS := $(VM_KERNEL)
-features: NEEDED_KERNELS := $(STOCK_KERNELS)
+BOOTSTRAP := $(if $(KERNELS),--flavours)
+module demo bench kselftest: BOOTSTRAP := --one
+features: BOOTSTRAP := $(STOCK_KERNELS)
+# What the bootstrap has got
+NEEDED_KERNELS = $(or $(KERNEL),$(call fetched,$(STOCK_KERNELS) $(if $(KERNELS),$(FLAVOUR_KERNELS))))
 
 # --- the module ---------------------------------------------------------------
 
@@ -105,16 +118,16 @@ build/running/userfault.ko: FORCE
 	@test -e $(KERNELDIR)/Makefile || { \
 		echo "make: there are no headers of kernel $(RELEASE) in $(KERNELDIR)" >&2; \
 		echo "  Install them (Debian: apt install linux-headers-$(RELEASE))," >&2; \
-		echo "  or build for a kernel of the list: make module KERNEL=$(VM_KERNEL)" >&2; \
+		echo "  or build for a kernel of the list: make module KERNEL=$(lastword $(STOCK_KERNELS))" >&2; \
 		exit 1; }
 	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES))
 
 # $(call kernel_make,KERNEL): the make that has the compiler for it, here or in a
 # build folder
 kernel_make = $(if $(filter-out host,$(call compiler,$(1))),scripts/in-folder $(call compiler,$(1)) make -j$(JOBS))
-compiler = $(shell awk '$$1 == "$(1)" { print $$5 }' scripts/kernels)
+compiler = $(shell awk '$$1 == "$(1)" { print $$5 }' $(KERNEL_LIST))
 
-$(KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
+$(LISTED_KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),KCFLAGS=-Werror,$(call kernel_make,$*))
 
 # Modules that misbehave, to prove that the runner notices
@@ -302,7 +315,8 @@ demo: bootstrap
 selftests: bootstrap
 	$(build) user $(TESTS) $(if $(TEST),,docs) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
-	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(KERNEL:%=--kernel %) $(if $(TEST),-- $(call quoted,$(TEST)))
+	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
+		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))
 
 # selftests/ as a folder of a kernel tree, with as much of that as it takes
 KSELFTEST := build/kselftest/tools/testing/selftests
@@ -328,7 +342,7 @@ third-party: bootstrap
 	$(build) $(REDIRECT) $(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/third-party/%)
 	@scripts/third-party $(verbose) $(NEEDED_KERNELS:%=--kernel %)
 
-$(KERNELS:%=build/third-party/%): build/third-party/%: FORCE
+$(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 	@mkdir -p $@
 	@cp -rsf $(CACHE)/mm-tests/$*/. $@/
 	@find $@ -xtype l -delete
@@ -336,7 +350,7 @@ $(KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 		$$(for name in $(THIRD_PARTY); do test ! -e $$name.c || echo $$PWD/$$name; done)
 
 # The figures are kept as JSON, the table is made of them.
-BENCH_RESULTS := build/bench/$(VM_KERNEL)$(if $(TEST),-some).json
+BENCH_RESULTS = build/bench/$(VM_KERNEL)$(if $(TEST),-some).json
 
 bench: bootstrap
 	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/bench

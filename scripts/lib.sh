@@ -19,15 +19,16 @@ die()
 	exit 1
 }
 
-kernel_names() { awk '!/^#/ && NF { print $1 }' "$SCRIPTS/kernels"; }
+kernel_names() { awk '!/^#/ && NF { print $1 }' "$KERNEL_LIST"; }
 
-# The list has two kinds: Debian's own, which are used when none is named, and
-# those built here from its source
-stock_kernels() { awk '!/^#/ && NF && $3 !~ /^linux-source-/ { print $1 }' "$SCRIPTS/kernels"; }
-built_kernels() { awk '!/^#/ && $3 ~ /^linux-source-/ { print $1 }' "$SCRIPTS/kernels"; }
+# The list has three kinds: those that are used when none is named, flavours of
+# theirs, and those built here from Debian's source
+stock_kernels() { awk '!/^#/ && $6 == "all" { print $1 }' "$KERNEL_LIST"; }
+flavour_kernels() { awk '!/^#/ && $6 == "few" { print $1 }' "$KERNEL_LIST"; }
+built_kernels() { awk '!/^#/ && $3 ~ /^linux-source-/ { print $1 }' "$KERNEL_LIST"; }
 
 # kernel_row NAME: the kernel's line in the list
-kernel_row() { awk -v name="$1" '!/^#/ && $1 == name' "$SCRIPTS/kernels"; }
+kernel_row() { awk -v name="$1" '!/^#/ && $1 == name' "$KERNEL_LIST"; }
 
 # kernel_compiler NAME: where modules for it are compiled: "host", or the suite
 # of a build folder

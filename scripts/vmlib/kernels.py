@@ -16,12 +16,12 @@ def cache_folder():
 
 
 def _rows():
-    lines = (SCRIPTS / "kernels").read_text().splitlines()
+    lines = pathlib.Path(os.environ.get("KERNEL_LIST") or SCRIPTS / "kernels").read_text().splitlines()
     return [line.split() for line in lines if line and not line.startswith("#")]
 
 
-def _is_stock(row):
-    return not row[2].startswith("linux-source-")
+def _names_of(kind):
+    return [row[0] for row in _rows() if row[5] == kind]
 
 
 def names():
@@ -29,13 +29,24 @@ def names():
 
 
 def stock_names():
-    """Those of Debian itself, which are meant when none is named."""
-    return [row[0] for row in _rows() if _is_stock(row)]
+    """Those that are meant when none is named."""
+    return _names_of("all")
+
+
+def default_name():
+    """The last of those that has been fetched: Debian may have lost one."""
+    stock = stock_names()
+    return next((name for name in reversed(stock) if (cache_folder() / "kernels" / name).is_dir()), stock[-1])
+
+
+def is_flavour(name):
+    """Whether it is one of those made for some machines, or that another release of Debian has."""
+    return name in _names_of("few")
 
 
 def is_debug(name):
     """Whether it is built here, with all the checks that there are: in need of memory and of time."""
-    return name not in stock_names()
+    return name in _names_of("named")
 
 
 def patience(name):
