@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which kernel this is built for: 6.1, 6.12, or 7.2 and later, which have the newest shape of
- * everything and no name here.
+ * Which kernel this is built for: 6.1, 6.12, 7.2 or 7.3. The last two have the newest shape of
+ * nearly everything, and no name here: what 7.3 alone has is told by its version.
  *
- * What lies between has no long-term branch in any distribution that the project supports, and
- * mixes the old interfaces with the new ones, some of them functions that nobody declares: a wrong
- * guess would not even be noticed by the compiler.
+ * What lies between mixes the old interfaces with the new ones, and nobody knows yet what comes
+ * after. Some of the interfaces are functions that no header declares: the compiler would not even
+ * notice a wrong guess. So a series is added when its sources have been compared (mm_ksyms.h,
+ * ctx_view.h, event_lists.h), it is in scripts/kernels, and all tests pass on it.
  */
 #ifndef UF_COMPAT_VERSION_H
 #define UF_COMPAT_VERSION_H
@@ -19,7 +20,9 @@
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define UF_COMPAT_6_12
 #elif LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
-#error "userfault supports Linux 6.1, 6.12, and 7.2 or later; not what is between."
+#error "userfault supports Linux 6.1, 6.12, 7.2 and 7.3; not what is between."
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 4, 0)
+#error "userfault supports Linux up to 7.3: what is newer has to be compared first."
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
