@@ -90,12 +90,13 @@ void uf_hooks_put(void)
 
 static void uf_hooks_linger(struct work_struct *work)
 {
-	unsigned long due;
+	unsigned long due, now;
 
 	mutex_lock(&uf_hooks_lock);
 	due = READ_ONCE(uf_hooks_left) + UF_HOOKS_LINGER;
-	if (time_before(jiffies, due))
-		queue_delayed_work(system_long_wq, &uf_hooks_lingering, due - jiffies);
+	now = jiffies;
+	if (time_before(now, due))
+		queue_delayed_work(system_long_wq, &uf_hooks_lingering, due - now);
 	else if (refcount_dec_if_one(&uf_hooks_users))
 		uf_hook_detach_all(true);
 	mutex_unlock(&uf_hooks_lock);

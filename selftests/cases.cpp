@@ -111,7 +111,7 @@ std::vector<Case> select_cases(Backend backend, const std::vector<std::string> &
 
 	for (const auto &test : matching)
 		if (!has_tag(test, other) && (!test.isHidden() || are_meant(specs)))
-			cases.push_back({test.name, has_tag(test, "slow")});
+			cases.push_back({test.name, has_tag(test, "slow"), has_tag(test, "load")});
 	return cases;
 }
 

@@ -11,7 +11,8 @@ namespace selftests {
 
 struct Case {
 	std::string name;
-	bool slow; /* tagged [slow]: may take a multiple of the usual time */
+	bool slow;  /* tagged [slow]: may take a multiple of the usual time */
+	bool loads; /* tagged [load]: needs that nobody else has a context */
 };
 
 /*

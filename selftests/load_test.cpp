@@ -6,6 +6,7 @@
 #include "kmemleak.hpp"
 #include "loaded_module.hpp"
 #include "process.hpp"
+#include "taken_functions.hpp"
 #include "world.hpp"
 
 #include <array>
@@ -204,15 +205,6 @@ bool in_slab_caches(const std::string &part)
 	return false;
 }
 
-/* A line for each function of the kernel that somebody has taken over, with who it is. */
-std::string hooked_functions()
-{
-	std::ifstream file("/sys/kernel/tracing/enabled_functions");
-
-	REQUIRE(file);
-	return {std::istreambuf_iterator(file), {}};
-}
-
 } // namespace
 
 TEST_CASE("the module can't be unloaded while a context is open", "[load][module]")
@@ -332,12 +324,12 @@ TEST_CASE("unloading leaves nothing behind", "[load][module]")
 {
 	need_the_module_file();
 	work();
-	REQUIRE(hooked_functions().find("handle_userfault") != std::string::npos);
+	REQUIRE(taken_functions().find("handle_userfault") != std::string::npos);
 	unload();
 	CHECK_FALSE(std::filesystem::exists(device));
 	CHECK_FALSE(std::filesystem::exists("/sys/class/misc/userfault"));
 	CHECK_FALSE(in_slab_caches("userfault"));
-	CHECK(hooked_functions().find("userfault") == std::string::npos);
+	CHECK(taken_functions().find("userfault") == std::string::npos);
 	load();
 }
 

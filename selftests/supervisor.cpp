@@ -13,7 +13,9 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <iostream>
+#include <linux/userfault.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -136,6 +138,7 @@ void Supervisor::run(const Case &test)
 	std::array<int, 2> pipe;
 
 	report_.comment("RUN " + test.name);
+	keep_functions_taken(!test.loads);
 	log_.mark("userfault selftests: " + test.name);
 	if (::pipe2(pipe.data(), O_CLOEXEC))
 		fail("pipe2");
@@ -146,8 +149,10 @@ void Supervisor::run(const Case &test)
 	const pid_t pid = ::fork();
 	if (pid < 0)
 		fail("fork");
-	if (pid == 0)
+	if (pid == 0) {
+		keep_functions_taken(false);
 		be_the_test(test, pipe[1]);
+	}
 	::close(pipe[1]);
 
 	auto verdict = watch(pid, pipe[0], time_limit_ * (test.slow ? slow_factor : 1), notes);
@@ -167,6 +172,7 @@ void Supervisor::finish()
 	Verdict verdict;
 
 	report_.comment(std::string("RUN ") + last_test);
+	keep_functions_taken(false);
 	if (backend_under_test() == Backend::module && module_is_loaded("userfault") &&
 	    std::filesystem::exists(module_file))
 		judge_unloading(verdict);
@@ -267,6 +273,22 @@ void Supervisor::judge_unloading(Verdict &verdict)
 		verdict.wrong.push_back("the module can't be unloaded: " + error.message());
 	else if ((error = load_module(module_file)))
 		verdict.wrong.push_back("the module can't be loaded again: " + error.message());
+}
+
+void Supervisor::keep_functions_taken(bool wanted)
+{
+	if (!wanted) {
+		context_.reset();
+		return;
+	}
+	if (context_ || ::sysconf(_SC_NPROCESSORS_ONLN) == 1)
+		return;
+
+	const userfault::Fd device(
+		::open(device_of(Backend::module).c_str(), O_RDWR | O_CLOEXEC));
+
+	if (device)
+		context_ = userfault::Fd(::ioctl(device.get(), USERFAULTFD_IOC_NEW, O_CLOEXEC));
 }
 
 void Supervisor::report(const std::string &name, const Verdict &verdict)

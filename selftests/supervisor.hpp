@@ -8,6 +8,7 @@
 #include "notes.hpp"
 
 #include <chrono>
+#include <userfault/fd.hpp>
 #include <vector>
 
 namespace selftests {
@@ -43,10 +44,20 @@ private:
 	void judge_unloading(Verdict &verdict);
 	void report(const std::string &name, const Verdict &verdict);
 
+	/*
+	 * Has the module keep mm's functions, or not. On several processors each test gets them
+	 * taken already: an emulator whose processors run side by side can take an instruction that
+	 * is being changed for a breakpoint, and the guest's kernel then dies of it; with the
+	 * kernel's own function tracer, too. Nothing is lost by that, as one context more makes no
+	 * difference to a test that isn't of this very thing.
+	 */
+	void keep_functions_taken(bool wanted);
+
 	Ktap &report_;
 	std::chrono::seconds time_limit_;
 	bool kmemleak_;
 	KernelLog log_;
+	userfault::Fd context_; /* what keeps them */
 };
 
 } // namespace selftests

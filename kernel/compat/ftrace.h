@@ -15,13 +15,22 @@
 #define ftrace_regs_get_argument(fregs, n) regs_get_kernel_argument(&(fregs)->regs, n)
 #endif
 
-/* Of all functions that @ops filters, to @stub. Until 6.4 by a longer name. */
+/*
+ * Of all functions that @ops filters, to @stub. Before 6.4 by a longer name, and a failure left
+ * something in @ops that kept it from being tried again.
+ */
 static inline int uf_compat_register_direct(struct ftrace_ops *ops, unsigned long stub)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 	return register_ftrace_direct(ops, stub);
 #else
-	return register_ftrace_direct_multi(ops, stub);
+	int err = register_ftrace_direct_multi(ops, stub);
+
+	if (err) {
+		ops->func = NULL;
+		ops->trampoline = 0;
+	}
+	return err;
 #endif
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions taken over that not every kernel has, or has in another shape; UF_COMPAT_HOOKS(X)
- * calls X(name, argument, function) for each. The rest of the table is in ../hooks.c.
+ * calls X(name, kind, function) for each. The rest of the table is in ../hooks.c.
  */
 #ifndef UF_COMPAT_HOOKS_H
 #define UF_COMPAT_HOOKS_H

@@ -4,9 +4,18 @@
  * can't be loaded beside it, and has to say so.
  *
  *	# insmod holder.ko && insmod userfault.ko; rmmod holder
+ *
+ * With direct=1 it holds it as a BPF program does that is attached to the
+ * function's entry: userfault has to get along with it.
  */
+#include <asm/ibt.h>
 #include <linux/ftrace.h>
+#include <linux/linkage.h>
 #include <linux/module.h>
+#include <linux/version.h>
+
+static bool direct;
+module_param(direct, bool, 0);
 
 static char held[] = "userfaultfd_remove";
 
@@ -20,23 +29,72 @@ static struct ftrace_ops holder_ops = {
 	.flags	= FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY,
 };
 
+/* What the direct call leads to. */
+void hold_directly(void);
+asm("	.pushsection .text, \"ax\", @progbits\n"
+    "	.type hold_directly, @function\n"
+    "hold_directly:\n"
+	ASM_ENDBR
+	ASM_RET
+    "	.size hold_directly, . - hold_directly\n"
+    "	.popsection\n");
+
+static struct ftrace_ops direct_ops;
+
+static int attach_directly(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return register_ftrace_direct(&direct_ops, (unsigned long)hold_directly);
+#else
+	return register_ftrace_direct_multi(&direct_ops, (unsigned long)hold_directly);
+#endif
+}
+
+static void detach_directly(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	unregister_ftrace_direct(&direct_ops, (unsigned long)hold_directly, false);
+#else
+	unregister_ftrace_direct_multi(&direct_ops, (unsigned long)hold_directly);
+#endif
+}
+
+/* Beside an IPMODIFY of another, BPF changes how it returns; this one only returns. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+static int share(struct ftrace_ops *ops, unsigned long ip, enum ftrace_ops_cmd cmd)
+#else
+static int share(struct ftrace_ops *ops, enum ftrace_ops_cmd cmd)
+#endif
+{
+	return 0;
+}
+
+static struct ftrace_ops *ops(void)
+{
+	return direct ? &direct_ops : &holder_ops;
+}
+
 static int __init attach(void)
 {
-	int err = ftrace_set_filter(&holder_ops, held, sizeof(held) - 1, 1);
+	int err = ftrace_set_filter(ops(), held, sizeof(held) - 1, 1);
 
 	if (err)
 		return err;
-	err = register_ftrace_function(&holder_ops);
+	direct_ops.ops_func = share;
+	err = direct ? attach_directly() : register_ftrace_function(&holder_ops);
 	if (err)
-		ftrace_free_filter(&holder_ops);
+		ftrace_free_filter(ops());
 	return err;
 }
 module_init(attach);
 
 static void __exit detach(void)
 {
-	unregister_ftrace_function(&holder_ops);
-	ftrace_free_filter(&holder_ops);
+	if (direct)
+		detach_directly();
+	else
+		unregister_ftrace_function(&holder_ops);
+	ftrace_free_filter(ops());
 }
 module_exit(detach);
 

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * While mm's functions are taken over, and who else may have them. Tagged [load], so that the
+ * supervisor has no context open meanwhile.
+ */
+#include "consumer.hpp"
+#include "kernel_log.hpp"
+#include "loaded_module.hpp"
+#include "taken_functions.hpp"
+#include "waiting_call.hpp"
+#include "world.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <vector>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+const std::string holder_file = "/lib/runner/holder.ko";
+const std::string held = "userfaultfd_remove"; /* by that one */
+const std::string tracing = "/sys/kernel/tracing/";
+
+void wait_until_given_back()
+{
+	wait_until("mm has its functions back", [] { return !is_taken(held); });
+}
+
+/* The module that holds a function is loaded as long as this lives. */
+class Holder {
+public:
+	explicit Holder(const std::string &parameters = "")
+	{
+		if (!std::filesystem::exists(holder_file))
+			skip("the module that holds a function is not at " + holder_file);
+		wait_until_given_back();
+		if (const auto error = load_module(holder_file, parameters))
+			give_up("loading it: " + error.message());
+	}
+
+	~Holder()
+	{
+		if (const auto error = unload_module("holder"))
+			give_up("unloading it: " + error.message());
+	}
+};
+
+/* By way of the function that is held. */
+void check_told_of_removal()
+{
+	const World world(2, Features::EventRemove);
+
+	world.fill(1);
+
+	WaitingCall dropping(world.context, SYS_madvise, [&] {
+		return ::madvise(world.memory.page(1), page_size(), MADV_DONTNEED);
+	});
+
+	CHECK(next_of<Remove>(world.context).range.start == world.memory.address(1));
+	CHECK(dropping.result() == 0);
+}
+
+/* The parent's context, and then the child's, is closed after the event. */
+void check_told_of_fork()
+{
+	Consumer forker(1, options_for(Features::EventFork), [](const Memory &) {
+		Process child([] { return 0; });
+		return child.wait();
+	});
+	auto child = next_of<Fork>(forker.context);
+
+	CHECK(forker.process.wait() == 0);
+	static_cast<void>(Fd(forker.context.release()));
+	CHECK(is_taken("dup_userfaultfd"));
+}
+
+void write_tracing(const std::string &file, const std::string &text)
+{
+	if (!(std::ofstream(tracing + file, std::ios::app) << text << std::flush))
+		give_up("writing " + text + " to " + file);
+}
+
+/* What was traced while this lived is in the trace. */
+std::string trace()
+{
+	std::ifstream file(tracing + "trace");
+
+	return {std::istreambuf_iterator(file), {}};
+}
+
+void need_tracing(const std::string &file)
+{
+	if (!std::filesystem::exists(tracing + file))
+		skip("this kernel has no " + tracing + file);
+}
+
+} // namespace
+
+TEST_CASE("mm's functions are taken only while there is a context", "[load][hooks][module]")
+{
+	for (int i = 0; i < 2; i++) {
+		check_told_of_removal();
+		check_told_of_fork();
+		CHECK(is_taken(held));
+		wait_until_given_back();
+		CHECK(is_taken("handle_userfault"));
+		CHECK_FALSE(is_taken("dup_userfaultfd"));
+		CHECK(taken_functions().find("uf_hook_stub") == std::string::npos);
+	}
+}
+
+TEST_CASE("contexts can be made and closed by many threads at once, from none on",
+	  "[load][hooks][module]")
+{
+	constexpr int threads = 8, times = 50;
+	std::vector<std::future<int>> makers;
+
+	wait_until_given_back();
+	for (int i = 0; i < threads; i++)
+		makers.push_back(in_thread([] {
+			int made = 0;
+
+			for (int j = 0; j < times; j++)
+				made += Context::create(options_for()).has_value();
+			return made;
+		}));
+	for (auto &maker : makers)
+		CHECK(maker.get() == times);
+	CHECK(is_taken(held));
+	wait_until_given_back();
+	check_told_of_removal();
+}
+
+TEST_CASE("there is no context beside somebody who holds a function, and the log says so once",
+	  "[load][hooks][module]")
+{
+	KernelLog log;
+	{
+		const Holder holder;
+
+		log.skip();
+		for (const bool first : {true, false}) {
+			const auto refused = Context::create(options_for());
+
+			REQUIRE_FALSE(refused);
+			CHECK(refused.error() == std::errc::device_or_resource_busy);
+			CHECK(log.has("has " + held + "()") == first);
+		}
+		CHECK_FALSE(is_taken("dup_userfaultfd"));
+		CHECK(is_taken("handle_userfault"));
+	}
+	check_told_of_removal();
+}
+
+TEST_CASE("nobody can hold a function while there is a context", "[load][hooks][module]")
+{
+	if (!std::filesystem::exists(holder_file))
+		skip("the module that holds a function is not at " + holder_file);
+
+	const auto context = open_context();
+
+	for (const auto *parameters : {"", "direct=1"})
+		CHECK(load_module(holder_file, parameters) ==
+		      std::errc::device_or_resource_busy);
+	check_told_of_removal();
+}
+
+TEST_CASE("events are told beside somebody who has a direct call, too", "[load][hooks][module]")
+{
+	const Holder holder("direct=1");
+
+	for (int i = 0; i < 2; i++) {
+		check_told_of_removal();
+		check_told_of_fork();
+		CHECK(taken_functions().find("uf_hook_divert") != std::string::npos);
+		CHECK(taken_functions().find("uf_hook_stub") == std::string::npos);
+		wait_until("mm has its functions back", [] { return !is_taken("dup_userfaultfd"); });
+	}
+}
+
+TEST_CASE("a function that is taken can be traced", "[load][hooks][module]")
+{
+	need_tracing("available_tracers");
+	const auto context = open_context();
+
+	write_tracing("set_ftrace_filter", held);
+	write_tracing("current_tracer", "function");
+	check_told_of_removal();
+	CHECK(trace().find(held + " <-") != std::string::npos);
+	write_tracing("current_tracer", "nop");
+	write_tracing("set_ftrace_filter", "!" + held);
+	check_told_of_removal();
+}
+
+TEST_CASE("a function that is taken can be probed", "[load][hooks][module]")
+{
+	need_tracing("kprobe_events");
+	const auto context = open_context();
+
+	write_tracing("kprobe_events", "p:probed " + held);
+	write_tracing("events/kprobes/probed/enable", "1");
+	check_told_of_removal();
+	CHECK(trace().find("probed: ") != std::string::npos);
+	write_tracing("events/kprobes/probed/enable", "0");
+	write_tracing("kprobe_events", "-:probed");
+	check_told_of_removal();
+}
