@@ -26,19 +26,6 @@ void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int e
 	run->err = err;
 }
 
-unsigned int uf_run_missing(const struct uf_run *run)
-{
-	unsigned int n, nr = min(run->nr, UF_RUN_FOLIOS_MAX);
-	pte_t *pte = uf_compat_pte_map(run->pmd, run->dst);
-
-	if (!pte)
-		return 1;
-	for (n = 0; n < nr && uf_pte_missing(ptep_get(pte + n)); n++)
-		;
-	pte_unmap(pte);
-	return n;
-}
-
 /* The @n-th folio of the run, on its own. */
 static struct folio *uf_run_alloc_one(struct uf_run *run, unsigned int n, gfp_t gfp, bool local)
 {

@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/rcupdate.h>
 
 #include "compat/compat.h"
 #include "fill.h"
@@ -18,13 +19,6 @@
  * so is run->first.
  */
 void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err);
-
-/*
- * How many of the run's pages, from the first on and up to UF_RUN_FOLIOS_MAX, have nothing in the
- * page table, as far as can be told without its lock: what is worth preparing folios for. 1 if
- * there is no page table any more.
- */
-unsigned int uf_run_missing(const struct uf_run *run);
 
 /*
  * Folios of one page for the run, which takes run->first over: from where the VMA's memory policy
@@ -59,6 +53,29 @@ static inline unsigned int uf_run_within_file(const struct uf_run *run)
 	index = linear_page_index(vma, run->dst);
 	end = DIV_ROUND_UP(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
 	return index < end ? min_t(pgoff_t, run->nr, end - index) : 0;
+}
+
+/*
+ * How many of the run's pages, from the first on and up to UF_RUN_FOLIOS_MAX, have nothing in the
+ * page table, as far as can be told without its lock: what is worth preparing folios for. 1 if
+ * there is no page table any more. Inlined, because a fill of one page does little else.
+ */
+static __always_inline unsigned int uf_run_missing(const struct uf_run *run)
+{
+	unsigned int n = 0, nr = min(run->nr, UF_RUN_FOLIOS_MAX);
+	pte_t *pte;
+	pmd_t val;
+
+	rcu_read_lock();	/* a page table that is taken away is there until this ends */
+	val = pmdp_get_lockless(run->pmd);
+	pte = pte_offset_kernel(&val, run->dst);
+	if (likely(uf_pmd_is_table(val)))
+		while (n < nr && uf_pte_missing(ptep_get(pte + n)))
+			n++;
+	else
+		n = 1;
+	rcu_read_unlock();
+	return n;
 }
 
 /* Install entries that need no folio, where there are none; as in struct uf_fill_ops. */

@@ -50,13 +50,17 @@ static pgoff_t uf_shmem_index(const struct uf_run *run)
  */
 static unsigned int uf_shmem_missing(const struct uf_run *run)
 {
+	struct xarray *pages = &uf_shmem_mapping(run)->i_pages;
 	pgoff_t index = uf_shmem_index(run);
 	unsigned long taken = index;
-	unsigned int nr = clamp(uf_run_within_file(run), 1U, UF_RUN_FOLIOS_MAX);
+	unsigned int nr;
 
-	if (xa_find(&uf_shmem_mapping(run)->i_pages, &taken, index + nr - 1, XA_PRESENT))
+	if (run->nr == 1)
+		return !xa_load(pages, index);
+	nr = clamp(uf_run_within_file(run), 1U, UF_RUN_FOLIOS_MAX);
+	if (xa_find(pages, &taken, index + nr - 1, XA_PRESENT))
 		nr = taken - index;
-	return nr > 1 ? min(nr, uf_run_missing(run)) : nr;
+	return min(nr, uf_run_missing(run));
 }
 
 /* Pay for @nr pages; if there is no room for so many, for fewer. How many. */

@@ -187,7 +187,7 @@ TEST_CASE("huge pages of shmem that come back while they are protected are prote
 {
 	if (native_before(6, 12))
 		skip("this kernel's own leaves a huge page that comes back unprotected");
-	const std::size_t huge_pages = 32;
+	const std::size_t huge_pages = 8;
 	const auto file = tmpfs_file(huge_pages * page_table, "huge", "always");
 	const auto memory = Memory::aligned(huge_pages * page_table, huge_page, file, MAP_SHARED);
 	const auto length = memory.range().length;
@@ -207,7 +207,7 @@ TEST_CASE("huge pages of shmem that come back while they are protected are prote
 	if (smaps_bytes(memory.range(), "ShmemPmdMapped") != length)
 		skip("no huge page was to be had");
 	auto one = in_thread(read_all), other = in_thread(read_all);
-	for (unsigned round = 0; round < repeated(40); round++) {
+	for (unsigned round = 0; round < repeated(25); round++) {
 		/* Without page tables, which huge pages don't take the place of. */
 		if (::mmap(memory.page(0), length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 			   file.get(), 0) == MAP_FAILED)
