@@ -118,59 +118,79 @@ static void uf_waiter_wake(struct uf_waiter *waiter)
 	rcu_read_unlock();
 }
 
-/* Those of the bucket that wait for a page from @start to @last. */
-static void uf_wait_bucket_take(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
-				unsigned long start, unsigned long last, struct hlist_head *taken)
+/*
+ * Those of the bucket that wait for a page from @start to @last, chained by their nodes.
+ */
+static struct hlist_node *uf_wait_bucket_take(struct uf_wait_table *table,
+					      struct uf_wait_bucket *bucket,
+					      unsigned long start, unsigned long last)
 {
+	struct hlist_node *taken = NULL, *next;
 	struct uf_waiter *waiter;
-	struct hlist_node *next;
 
 	spin_lock(&bucket->lock);
 	hlist_for_each_entry_safe(waiter, next, &bucket->head, node) {
 		if (waiter->page < start || waiter->page > last)
 			continue;
 		uf_waiter_unlink(table, bucket, waiter);
-		hlist_add_head(&waiter->node, taken);
 		WRITE_ONCE(waiter->state, UF_TAKEN);
+		waiter->node.next = taken;
+		taken = &waiter->node;
 	}
-	uf_wait_bucket_note(table, bucket);
+	if (taken)
+		uf_wait_bucket_note(table, bucket);
 	spin_unlock(&bucket->lock);
+	return taken;
 }
 
 static void uf_wait_bucket_wake(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
 				unsigned long start, unsigned long last)
 {
-	struct uf_waiter *waiter;
-	struct hlist_node *next;
-	HLIST_HEAD(taken);
+	struct hlist_node *taken, *next;
 
-	if (hlist_empty(&bucket->head))
-		return;
-
-	uf_wait_bucket_take(table, bucket, start, last, &taken);
 	/* The next one is read before this one's stack may go. */
-	hlist_for_each_entry_safe(waiter, next, &taken, node)
-		uf_waiter_wake(waiter);
+	for (taken = uf_wait_bucket_take(table, bucket, start, last); taken; taken = next) {
+		next = taken->next;
+		uf_waiter_wake(hlist_entry(taken, struct uf_waiter, node));
+	}
 }
 
-/* All buckets that have waiters, a word of the table's bytes at a time. */
+/* The first bucket from number @i on that has waiters, or UF_WAIT_BUCKETS. */
+static int uf_wait_next_occupied(const struct uf_wait_table *table, int i)
+{
+	const int step = sizeof(unsigned long);
+
+	for (; i < UF_WAIT_BUCKETS && i % step; i++)
+		if (READ_ONCE(table->occupied[i]))
+			return i;
+	while (i < UF_WAIT_BUCKETS && !READ_ONCE(table->occupied_words[i / step]))
+		i += step;
+	while (i < UF_WAIT_BUCKETS && !READ_ONCE(table->occupied[i]))
+		i++;
+	return i;
+}
+
 static void uf_wait_buckets_wake(struct uf_wait_table *table, unsigned long start,
 				 unsigned long last)
 {
-	struct uf_wait_bucket *bucket = table->buckets;
-	int word, i;
+	int i;
 
-	for (word = 0; word < ARRAY_SIZE(table->occupied_words); word++) {
-		if (READ_ONCE(table->occupied_words[word]))
-			for (i = 0; i < sizeof(unsigned long); i++)
-				uf_wait_bucket_wake(table, bucket + i, start, last);
-		bucket += sizeof(unsigned long);
-	}
+	for (i = uf_wait_next_occupied(table, 0); i < UF_WAIT_BUCKETS;
+	     i = uf_wait_next_occupied(table, i + 1))
+		uf_wait_bucket_wake(table, &table->buckets[i], start, last);
+}
+
+static void uf_wait_page_wake(struct uf_wait_table *table, unsigned long page)
+{
+	struct uf_wait_bucket *bucket = uf_wait_bucket(table, page);
+
+	if (!hlist_empty(&bucket->head))
+		uf_wait_bucket_wake(table, bucket, page, page);
 }
 
 /*
  * Look each page up, or look at all buckets that have waiters: whichever takes less. To find those
- * takes as long as to look up a dozen pages, to look into one as long as for four more.
+ * takes as long as to look up 16 pages, to look into one of them as long as for some 4 more.
  */
 void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len,
 		     unsigned long waiters)
@@ -178,12 +198,12 @@ void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned 
 	unsigned long last = start + len - PAGE_SIZE;
 	unsigned long page;
 
-	if (len >> PAGE_SHIFT >= min(12 + 4 * waiters, (unsigned long)UF_WAIT_BUCKETS)) {
+	if (len >> PAGE_SHIFT > min(16 + 4 * waiters, (unsigned long)UF_WAIT_BUCKETS)) {
 		uf_wait_buckets_wake(table, start, last);
 		return;
 	}
 	for (page = start; page <= last; page += PAGE_SIZE)
-		uf_wait_bucket_wake(table, uf_wait_bucket(table, page), page, page);
+		uf_wait_page_wake(table, page);
 }
 
 void uf_waiters_wake_all(struct uf_wait_table *table)
@@ -239,9 +259,8 @@ void uf_waiters_count(struct uf_wait_table *table, unsigned long *pending, unsig
 
 	*pending = 0;
 	*total = 0;
-	for (i = 0; i < UF_WAIT_BUCKETS; i++) {
-		if (hlist_empty(&table->buckets[i].head))
-			continue;
+	for (i = uf_wait_next_occupied(table, 0); i < UF_WAIT_BUCKETS;
+	     i = uf_wait_next_occupied(table, i + 1)) {
 		spin_lock(&table->buckets[i].lock);
 		hlist_for_each_entry(waiter, &table->buckets[i].head, node) {
 			*pending += READ_ONCE(waiter->state) == UF_PENDING;

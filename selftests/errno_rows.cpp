@@ -63,19 +63,22 @@ std::vector<Row> rows_of_ranges(Backend backend)
 
 namespace {
 
-/* The ranges that begin or end a small or a huge page beside @memory, or reach to @next. */
+/*
+ * The ranges that begin or end a small or a huge page beside @memory, or reach to @next. Those come
+ * last that leave mappings which not every kernel makes one again.
+ */
 std::vector<Range> ranges_with_holes(Range memory, Range next)
 {
 	const auto page = page_size();
 	const auto end = memory.start + memory.length;
 	std::vector<Range> ranges = {
-		{memory.start - page, 2 * page},
 		{memory.start - page, memory.length + page},
 		{memory.start - huge_page, memory.length + huge_page},
 		{memory.start, memory.length + page},
 		{memory.start, memory.length + huge_page},
 		{memory.start - page, memory.length + 2 * page},
 		{end, page},
+		{memory.start - page, 2 * page},
 	};
 
 	if (next.length) {
@@ -89,20 +92,30 @@ std::vector<Range> ranges_with_holes(Range memory, Range next)
 
 std::vector<Row> rows_of_holes(Backend backend)
 {
-	Table table(backend, with_hugetlb);
+	Table table(backend, with_hugetlb, Renewal::when_told);
 	auto memory = Stage::ranges();
+	const auto call = [&](const Command &command, Range range) {
+		auto &row = table.call(command,
+				       "start=" + std::to_string(range.start) +
+					       " len=" + std::to_string(range.length),
+				       words_for(command, range.start, range.length));
+
+		row.other_context = Stage::has_other_context(range.start, range.length);
+		/* What they have changed need not be the same. */
+		if (row.other_context || command.number == UFFDIO_WRITEPROTECT)
+			table.start_over();
+	};
 
 	memory.push_back({0, 0});
 	for (const auto &command : {registering, unregistering, zeropage, writeprotect}) {
-		for (std::size_t i = 0; i + 1 < memory.size(); i++)
-			for (const auto &[start, length] :
-			     ranges_with_holes(memory[i], memory[i + 1])) {
-				auto &row = table.call(command,
-						       "start=" + std::to_string(start) +
-							       " len=" + std::to_string(length),
-						       words_for(command, start, length));
-				row.other_context = Stage::has_other_context(start, length);
-			}
+		for (std::size_t i = 0; i + 1 < memory.size(); i++) {
+			/* Of the others "ranges" has enough. */
+			if (command.number == UFFDIO_WRITEPROTECT && memory[i].length < huge_page)
+				continue;
+			for (const auto &range : ranges_with_holes(memory[i], memory[i + 1]))
+				call(command, range);
+			table.start_over();
+		}
 		table.look_at_what_is_left();
 	}
 	return table.take_rows();

@@ -129,7 +129,8 @@ bool checks_source_first(const Row &module, const Row &native)
 
 bool protects_one_mapping(const Row &module, const Row &native)
 {
-	return kernel() < 6012 && module.command == "WRITEPROTECT" && !module.outcome.error &&
+	return kernel() < 6012 && module.command == "WRITEPROTECT" &&
+	       (!module.outcome.error || module.outcome.error == EINVAL) &&
 	       native.outcome.error == ENOENT;
 }
 

@@ -242,7 +242,7 @@ static void page_is_woken_alone_in_its_bucket(struct kunit *test)
 
 /* Lengths on both sides of where waking, with so many waiters, looks at the buckets */
 static const unsigned long range_pages[] = {
-	1, 2, 27, 28, 29, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
+	1, 2, 31, 32, 33, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
 };
 
 static void range_pages_name(const unsigned long *pages, char *name)
@@ -451,13 +451,15 @@ static void thread_leaves_when_its_waker_is_done(struct kunit *test)
 {
 	struct leaver leaver = { .table = new_table(test) };
 	struct task_struct *thread = kthread_run(wait_and_leave, &leaver, "uf_leaver");
-	HLIST_HEAD(taken);
+	struct hlist_node *taken;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
 	while (!smp_load_acquire(&leaver.waits))
 		schedule_timeout_idle(1);
-	uf_wait_bucket_take(leaver.table, uf_wait_bucket(leaver.table, page_at(0)), page_at(0),
-			    page_at(0), &taken);
+	taken = uf_wait_bucket_take(leaver.table, uf_wait_bucket(leaver.table, page_at(0)),
+				    page_at(0), page_at(0));
+	KUNIT_EXPECT_PTR_EQ(test, taken, &leaver.waiter->node);
+	KUNIT_EXPECT_NULL(test, taken->next);
 	KUNIT_EXPECT_EQ(test, leaver.waiter->state, UF_TAKEN);
 	expect_count(test, leaver.table, 0, 0);
 
