@@ -112,27 +112,23 @@ static int uf_hook_filter(const struct uf_hook *hook)
 }
 
 /*
- * ftrace waits, when an ops of a module is unregistered, until no task can be in what it calls. One
- * wait after the last does for all of them, which are freed only with the module: so ftrace is told
- * not to, by the flag that it has set for modules.
+ * Waits until no task can be in the stub, nor looks for it: before ftrace frees what it has of a
+ * direct call it must have done so, because another tracer of the function may be reading that.
  */
 static void uf_hook_undirect(struct uf_hook_direct *direct)
 {
-	direct->ops.flags &= ~FTRACE_OPS_FL_DYNAMIC;
 	uf_hook_unregistered(uf_compat_unregister_direct(&direct->ops,
 							 (unsigned long)direct->stub));
 }
 
 /* Those before @end. */
-static void uf_hook_undirect_before(struct uf_hook_direct *end, bool wait)
+static void uf_hook_undirect_before(struct uf_hook_direct *end)
 {
 	struct uf_hook_direct *direct;
 
 	for (direct = uf_hook_directs; direct < end; direct++)
 		if (direct->used)
 			uf_hook_undirect(direct);
-	if (wait)
-		synchronize_rcu_tasks();
 }
 
 static int uf_hook_direct_all(void)
@@ -145,7 +141,7 @@ static int uf_hook_direct_all(void)
 			continue;
 		err = uf_compat_register_direct(&direct->ops, (unsigned long)direct->stub);
 		if (err) {
-			uf_hook_undirect_before(direct, true);
+			uf_hook_undirect_before(direct);
 			return err;
 		}
 	}
@@ -199,10 +195,10 @@ attached:
 	return 0;
 }
 
-void uf_hook_detach_all(bool wait)
+void uf_hook_detach_all(void)
 {
 	if (!uf_hook_diverting) {
-		uf_hook_undirect_before(uf_hook_directs + ARRAY_SIZE(uf_hook_directs), wait);
+		uf_hook_undirect_before(uf_hook_directs + ARRAY_SIZE(uf_hook_directs));
 		return;
 	}
 	uf_hook_unregistered(unregister_ftrace_function(&uf_hook_divert_ops));

@@ -44,10 +44,7 @@ void uf_hook_attach_exit(void);
  */
 int uf_hook_attach_all(void);
 
-/*
- * Detach them. @wait: also wait until no task is in a stub, without which uf_hook_attach_exit() has
- * to be next. May sleep.
- */
-void uf_hook_detach_all(bool wait);
+/* Detach them, and wait until no task is in a stub. May sleep. */
+void uf_hook_detach_all(void);
 
 #endif /* UF_HOOK_ATTACH_H */

@@ -11,12 +11,14 @@
  * ENDBR, and the processor's stack of return addresses stays in step.
  */
 #include <linux/linkage.h>
+#include <linux/objtool.h>
 #include <asm/nospec-branch.h>
 
 #include "hook_offsets.h"
 
 /* A call that ftrace makes isn't counted where it is made. */
 .macro UF_HOOK_ENTER
+	ANNOTATE_NOENDBR	/* a call that ftrace patches in is a direct one */
 #ifdef CONFIG_CALL_DEPTH_TRACKING
 	CALL_DEPTH_ACCOUNT
 #endif

@@ -98,7 +98,7 @@ static void uf_hooks_linger(struct work_struct *work)
 	if (time_before(now, due))
 		queue_delayed_work(system_long_wq, &uf_hooks_lingering, due - now);
 	else if (refcount_dec_if_one(&uf_hooks_users))
-		uf_hook_detach_all(true);
+		uf_hook_detach_all();
 	mutex_unlock(&uf_hooks_lock);
 }
 
@@ -123,7 +123,7 @@ void uf_hooks_exit(void)
 {
 	cancel_delayed_work_sync(&uf_hooks_lingering);
 	if (refcount_dec_if_one(&uf_hooks_users))
-		uf_hook_detach_all(false);
+		uf_hook_detach_all();
 	WARN_ON_ONCE(refcount_read(&uf_hooks_users));
 	uf_hook_attach_exit();
 	uf_compat_unmap_drain();
