@@ -57,7 +57,7 @@ static void uf_waiter_unlink(struct uf_wait_table *table, struct uf_wait_bucket 
 {
 	lockdep_assert_held(&bucket->lock);
 
-	hlist_del(&waiter->node);
+	__hlist_del(&waiter->node);
 	/*
 	 * Told: the way back takes the bucket's lock. Pairs with the release in uf_waiters_tell(),
 	 * which is done with *waiter.
@@ -118,12 +118,10 @@ static void uf_waiter_wake(struct uf_waiter *waiter)
 	rcu_read_unlock();
 }
 
-/*
- * Those of the bucket that wait for a page from @start to @last, chained by their nodes.
- */
-static struct hlist_node *uf_wait_bucket_take(struct uf_wait_table *table,
-					      struct uf_wait_bucket *bucket,
-					      unsigned long start, unsigned long last)
+/* Those of the bucket that wait for a page from @start to @last, chained by their nodes. */
+static __always_inline struct hlist_node *
+uf_wait_bucket_take(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
+		    unsigned long start, unsigned long last)
 {
 	struct hlist_node *taken = NULL, *next;
 	struct uf_waiter *waiter;
@@ -143,8 +141,8 @@ static struct hlist_node *uf_wait_bucket_take(struct uf_wait_table *table,
 	return taken;
 }
 
-static void uf_wait_bucket_wake(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
-				unsigned long start, unsigned long last)
+static noinline void uf_wait_bucket_wake(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
+					 unsigned long start, unsigned long last)
 {
 	struct hlist_node *taken, *next;
 
@@ -156,31 +154,30 @@ static void uf_wait_bucket_wake(struct uf_wait_table *table, struct uf_wait_buck
 }
 
 /* The first bucket from number @i on that has waiters, or UF_WAIT_BUCKETS. */
-static int uf_wait_next_occupied(const struct uf_wait_table *table, int i)
+static unsigned int uf_wait_next_occupied(const struct uf_wait_table *table, unsigned int i)
 {
-	const int step = sizeof(unsigned long);
+	const unsigned int step = sizeof(unsigned long);
 
-	for (; i < UF_WAIT_BUCKETS && i % step; i++)
-		if (READ_ONCE(table->occupied[i]))
-			return i;
-	while (i < UF_WAIT_BUCKETS && !READ_ONCE(table->occupied_words[i / step]))
-		i += step;
-	while (i < UF_WAIT_BUCKETS && !READ_ONCE(table->occupied[i]))
+	while (i < UF_WAIT_BUCKETS && !READ_ONCE(table->occupied[i])) {
 		i++;
+		while (i % step == 0 && i < UF_WAIT_BUCKETS &&
+		       !READ_ONCE(table->occupied_words[i / step]))
+			i += step;
+	}
 	return i;
 }
 
 static void uf_wait_buckets_wake(struct uf_wait_table *table, unsigned long start,
 				 unsigned long last)
 {
-	int i;
+	unsigned int i;
 
 	for (i = uf_wait_next_occupied(table, 0); i < UF_WAIT_BUCKETS;
 	     i = uf_wait_next_occupied(table, i + 1))
 		uf_wait_bucket_wake(table, &table->buckets[i], start, last);
 }
 
-static void uf_wait_page_wake(struct uf_wait_table *table, unsigned long page)
+static __always_inline void uf_wait_page_wake(struct uf_wait_table *table, unsigned long page)
 {
 	struct uf_wait_bucket *bucket = uf_wait_bucket(table, page);
 
@@ -190,7 +187,7 @@ static void uf_wait_page_wake(struct uf_wait_table *table, unsigned long page)
 
 /*
  * Look each page up, or look at all buckets that have waiters: whichever takes less. To find those
- * takes as long as to look up 16 pages, to look into one of them as long as for some 4 more.
+ * takes as long as to look up some 40 pages, to look into one of them as long as for 8 more.
  */
 void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len,
 		     unsigned long waiters)
@@ -198,7 +195,11 @@ void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned 
 	unsigned long last = start + len - PAGE_SIZE;
 	unsigned long page;
 
-	if (len >> PAGE_SHIFT > min(16 + 4 * waiters, (unsigned long)UF_WAIT_BUCKETS)) {
+	if (likely(len == PAGE_SIZE)) {
+		uf_wait_page_wake(table, start);
+		return;
+	}
+	if (len >> PAGE_SHIFT > min(40 + 8 * waiters, (unsigned long)UF_WAIT_BUCKETS)) {
 		uf_wait_buckets_wake(table, start, last);
 		return;
 	}
@@ -255,7 +256,7 @@ void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told)
 void uf_waiters_count(struct uf_wait_table *table, unsigned long *pending, unsigned long *total)
 {
 	struct uf_waiter *waiter;
-	int i;
+	unsigned int i;
 
 	*pending = 0;
 	*total = 0;

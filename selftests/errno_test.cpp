@@ -120,6 +120,34 @@ bool finds_nothing_mapped(const Row &module, const Row &native)
 	       !is_anything_mapped_from(module.given.at(0));
 }
 
+/* @state with mappings that touch and are registered alike as one. */
+std::string joined(const std::string &state)
+{
+	std::string text, end, flags;
+	std::istringstream lines(state);
+
+	for (std::string line; std::getline(lines, line);) {
+		const auto dash = line.find('-'), space = line.find(' ', dash), last = line.rfind(' ');
+		const auto its_flags = line.substr(space, last - space);
+
+		if (line.substr(0, dash) == end && its_flags == flags)
+			text += line.substr(last + 1);
+		else
+			text += '\n' + line.substr(0, dash) + its_flags + ' ' + line.substr(last + 1);
+		end = line.substr(dash + 1, space - dash - 1);
+		flags = its_flags;
+	}
+	return text + '\n' + end;
+}
+
+bool leaves_mappings_apart(const Row &module, const Row &native)
+{
+	return kernel() < 6012 &&
+	       (module.command == "REGISTER" || module.command == "UNREGISTER") &&
+	       both_succeed(module, native) && module.outcome.fields == native.outcome.fields &&
+	       joined(module.outcome.state) == joined(native.outcome.state);
+}
+
 bool checks_source_first(const Row &module, const Row &native)
 {
 	return kernel() < 6012 && module.command == "COPY" && last_field_differs(module, native) &&
@@ -196,6 +224,8 @@ const struct Reason {
 	{takes_droppable_memory, "a mask hides MAP_DROPPABLE from the check of some kernels"},
 	{finds_nothing_mapped,
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
+	{leaves_mappings_apart,
+	 "older kernels do not make one mapping of two when a range begins in a hole before them"},
 	{checks_source_first,
 	 "newer kernels check first that the source lies where user memory can be"},
 	{protects_one_mapping,

@@ -242,7 +242,7 @@ static void page_is_woken_alone_in_its_bucket(struct kunit *test)
 
 /* Lengths on both sides of where waking, with so many waiters, looks at the buckets */
 static const unsigned long range_pages[] = {
-	1, 2, 31, 32, 33, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
+	1, 2, 71, 72, 73, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
 };
 
 static void range_pages_name(const unsigned long *pages, char *name)

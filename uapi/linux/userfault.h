@@ -169,7 +169,9 @@ struct uffdio_range {
  * UFFD_FEATURE_RWP, and for a mapping that can't be accessed at all. EPERM: a mapping that could
  * never be written to. EBUSY: some of it belongs to another context, of this module or of
  * userfaultfd(2); or, since Linux 7.3, it is registered for MODE_WP or MODE_RWP and would be no
- * longer: unregister it first. ENOMEM: a mapping can't be split; those before it are registered.
+ * longer: unregister it first. ENOMEM: no memory, or a mapping can't be split; those before it are
+ * registered. EINTR, or it is called again: a signal came while KSM's pages were parted (MODE_WP,
+ * MODE_RWP).
  *
  * Where memory was registered for something else before, whoever waits there tries again.
  *
