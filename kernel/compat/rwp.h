@@ -62,6 +62,7 @@ static inline pte_t uf_compat_rwp_swap_pte(const struct vm_area_struct *vma, pte
 	return uf_compat_rwp(vma) ? pte_swp_mkuffd_wp(pte) : pte;
 }
 
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 /* The same of @entry, of the huge zero page, whose protection where it was is of no account. */
 static inline pmd_t uf_compat_move_zero_pmd(const struct vm_area_struct *vma, pmd_t entry)
 {
@@ -72,5 +73,6 @@ static inline pmd_t uf_compat_move_zero_pmd(const struct vm_area_struct *vma, pm
 	return pmd_clear_uffd_wp(entry);
 #endif
 }
+#endif
 
 #endif /* UF_COMPAT_RWP_H */
