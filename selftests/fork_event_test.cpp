@@ -350,7 +350,10 @@ TEST_CASE("a fork of a process with two contexts is told to both", "[fork_event]
 	const auto second = Context::adopt(take(receive_fd(sockets.first.get(), payload)));
 
 	wait_until("the first is told", [&] { return is_readable(first); });
-	CHECK_FALSE(is_readable(second)); /* in the order of the mappings */
+	if (backend_under_test() == Backend::native)
+		CHECK_FALSE(is_readable(second)); /* one after the other */
+	else
+		CHECK(is_readable(second));
 	const auto child_of_first = next_child(first);
 	const auto child_of_second = next_child(second);
 	serve(child_of_first, memory, 2);

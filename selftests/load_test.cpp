@@ -361,10 +361,10 @@ TEST_CASE("unloading while threads are woken on other processors", "[load][modul
  * each place in the module that calls the kernel, loading has all other processors stop, which is
  * most of an emulator's work: that VM has one processor.
  */
-TEST_CASE("loading and unloading a hundred times with work in between",
+TEST_CASE("loading and unloading fifty times with work in between",
 	  "[load][module][slow][alone]")
 {
-	const unsigned times = 100, warm_up = 10;
+	const unsigned times = 50, warm_up = 10;
 	auto options = options_for();
 	options.device = device_of(Backend::native);
 	const World native(1, options);
@@ -380,9 +380,9 @@ TEST_CASE("loading and unloading a hundred times with work in between",
 		}
 		load_anew_and_work();
 	}
-	/* A page for each time would be 360 KiB; what else the kernel does meanwhile is less. */
+	/* A page for each time would be 160 KiB; what else the kernel does meanwhile is less. */
 	wait_until("the kernel has no more memory than before",
-		   [&] { return kernel_memory() < before + 256; });
+		   [&] { return kernel_memory() < before + 128; });
 	wait_until("the kernel has no more address spaces than before",
 		   [&] { return count_mms() < mms_before + 16; });
 	CHECK(fdinfo(native.context.fd()).total == 1);
