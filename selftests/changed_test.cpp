@@ -57,6 +57,7 @@ std::future<std::uint64_t> waiting_reader(const World &world, std::size_t index)
 
 TEST_CASE("a registration without protection lets writers go on", "[changed]")
 {
+	need_replacing();
 	const Guarded guarded(2);
 
 	guarded.protect();
@@ -69,6 +70,7 @@ TEST_CASE("a registration without protection lets writers go on", "[changed]")
 
 TEST_CASE("a registration of a part wakes nobody elsewhere", "[changed]")
 {
+	need_replacing();
 	const Guarded guarded(3);
 
 	guarded.protect();
@@ -138,6 +140,7 @@ struct HalfWay {
 
 TEST_CASE("a registration that fails half way lets writers go on before that", "[changed]")
 {
+	need_replacing();
 	const HalfWay half_way;
 	const auto &guarded = half_way.guarded;
 	auto writer = waiting_writer(guarded, 0);
@@ -174,6 +177,7 @@ TEST_CASE("an unregistering that fails half way lets writers go on before that",
 
 TEST_CASE("unprotecting that fails has unprotected nothing, and writers wait on", "[changed]")
 {
+	need_replacing();
 	const Guarded guarded(2);
 
 	guarded.protect();

@@ -83,8 +83,12 @@ TEST_CASE("fdinfo of the module tells of no command that it does not have", "[fd
 	const auto on_range =
 		take(context.register_range(memory.range(), Modes::Missing | Modes::WriteProtect));
 
-	/* The last is of ranges that are registered for minor faults. */
-	CHECK(Ioctls{ioctls_told(context)} == (offered.ioctls | on_range | Ioctls::Continue));
+	/* Of ranges that are registered for minor faults, and for read-write protection. */
+	const auto others = Ioctls::Continue | (has(offered.offered, Features::Rwp)
+							? Ioctls::ReadWriteProtect
+							: Ioctls::None);
+
+	CHECK(Ioctls{ioctls_told(context)} == (offered.ioctls | on_range | others));
 }
 
 TEST_CASE("fdinfo counts the faults that wait and those that nobody was told of", "[fdinfo]")

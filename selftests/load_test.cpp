@@ -351,7 +351,7 @@ void load_anew_and_work()
 TEST_CASE("unloading while threads are woken on other processors", "[load][module][smp]")
 {
 	need_the_module_file();
-	for (unsigned i = 0; i < 20; i++)
+	for (unsigned i = 0; i < 8; i++)
 		load_anew_and_work();
 	CHECK(module_is_loaded(name));
 }
@@ -422,6 +422,8 @@ TEST_CASE("loading without ftrace fails and leaves nothing behind", "[load][modu
 {
 	KernelLog log;
 
+	if (!kernel_before(7, 3))
+		skip("this kernel's ftrace can't be switched off");
 	need_the_module_file();
 	unload();
 	REQUIRE(switch_ftrace(false));

@@ -78,6 +78,12 @@ bool Guarded::write_is_told(std::size_t index) const
 	return true;
 }
 
+void need_replacing()
+{
+	if (!kernel_before(7, 3))
+		skip("this kernel refuses to register for less than before");
+}
+
 void make_huge(const Memory &memory)
 {
 	const auto [start, length] = memory.range();

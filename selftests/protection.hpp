@@ -43,6 +43,9 @@ struct Guarded {
 	userfault::Context context;
 };
 
+/* Skips the test where a registration may not leave out what protects the memory. */
+void need_replacing();
+
 /*
  * Writes patterns to @memory, whole huge pages, and skips the test if it doesn't consist of them
  * then.

@@ -29,13 +29,6 @@ std::future<void> write_in_thread(const Guarded &guarded, std::size_t index, std
 	return in_thread([&guarded, index, value] { guarded.memory.word(index) = value; });
 }
 
-/* Skips the test where a registration may not leave out what protects the memory. */
-void need_replacing()
-{
-	if (!kernel_before(7, 3))
-		skip("this kernel refuses to register for less than before");
-}
-
 /* Registers a part of memory that is there; nothing happens to the rest. */
 struct Partly {
 	Partly() : memory(patterned(8)), context(open_context()) {}
