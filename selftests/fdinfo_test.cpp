@@ -83,10 +83,13 @@ TEST_CASE("fdinfo of the module tells of no command that it does not have", "[fd
 	const auto on_range =
 		take(context.register_range(memory.range(), Modes::Missing | Modes::WriteProtect));
 
-	/* Of ranges that are registered for minor faults, and for read-write protection. */
-	const auto others = Ioctls::Continue | (has(offered.offered, Features::Rwp)
-							? Ioctls::ReadWriteProtect
-							: Ioctls::None);
+	/*
+	 * Of ranges that are registered for minor faults, and for read-write protection; and what
+	 * isn't named where the kernel's own userfaultfd hasn't got it.
+	 */
+	const auto others = Ioctls::Continue | Ioctls::Poison | Ioctls::Move |
+			    (has(offered.offered, Features::Rwp) ? Ioctls::ReadWriteProtect
+								 : Ioctls::None);
 
 	CHECK(Ioctls{ioctls_told(context)} == (offered.ioctls | on_range | others));
 }
