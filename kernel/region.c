@@ -25,9 +25,6 @@
  */
 #define UF_REGION_REFUSED (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK)
 
-/* The modes that leave a mark in page tables. A VMA has one of them at most. */
-#define UF_REGION_PROTECTS (VM_UFFD_WP | VM_UFFD_RWP)
-
 /*
  * Write protection that resolves itself, and nothing else, is possible on whatever has page tables.
  */
@@ -97,7 +94,7 @@ void uf_region_forget(struct vm_area_struct *vma)
 /* No page stays protected where nobody could unprotect it. */
 void uf_region_release(struct vm_area_struct *vma)
 {
-	unsigned long mode = vma->vm_flags & UF_REGION_PROTECTS;
+	unsigned long mode = vma->vm_flags & UF_PROTECT_MODES;
 
 	if (mode) {
 		vma_start_write(vma);
@@ -194,7 +191,7 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)
 {
 	unsigned long end = min(walk->end, vma->vm_end);
-	unsigned long dropped = vma->vm_flags & UF_REGION_PROTECTS & ~vm_flags;
+	unsigned long dropped = vma->vm_flags & UF_PROTECT_MODES & ~vm_flags;
 	struct uf_ctx *before = uf_ctx_of(vma);
 
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
@@ -233,7 +230,7 @@ static bool uf_region_drops(const struct uf_ctx *ctx, const struct vm_area_struc
 			    unsigned long vm_flags)
 {
 	return vma->vm_userfaultfd_ctx.ctx == &ctx->view &&
-	       vma->vm_flags & UF_REGION_PROTECTS & ~vm_flags;
+	       vma->vm_flags & UF_PROTECT_MODES & ~vm_flags;
 }
 
 /*
@@ -329,7 +326,7 @@ int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long en
 	mmap_write_lock(mm);
 	uf_region_settle_locked(ctx);
 	err = uf_region_check_register(ctx, start, end, vm_flags, huge);
-	if (!err && vm_flags & UF_KSM_PROTECTS)
+	if (!err && vm_flags & UF_PROTECT_MODES)
 		err = uf_ksm_unmerge(mm, start, end);
 	if (err)
 		goto unlock;

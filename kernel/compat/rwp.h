@@ -42,6 +42,9 @@
 #define MM_CP_UFFD_RWP_RESOLVE	0UL
 #endif
 
+/* The modes that leave a mark in page tables. A VMA has one of them at most. */
+#define UF_PROTECT_MODES	(VM_UFFD_WP | VM_UFFD_RWP)
+
 /* Whether @vma is registered for it: then what comes there by a move is protected, as upstream. */
 static inline bool uf_compat_rwp(const struct vm_area_struct *vma)
 {
