@@ -196,6 +196,23 @@ for_32_bits = -m32 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
 
+# Of the tests' assertions an optimizer makes little, and takes long. What most of
+# them include is compiled once: each file says itself what it needs all the same.
+# In cases.cpp the same header means the implementation of Catch2.
+TEST_OBJECTS := $(call objects,selftests)
+PRECOMPILED := build/obj/selftests/precompiled.hpp.gch
+WITH_PRECOMPILED := $(filter-out %/cases.o,$(TEST_OBJECTS))
+$(TEST_OBJECTS) $(PRECOMPILED): CXXFLAGS := $(if $(filter file,$(origin CXXFLAGS)),-O1 -g1,$(CXXFLAGS))
+$(WITH_PRECOMPILED): USER_CXXFLAGS += -include $(PRECOMPILED:.gch=)
+$(WITH_PRECOMPILED): $(PRECOMPILED)
+
+# The header is copied: its name, without .gch, is what -include looks for first.
+$(PRECOMPILED): selftests/precompiled.hpp | compilers
+	@mkdir -p $(@D)
+	@echo '  CXX     $<'
+	@cp $< $(@:.gch=)
+	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -MT $@ -x c++-header -o $@ $(@:.gch=)
+
 build/user/libuserfault.a: $(call objects,user/src)
 	@mkdir -p $(@D)
 	@echo '  AR      $@'
@@ -235,7 +252,7 @@ build/user/redirect/userfault-run: $(call objects,user/redirect)
 # What a debugger reads stays in the objects: a guest would take long to unpack it.
 build/selftests/selftests build/selftests/bench: LDFLAGS += -s
 
-build/selftests/selftests: $(call objects,selftests) build/user/libuserfault.a
+build/selftests/selftests: $(TEST_OBJECTS) build/user/libuserfault.a
 	$(link)
 
 build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a

@@ -171,7 +171,7 @@ void Supervisor::finish()
 {
 	Verdict verdict;
 
-	report_.comment(std::string("RUN ") + last_test);
+	report_.comment(std::string{"RUN "}.append(last_test));
 	keep_functions_taken(false);
 	if (backend_under_test() == Backend::module && module_is_loaded("userfault") &&
 	    std::filesystem::exists(module_file))
