@@ -283,12 +283,12 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	work.flags = uf_protect_flags(vma, mode, protect);
 
 	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
-	if (mode & VM_UFFD_RWP)
+	if (is_vm_hugetlb_page(vma))
+		err = uf_protect_hugetlb(&work, start, end);
+	else if (mode & VM_UFFD_RWP)
 		err = uf_protect_by_mm(&work, start, end) ?: uf_protect_interrupted(&work);
 	else if (vma_is_anonymous(vma))
 		err = uf_protect_anon(&work, start, end);
-	else if (is_vm_hugetlb_page(vma))
-		err = uf_protect_hugetlb(&work, start, end);
 	else
 		err = uf_protect_file(&work, start, end);
 	uf_ksym(tlb_finish_mmu)(&work.tlb);

@@ -25,7 +25,8 @@
  * Locking
  *
  * The mmap lock is held over the whole range, for reading, so that no VMA comes or goes meanwhile.
- * Nothing more: faults go on, and each entry changes under its page-table lock.
+ * Nothing more, but for the inode's lock of private hugetlb (fill_hugetlb.c): faults go on, and each
+ * entry changes under its page-table lock.
  *
  * No write is missed
  *

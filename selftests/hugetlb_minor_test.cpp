@@ -167,15 +167,18 @@ TEST_CASE("a page table is not shared with a mapping that is registered for mino
 	CHECK(reader.get() == 4);
 }
 
+namespace {
+
 /*
+ * Punches holes while the file's private mapping is filled, and protected with @protection.
  * Natively this would crash the kernel: whoever holds a private mapping's lock while a hole is
  * punched, and the file's page is mapped there, leads it astray.
  */
-TEST_CASE("holes are punched in a huge file while a private mapping of it is filled",
-	  "[hugetlb][minor][module][smp]")
+void punch_holes(Modes protection, Features features)
 {
-	const HugeFileWorld file(3, MAP_PRIVATE,
-				 Modes::Missing | Modes::Minor | Modes::WriteProtect);
+	const HugeFileWorld file(3, MAP_PRIVATE, Modes::Missing | Modes::Minor | protection,
+				 features);
+	const bool read_write = protection == Modes::ReadWriteProtect;
 	const HugeSource source(1, 7);
 	std::atomic<bool> done = false;
 	std::vector<std::future<void>> threads;
@@ -192,8 +195,12 @@ TEST_CASE("holes are punched in a huge file while a private mapping of it is fil
 	});
 	until_done([&] { static_cast<void>(file.context.poison(file.memory.range(2, 1))); });
 	until_done([&] {
-		take(file.context.write_protect(file.memory.range()));
-		take(file.context.write_unprotect(file.memory.range()));
+		const auto range = file.memory.range();
+
+		take(read_write ? file.context.rwprotect(range)
+				: file.context.write_protect(range));
+		take(read_write ? file.context.rwunprotect(range)
+				: file.context.write_unprotect(range));
 	});
 	for (unsigned round = 0; round < 60; round++) {
 		file.other.small_word(0, 0) = round;
@@ -208,4 +215,19 @@ TEST_CASE("holes are punched in a huge file while a private mapping of it is fil
 	write(file, 0, 1);
 	REQUIRE(resume(file, 0, 1));
 	CHECK(file.memory.has_pattern(0, 0));
+}
+
+} // namespace
+
+TEST_CASE("holes are punched in a huge file while a private mapping of it is filled",
+	  "[hugetlb][minor][module][smp]")
+{
+	punch_holes(Modes::WriteProtect, Features::None);
+}
+
+TEST_CASE("holes are punched in a huge file while a private mapping of it is read-write-protected",
+	  "[hugetlb][minor][rwp][module][smp]")
+{
+	need(Features::Rwp);
+	punch_holes(Modes::ReadWriteProtect, Features::Rwp);
 }
