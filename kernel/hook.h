@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-/* The argument that says whom a call is for. Each but the first has a stub in hook_stubs.S. */
+/* The argument that says whom a call is for. hook_attach.c has a stub for each but the first. */
 enum uf_hook_kind {
 	UF_HOOK_FAULT,		/* the first, a struct vm_fault; the one that is always attached */
 	UF_HOOK_VMA,		/* the first, a VMA */
@@ -42,9 +42,9 @@ struct ftrace_regs;
 
 /*
  * What runs in place of the function that calls ftrace at @location: NULL if that function does.
- * @arguments: those of the call; @caller: where it returns to. Doesn't sleep.
+ * @arguments: those of the call. Doesn't sleep.
  */
-void *uf_hook_choose(const unsigned long *arguments, unsigned long location, unsigned long caller);
+void *uf_hook_choose(const unsigned long *arguments, unsigned long location);
 
 /* The callbacks of ftrace: for the fault's function; and for the others, where there is no stub. */
 void uf_hook_fault(unsigned long location, unsigned long caller, struct ftrace_ops *ops,

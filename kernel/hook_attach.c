@@ -74,6 +74,11 @@ static void uf_hook_unregistered(int err)
 		uf_hook_stuck = true;
 }
 
+/*
+ * Our own calls of the function enter it behind the place where ftrace is called, and so are never
+ * diverted: the caller can't be told by the return address, which a tracer may have replaced by the
+ * time a stub looks.
+ */
 static int uf_hook_locate(struct uf_hook *hook)
 {
 	unsigned long addr = uf_ksyms_lookup(hook->name);
@@ -88,6 +93,7 @@ static int uf_hook_locate(struct uf_hook *hook)
 		pr_err("ftrace can't trace %s()\n", hook->name);
 		return -ENOENT;
 	}
+	uf_ksyms_enter_at(hook->name, hook->location + MCOUNT_INSN_SIZE);
 	return 0;
 }
 

@@ -18,8 +18,9 @@
  * callbacks are attached instead, to all functions; they get along with BPF. A function can have one
  * IPMODIFY, too, which livepatches are, and it can't have both, a direct call of ours and the
  * IPMODIFY of another. So beside a livepatch of one of these functions there are no contexts; and
- * while there is one, neither such a livepatch nor a BPF program can be loaded. The function tracer
- * and kprobes may come and go at any time.
+ * while there is one, neither such a livepatch nor a BPF program can be loaded. Tracers
+ * and probes of functions may come and go at any time, but for kprobes with a post_handler, which
+ * are IPMODIFY to ftrace.
  *
  * Locking
  *

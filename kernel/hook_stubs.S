@@ -40,7 +40,6 @@ SYM_FUNC_START_LOCAL(uf_hook_ask)
 	movq	%rsp, %rdi		/* the arguments */
 	movq	8(%rbp), %rsi
 	subq	$UF_FTRACE_CALL_SIZE, %rsi	/* the location */
-	movq	16(%rbp), %rdx		/* the caller */
 	call	uf_hook_choose
 
 	popq	%rdi

@@ -16,7 +16,7 @@
  * for a context of ours.
  *
  * Only a call that is for several contexts, a list of events, may be for native ones as well. Our
- * function calls the kernel's for those: a call that comes from our text isn't diverted.
+ * function calls the kernel's for those; a call of ours isn't diverted, see hook_attach.c.
  *
  * What isn't here: what only asks a context for its features (userfaultfd_wp_async(),
  * userfaultfd_rwp_async(), userfaultfd_wp_unpopulated()). For a context of ours the kernel's
@@ -47,7 +47,6 @@
 #include <linux/cache.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/module.h>
 
 #include "compat/event_lists.h"
 #include "compat/ftrace.h"
@@ -145,12 +144,11 @@ static __always_inline const struct uf_hook *uf_hook_at(unsigned long location)
 	return NULL;
 }
 
-void *notrace uf_hook_choose(const unsigned long *arguments, unsigned long location,
-			     unsigned long caller)
+void *notrace uf_hook_choose(const unsigned long *arguments, unsigned long location)
 {
 	const struct uf_hook *hook = uf_hook_at(location);
 
-	if (!hook || within_module(caller, THIS_MODULE) || !uf_hook_is_ours(hook, arguments))
+	if (!hook || !uf_hook_is_ours(hook, arguments))
 		return NULL;
 	if (hook->observer)
 		hook->observer(arguments);
@@ -166,7 +164,7 @@ void notrace uf_hook_divert(unsigned long location, unsigned long caller, struct
 
 	for (i = 0; i < UF_HOOK_ARGUMENTS; i++)
 		arguments[i] = ftrace_regs_get_argument(fregs, i);
-	function = uf_hook_choose(arguments, location, caller);
+	function = uf_hook_choose(arguments, location);
 	if (function)
 		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)function);
 }

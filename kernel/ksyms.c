@@ -8,6 +8,7 @@
  */
 #include <linux/kprobes.h>
 #include <linux/printk.h>
+#include <linux/string.h>
 
 #include "ksyms.h"
 
@@ -111,6 +112,15 @@ int uf_ksyms_find(void)
 		return err;
 	functions = uf_ksyms_find_functions();
 	return uf_ksyms_find_data() ?: functions;
+}
+
+void uf_ksyms_enter_at(const char *name, unsigned long entry)
+{
+	const struct uf_ksym *sym;
+
+	for (sym = uf_ksyms; sym < uf_ksyms + ARRAY_SIZE(uf_ksyms); sym++)
+		if (!strcmp(sym->name, name))
+			__static_call_update(sym->key, sym->trampoline, (void *)entry);
 }
 
 unsigned long uf_ksyms_lookup(const char *name)

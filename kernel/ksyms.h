@@ -126,4 +126,10 @@ int uf_ksyms_find(void);
  */
 unsigned long uf_ksyms_lookup(const char *name);
 
+/*
+ * If the function @name is in the table, have uf_ksym(@name) call @entry from now on: an address in
+ * it that does for its start. May sleep.
+ */
+void uf_ksyms_enter_at(const char *name, unsigned long entry);
+
 #endif /* UF_KSYMS_H */
