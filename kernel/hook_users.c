@@ -65,7 +65,8 @@ int uf_hooks_get(void)
 	if (likely(refcount_inc_not_zero(&uf_hooks_users)))
 		return 0;
 
-	mutex_lock(&uf_hooks_lock);
+	if (mutex_lock_killable(&uf_hooks_lock))
+		return -EINTR;
 	if (!refcount_inc_not_zero(&uf_hooks_users)) {
 		err = uf_hook_attach_all();
 		if (!err)

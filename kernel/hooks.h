@@ -21,7 +21,8 @@ void uf_hooks_exit(void);
 
 /*
  * From here until uf_hooks_put() all functions are taken over: before a context is made. -EBUSY as
- * above, -ENOMEM; then nothing is. May sleep.
+ * above, -ENOMEM; -EINTR: the caller is being killed. Then nothing is. May sleep, for the grace
+ * periods of a detaching under way.
  */
 int uf_hooks_get(void);
 
