@@ -6,7 +6,7 @@
 #include <linux/ksm.h>
 #include <linux/mman.h>
 #include <linux/rcupdate.h>
-#include <linux/wait_bit.h>
+#include <linux/sched.h>
 
 #include "ctx.h"
 #include "ksm.h"
@@ -52,12 +52,14 @@ static void uf_ksm_take_out_again(struct mm_struct *mm)
 			vm_flags_clear(vma, VM_MERGEABLE);
 }
 
-/* The last instructions, after the count, don't sleep. */
+/*
+ * The last instructions, after the count, don't sleep. To wake somebody there would, on a kernel for
+ * real time.
+ */
 static int uf_ksm_end_any(struct mm_struct *mm, int result)
 {
 	uf_ksm_take_out_again(mm);
-	if (atomic_dec_and_test(&uf_ksm_calls))
-		wake_up_var(&uf_ksm_calls);
+	atomic_dec(&uf_ksm_calls);
 	return result;
 }
 
@@ -75,7 +77,8 @@ int uf_ksm_disable_any(struct mm_struct *mm)
 
 void uf_ksm_drain(void)
 {
-	wait_var_event(&uf_ksm_calls, !atomic_read(&uf_ksm_calls));
+	while (atomic_read(&uf_ksm_calls))
+		schedule_timeout_uninterruptible(1);
 	synchronize_rcu_tasks();
 }
 

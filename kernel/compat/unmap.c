@@ -8,7 +8,7 @@
 
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
-#include <linux/wait_bit.h>
+#include <linux/sched.h>
 
 #include "../ctx.h"
 #include "../event.h"
@@ -44,15 +44,18 @@ int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end
 	atomic_inc(&uf_unmap_calls);
 	err = uf_compat_unmap_ours(mm, start, end, unmaps) ?:
 	      uf_ksym(userfaultfd_unmap_prep)(mm, start, end, unmaps);
-	if (atomic_dec_and_test(&uf_unmap_calls))
-		wake_up_var(&uf_unmap_calls);
+	atomic_dec(&uf_unmap_calls);
 	return err;
 }
 
-/* The last instructions of a call, after the count, don't sleep. */
+/*
+ * The last instructions of a call, after the count, don't sleep. To wake somebody there would, on a
+ * kernel for real time.
+ */
 void uf_compat_unmap_drain(void)
 {
-	wait_var_event(&uf_unmap_calls, !atomic_read(&uf_unmap_calls));
+	while (atomic_read(&uf_unmap_calls))
+		schedule_timeout_uninterruptible(1);
 	synchronize_rcu_tasks();
 }
 

@@ -3,9 +3,9 @@
  * userfaultfd_unmap_prep() of 6.1: it takes the mm, and walks the VMAs itself.
  *
  * One call may so concern our VMAs and native ones, and whoever decides whether it is diverted,
- * who can't walk, doesn't know whether any is ours. He diverts the call if the mm may have a context of ours; that
- * is counted in a small table, because every munmap() in the system comes by. uf_compat_unmap()
- * then lists our contexts, and lets the kernel's function do the rest, which passes over a context
+ * who can't walk, doesn't know whether any is ours. He diverts the call if the mm may have a
+ * context of ours; that is counted in a small table, because every munmap() in the system comes
+ * by. uf_compat_unmap() then lists our contexts, and lets the kernel's function do the rest, which passes over a context
  * that is on the list already.
  */
 #ifndef UF_COMPAT_UNMAP_H
