@@ -107,12 +107,15 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason
 	return unresolved;
 }
 
+#define UF_FAULT_OUTLAST	(5 * HZ)
+
 /*
  * Whether a signal that doesn't kill would only have the thread fault once more, and be told of once
  * more, again and again: an access of the kernel itself, copy_to_user() say, can't be left for a
  * handler. Pinning that may be interrupted (FOLL_INTERRUPTIBLE) has the same flags, but looks for
  * signals before it tries again; so whoever tries again with one pending is the former, unless the
- * signal came just now. In that case pinning waits as it did before it could be interrupted.
+ * signal came after that look. Pinning must not miss it for good: so either tries again after
+ * UF_FAULT_OUTLAST.
  */
 static bool uf_fault_outlasts_signals(const struct vm_fault *vmf)
 {
@@ -120,9 +123,9 @@ static bool uf_fault_outlasts_signals(const struct vm_fault *vmf)
 	       (vmf->flags & FAULT_FLAG_KILLABLE) && signal_pending(current);
 }
 
-static unsigned int uf_fault_task_state(const struct vm_fault *vmf)
+static unsigned int uf_fault_task_state(const struct vm_fault *vmf, bool outlast)
 {
-	if ((vmf->flags & FAULT_FLAG_INTERRUPTIBLE) && !uf_fault_outlasts_signals(vmf))
+	if ((vmf->flags & FAULT_FLAG_INTERRUPTIBLE) && !outlast)
 		return TASK_INTERRUPTIBLE;
 	if (vmf->flags & FAULT_FLAG_KILLABLE)
 		return TASK_KILLABLE;
@@ -131,14 +134,14 @@ static unsigned int uf_fault_task_state(const struct vm_fault *vmf)
 
 /* Add the waiter, and have it sleep if there is something to wait for. Drops the fault lock. */
 static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struct vm_fault *vmf,
-			     unsigned long reason)
+			     unsigned long reason, bool outlast)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	bool huge = is_vm_hugetlb_page(vma), wait;
 
 	if (huge)
 		uf_hugetlb_lock(vma);	/* sleeps, and so comes before the state is set */
-	__set_current_state(uf_fault_task_state(vmf));
+	__set_current_state(uf_fault_task_state(vmf, outlast));
 	uf_waiter_add(&ctx->waiters, waiter);
 	smp_mb();	/* [A] */
 	wait = uf_fault_unresolved(vmf, reason);
@@ -154,6 +157,7 @@ static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struc
 static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned long reason)
 {
 	struct uf_waiter waiter __uninitialized;	/* uf_waiter_add() does the rest */
+	bool outlast = uf_fault_outlasts_signals(vmf);
 
 	uf_fault_make_msg(&waiter.msg, ctx, vmf, reason);
 	/*
@@ -161,9 +165,9 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	 */
 	waiter.page = waiter.msg.arg.pagefault.address & PAGE_MASK;
 	uf_ctx_get(ctx);
-	if (uf_fault_prepare(ctx, &waiter, vmf, reason)) {
+	if (uf_fault_prepare(ctx, &waiter, vmf, reason, outlast)) {
 		uf_msg_announce(ctx);
-		schedule();
+		schedule_timeout(outlast ? UF_FAULT_OUTLAST : MAX_SCHEDULE_TIMEOUT);
 	}
 	__set_current_state(TASK_RUNNING);
 	uf_waiter_remove(&ctx->waiters, &waiter);
