@@ -108,6 +108,7 @@ void uf_ctx_put(struct uf_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->view.refcount))
 		return;
 
+	uf_moves_destroy(&ctx->moves);
 	uf_compat_unmap_unwatch(ctx->view.mm);
 	mmdrop(ctx->view.mm);
 	kmem_cache_free(uf_ctx_cache, ctx);

@@ -6,7 +6,8 @@
  * before anybody is waited for, native readers included: one monitor may serve several contexts, and
  * must find in each what it has to read there before its commands go on.
  *
- * An entry of ours holds its context, which pins the module. Native entries are dealt with, by the
+ * An entry of ours holds its context, which pins the module; who lets go of it does nothing that can
+ * sleep afterwards, see hooks.c, and freeing memory can, on a kernel for real time. Native entries are dealt with, by the
  * kernel's function, while ours are still held: so the module stays while native code sleeps below
  * us.
  */
@@ -60,18 +61,11 @@ static bool uf_event_wanted(const struct uf_ctx *ctx, unsigned int feature)
 	return ctx->view.features & feature;
 }
 
-/* From here until uf_event_end() mappings are changing; holds the context. */
+/* Mappings are changing from here until uf_change_end(), and the context is held. */
 static void uf_event_begin(struct uf_ctx *ctx, struct uf_change *change)
 {
 	uf_ctx_get(ctx);
 	uf_change_begin(ctx, change);
-}
-
-/* Lets go of the context, and may unload the module that the caller is in: see hooks.c. */
-static void uf_event_end(struct uf_ctx *ctx, struct uf_change *change)
-{
-	uf_change_end(ctx, change);
-	uf_ctx_put(ctx);
 }
 
 static struct uf_ctx *uf_event_child(const struct uf_ctx *parent, const struct list_head *forks)
@@ -95,10 +89,10 @@ static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct
 	if (!fork)
 		return NULL;
 	child = uf_ctx_alloc(mm, parent->view.flags, parent->view.features);
-	if (!child) {
-		kfree(fork);
-		return NULL;
-	}
+	if (!child)
+		goto free;
+	if (uf_moves_inherit(child, parent))
+		goto put;
 
 	uf_event_begin(parent, &fork->change);
 	fork->event = (struct uf_event){ .msg = UF_EVENT_MSG(UFFD_EVENT_FORK), .child = child };
@@ -106,6 +100,12 @@ static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct
 	fork->entry.new = &child->view;
 	list_add_tail(&fork->entry.list, forks);
 	return child;
+
+put:
+	uf_ctx_put(child);
+free:
+	kfree(fork);
+	return NULL;
 }
 
 int uf_event_fork(struct vm_area_struct *vma, struct list_head *forks)
@@ -148,8 +148,9 @@ static void uf_event_end_fork(struct uf_fork *fork, bool forked)
 	else
 		uf_ctx_put(fork->event.child);
 	list_del(&fork->entry.list);
-	uf_event_end(parent, &fork->change);
+	uf_change_end(parent, &fork->change);
 	kfree(fork);
+	uf_ctx_put(parent);
 }
 
 /* Queue what of the list is ours, if that is to be told, and take off it what isn't. */
@@ -216,9 +217,11 @@ void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *kept
 
 static void uf_event_mremap_end(struct uf_ctx *ctx)
 {
-	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP))
+	bool wanted = uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP);
+
+	if (!wanted)
 		uf_region_settle(ctx);
-	uf_moved_end(ctx);
+	uf_moved_end(ctx, wanted);
 	uf_ctx_put(ctx);
 }
 
@@ -259,7 +262,8 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
 	event.msg.arg.remove.end = end;
 	uf_event_post(ctx, &event);
 	uf_event_await(ctx, &event);
-	uf_event_end(ctx, &change);
+	uf_change_end(ctx, &change);
+	uf_ctx_put(ctx);
 	return false;
 }
 

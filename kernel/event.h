@@ -3,8 +3,8 @@
  * Events: what mm calls when mappings change, for VMAs of ours.
  *
  * Most events come in two halves. The first (prep) runs under the mmap lock, before or while
- * mappings change: from there on the context counts as changing, and its page operations answer
- * EAGAIN. The second (complete) runs after the change, without locks, tells the monitor, and sleeps
+ * mappings change: from there on the context counts as changing, and its page operations wait or
+ * answer EAGAIN, see change.h. The second (complete) runs after the change, without locks, tells the monitor, and sleeps
  * until that has read it. Both halves are called in place of the kernel's function of the like
  * name, by way of hooks.c.
  */
@@ -26,7 +26,8 @@ void uf_event_fork_fail(struct list_head *forks);
 
 /*
  * mremap_userfaultfd_prep(): @vma is where the memory went. The mmap lock is held for writing.
- * Without UFFD_FEATURE_EVENT_REMAP it is an ordinary VMA from here on; else @moved is filled in.
+ * Without UFFD_FEATURE_EVENT_REMAP it is an ordinary VMA from here on, unless it was merged with what
+ * didn't move; else @moved is filled in, for the second half.
  */
 void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *moved);
 

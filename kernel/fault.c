@@ -175,25 +175,28 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 }
 
 /*
- * A fault while mappings change, which the monitor doesn't know of yet. Of memory that is about to be
- * unregistered nobody is told. Nor is anybody of a fault of the changing thread itself, as when
- * mremap() populates a mapping that is locked in memory: it can't be resolved before the event is
- * read, and the event isn't queued before the thread goes on. 0: it is a fault like any other. On
- * VM_FAULT_RETRY the fault lock was dropped.
+ * A fault in memory that is about to be unregistered (moved.h), of which nobody is told: tried again
+ * it is a fault in ordinary memory.
  */
-static vm_fault_t uf_fault_while_changing(struct uf_ctx *ctx, struct vm_fault *vmf)
+static vm_fault_t uf_fault_settle(struct uf_ctx *ctx, struct vm_fault *vmf)
 {
-	if (uf_moved_covers(ctx, vmf->address)) {
-		uf_ctx_get(ctx);
-		release_fault_lock(vmf);
-		uf_region_settle(ctx);
-		uf_ctx_put(ctx);
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return VM_FAULT_SIGBUS;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
-	}
-	return uf_change_is_own(ctx) ? VM_FAULT_SIGBUS : 0;
+	uf_ctx_get(ctx);
+	release_fault_lock(vmf);
+	uf_region_settle(ctx);
+	uf_ctx_put(ctx);
+	return VM_FAULT_RETRY;
 }
 
-/* The order of the checks is upstream's. */
+/*
+ * The order of the checks is upstream's, which has not the one for what moved, nor the last: a fault
+ * of the thread that is changing mappings, as when mremap() populates a mapping that is locked in
+ * memory, can't be resolved before its event is read, and that isn't queued before the thread goes
+ * on.
+ */
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vmf->vma);
@@ -209,6 +212,9 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	if (WARN_ON_ONCE(!ctx || ctx->view.mm != vmf->vma->vm_mm))
 		return VM_FAULT_SIGBUS;
 
+	if (unlikely(uf_moves_any(&ctx->moves)) && uf_moved_covers(ctx, vmf->address))
+		return uf_fault_settle(ctx, vmf);
+
 	if (ctx->view.features & UFFD_FEATURE_SIGBUS)
 		return VM_FAULT_SIGBUS;
 	if (!(vmf->flags & FAULT_FLAG_USER) && (ctx->view.flags & UFFD_USER_MODE_ONLY))
@@ -220,12 +226,8 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
-	if (unlikely(uf_ctx_changing(ctx))) {
-		vm_fault_t result = uf_fault_while_changing(ctx, vmf);
-
-		if (result)
-			return result;
-	}
+	if (unlikely(uf_ctx_changing(ctx)) && uf_change_is_own(ctx))
+		return VM_FAULT_SIGBUS;
 
 	uf_fault_wait(ctx, vmf, reason);
 	return VM_FAULT_RETRY;

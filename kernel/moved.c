@@ -14,6 +14,15 @@ void uf_moves_init(struct uf_moves *moves)
 	INIT_LIST_HEAD(&moves->list);
 }
 
+void uf_moves_destroy(struct uf_moves *moves)
+{
+	struct uf_moved *moved, *next;
+
+	list_for_each_entry_safe(moved, next, &moves->list, entry)
+		kfree(moved);
+	INIT_LIST_HEAD(&moves->list);
+}
+
 void notrace uf_moved_observe(const unsigned long *arguments)
 {
 	struct vm_area_struct *vma = *(struct vm_area_struct **)arguments[0];
@@ -39,6 +48,13 @@ void uf_moved_wake_source(struct uf_ctx *ctx)
 	uf_ctx_wake(ctx, ctx->moves.from, ctx->moves.len);
 }
 
+static void uf_moved_add(struct uf_moves *moves, struct uf_moved *moved)
+{
+	spin_lock(&moves->lock);
+	list_add_tail(&moved->entry, &moves->list);
+	spin_unlock(&moves->lock);
+}
+
 /* mm's first half can't fail. */
 void uf_moved_begin(struct uf_ctx *ctx, bool told)
 {
@@ -47,12 +63,53 @@ void uf_moved_begin(struct uf_ctx *ctx, bool told)
 
 	mmap_assert_write_locked(ctx->view.mm);
 
+	moved->task = current;
 	moved->start = moves->to;
 	moved->end = told ? moves->to : moves->to + moves->len;
-	uf_change_begin(ctx, &moved->change);
+	if (told)
+		uf_change_begin(ctx, &moved->change);
+	uf_moved_add(moves, moved);
+}
+
+/* The @n-th that is to be unregistered. These come and go with the mmap lock held for writing only. */
+static bool uf_moved_find(struct uf_ctx *ctx, unsigned int n, unsigned long *start,
+			  unsigned long *end)
+{
+	struct uf_moves *moves = &ctx->moves;
+	struct uf_moved *moved;
+	bool found = false;
+
+	mmap_assert_write_locked(ctx->view.mm);
+
 	spin_lock(&moves->lock);
-	list_add_tail(&moved->entry, &moves->list);
+	list_for_each_entry(moved, &moves->list, entry) {
+		if (moved->start == moved->end || n--)
+			continue;
+		*start = moved->start;
+		*end = moved->end;
+		found = true;
+		break;
+	}
 	spin_unlock(&moves->lock);
+	return found;
+}
+
+int uf_moves_inherit(struct uf_ctx *child, struct uf_ctx *parent)
+{
+	unsigned long start, end;
+	struct uf_moved *copy;
+	unsigned int n;
+
+	for (n = 0; uf_moved_find(parent, n, &start, &end); n++) {
+		copy = kmalloc(sizeof(*copy), GFP_KERNEL);
+		if (!copy)
+			return -ENOMEM;
+		copy->task = NULL;
+		copy->start = start;
+		copy->end = end;
+		uf_moved_add(&child->moves, copy);
+	}
+	return 0;
 }
 
 /* A thread has one at most. */
@@ -62,7 +119,7 @@ static struct uf_moved *uf_moved_take_own(struct uf_moves *moves)
 
 	spin_lock(&moves->lock);
 	list_for_each_entry(moved, &moves->list, entry)
-		if (moved->change.task == current)
+		if (moved->task == current)
 			own = moved;
 	if (own)
 		list_del(&own->entry);
@@ -70,13 +127,14 @@ static struct uf_moved *uf_moved_take_own(struct uf_moves *moves)
 	return own;
 }
 
-void uf_moved_end(struct uf_ctx *ctx)
+void uf_moved_end(struct uf_ctx *ctx, bool told)
 {
 	struct uf_moved *moved = uf_moved_take_own(&ctx->moves);
 
 	if (WARN_ON_ONCE(!moved))
 		return;
-	uf_change_end(ctx, &moved->change);
+	if (told)
+		uf_change_end(ctx, &moved->change);
 	kfree(moved);
 }
 
@@ -95,35 +153,26 @@ bool uf_moved_covers(struct uf_ctx *ctx, unsigned long addr)
 
 bool uf_moved_next(struct uf_ctx *ctx, unsigned long *start, unsigned long *end)
 {
-	struct uf_moves *moves = &ctx->moves;
-	struct uf_moved *moved;
-	bool found = false;
-
-	mmap_assert_write_locked(ctx->view.mm);
-
-	spin_lock(&moves->lock);
-	list_for_each_entry(moved, &moves->list, entry) {
-		if (moved->start == moved->end)
-			continue;
-		*start = moved->start;
-		*end = moved->end;
-		found = true;
-		break;
-	}
-	spin_unlock(&moves->lock);
-	return found;
+	return uf_moved_find(ctx, 0, start, end);
 }
 
-void uf_moved_settled(struct uf_ctx *ctx, unsigned long start)
+/* Nobody comes for what was inherited. */
+void uf_moved_settled(struct uf_ctx *ctx, unsigned long start, unsigned long end)
 {
 	struct uf_moves *moves = &ctx->moves;
-	struct uf_moved *moved;
+	struct uf_moved *moved, *next;
 
 	mmap_assert_write_locked(ctx->view.mm);
 
 	spin_lock(&moves->lock);
-	list_for_each_entry(moved, &moves->list, entry)
-		if (moved->start == start)
-			moved->end = start;
+	list_for_each_entry_safe(moved, next, &moves->list, entry) {
+		if (moved->start < start || moved->end > end)
+			continue;
+		moved->end = moved->start;
+		if (!moved->task) {
+			list_del(&moved->entry);
+			kfree(moved);
+		}
+	}
 	spin_unlock(&moves->lock);
 }

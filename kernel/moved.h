@@ -11,7 +11,11 @@
  * and mustn't split it, because mremap() goes on using what it knows of it. So the exact range is
  * taken down here when mremap() copies the VMA, and what was merged is unregistered by the second
  * half; or sooner, by whoever looks for registered memory meanwhile: a REGISTER, so that what it
- * registers isn't unregistered afterwards, and a fault there, so that nobody is told of it.
+ * registers isn't unregistered afterwards, and a fault there, so that nobody is told of it. Meanwhile
+ * commands go on, as they do for a context that has nothing to be told: what they do to such a range
+ * is undone when it is unregistered, or harmless.
+ *
+ * A fork in between gives the child's context the mapping, with what is still to be unregistered.
  *
  * Locking and field protection
  *
@@ -30,11 +34,12 @@
 
 struct uf_ctx;
 
-/* A move between its halves. */
+/* A move between its halves, or one that a forked child has inherited. */
 struct uf_moved {
 	struct list_head entry;
-	struct uf_change change;
-	unsigned long start, end;	/* what is to be unregistered; one, if nothing is */
+	struct task_struct *task;	/* whose system call it is; NULL: inherited */
+	struct uf_change change;	/* if it is to be told of */
+	unsigned long start, end;	/* what is to be unregistered; empty, if nothing is */
 };
 
 struct uf_moves {
@@ -45,6 +50,9 @@ struct uf_moves {
 
 /* Nothing is moved, and nobody uses @moves yet. */
 void uf_moves_init(struct uf_moves *moves);
+
+/* Nobody uses @moves any more: forget what was inherited. */
+void uf_moves_destroy(struct uf_moves *moves);
 
 /*
  * An observer of copy_vma(), see hook.h: @arguments are a pointer to a pointer to a VMA of ours, and
@@ -60,13 +68,28 @@ bool uf_moved_is_all_of(const struct uf_ctx *ctx, const struct vm_area_struct *v
 void uf_moved_wake_source(struct uf_ctx *ctx);
 
 /*
- * In the first half: mappings are changing until uf_moved_end(); if it isn't @told of, what moved is
- * to be unregistered. The caller holds @ctx. May sleep.
+ * In the first half. If the move is to be @told of, mappings are changing until uf_moved_end(); else
+ * what moved is to be unregistered. The caller holds @ctx. May sleep.
  */
 void uf_moved_begin(struct uf_ctx *ctx, bool told);
 
 /* In the second half, by the same thread. */
-void uf_moved_end(struct uf_ctx *ctx);
+void uf_moved_end(struct uf_ctx *ctx, bool told);
+
+/*
+ * What is to be unregistered in @parent's memory is so in that of @child, a copy of it that nobody
+ * uses yet. Both mmap locks are held for writing. May sleep. ENOMEM.
+ */
+int uf_moves_inherit(struct uf_ctx *child, struct uf_ctx *parent);
+
+/*
+ * Whether anything may be under way. Without a lock; whoever asks for memory that moved has the
+ * mmap lock or the VMA's, and so sees it.
+ */
+static inline bool uf_moves_any(const struct uf_moves *moves)
+{
+	return !list_empty(&moves->list);
+}
 
 /* Whether @addr is to be unregistered. */
 bool uf_moved_covers(struct uf_ctx *ctx, unsigned long addr);
@@ -76,6 +99,6 @@ bool uf_moved_covers(struct uf_ctx *ctx, unsigned long addr);
  * is none. The mmap lock is held for writing over both.
  */
 bool uf_moved_next(struct uf_ctx *ctx, unsigned long *start, unsigned long *end);
-void uf_moved_settled(struct uf_ctx *ctx, unsigned long start);
+void uf_moved_settled(struct uf_ctx *ctx, unsigned long start, unsigned long end);
 
 #endif /* UF_MOVED_H */

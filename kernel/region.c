@@ -303,7 +303,7 @@ static void uf_region_settle_locked(struct uf_ctx *ctx)
 
 	while (uf_moved_next(ctx, &start, &end)) {
 		uf_region_clear(ctx, start, end);
-		uf_moved_settled(ctx, start);
+		uf_moved_settled(ctx, start, end);
 	}
 }
 

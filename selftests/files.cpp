@@ -69,4 +69,13 @@ Fd tmpfs_file(std::size_t pages, const char *option, const char *value)
 	return file_in(mounted("tmpfs", option, value), pages);
 }
 
+Pipe::Pipe()
+{
+	int ends[2];
+
+	checked(::pipe2(ends, O_CLOEXEC));
+	out = Fd(ends[0]);
+	in = Fd(ends[1]);
+}
+
 } // namespace selftests

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Faults that the kernel takes on behalf of a process: in system calls, and for other processes. */
 #include "consumer.hpp"
+#include "files.hpp"
 #include "monitor.hpp"
 #include "process.hpp"
 #include "processes.hpp"
@@ -44,17 +45,6 @@ Monitor::Answer filling(const World &world)
 	return [&world](const Fault &fault) { world.fill(world.memory.index_of(fault.address)); };
 }
 
-struct Pipe {
-	Pipe() { checked(::pipe2(ends.data(), O_CLOEXEC)); }
-	~Pipe()
-	{
-		::close(ends[0]);
-		::close(ends[1]);
-	}
-
-	std::array<int, 2> ends;
-};
-
 Options user_mode_options()
 {
 	auto options = options_for();
@@ -76,9 +66,9 @@ TEST_CASE("read(2) into a missing page waits for it", "[kernel_fault]")
 	const Pipe pipe;
 	char text[] = "nine char";
 
-	checked(::write(pipe.ends[1], text, sizeof(text)));
+	checked(::write(pipe.in.get(), text, sizeof(text)));
 	auto reader = in_thread(
-		[&] { return ::read(pipe.ends[0], world.memory.page(1) - 4, sizeof(text)); });
+		[&] { return ::read(pipe.out.get(), world.memory.page(1) - 4, sizeof(text)); });
 	CHECK(next_fault(world.context).flags == FaultFlags::Write);
 	CHECK_FALSE(is_done(reader));
 	world.fill(0);
@@ -96,9 +86,9 @@ TEST_CASE("write(2) from missing pages waits for them", "[kernel_fault]")
 	const Monitor monitor(world.context, filling(world));
 	std::vector<std::byte> received(4 * page_size());
 
-	CHECK(::write(pipe.ends[1], world.memory.page(0), received.size()) ==
+	CHECK(::write(pipe.in.get(), world.memory.page(0), received.size()) ==
 	      static_cast<ssize_t>(received.size()));
-	CHECK(::read(pipe.ends[0], received.data(), received.size()) ==
+	CHECK(::read(pipe.out.get(), received.data(), received.size()) ==
 	      static_cast<ssize_t>(received.size()));
 	CHECK(std::ranges::equal(received, world.memory.bytes(0, 4)));
 	CHECK(count_patterned(world.memory) == 4);
@@ -199,9 +189,9 @@ TEST_CASE("vmsplice pins missing pages after they are filled", "[kernel_fault]")
 	const iovec pages{world.memory.page(0), 4 * page_size()};
 	std::vector<std::byte> received(4 * page_size());
 
-	CHECK(::vmsplice(pipe.ends[1], &pages, 1, 0) == static_cast<ssize_t>(received.size()));
+	CHECK(::vmsplice(pipe.in.get(), &pages, 1, 0) == static_cast<ssize_t>(received.size()));
 	CHECK(monitor.told() == 4);
-	CHECK(::read(pipe.ends[0], received.data(), received.size()) ==
+	CHECK(::read(pipe.out.get(), received.data(), received.size()) ==
 	      static_cast<ssize_t>(received.size()));
 	for (std::size_t i = 0; i < 4; i++)
 		CHECK(has_pattern(std::span(received).subspan(i * page_size(), page_size()), i));
@@ -216,11 +206,11 @@ TEST_CASE("a pinned page stays where it is when it is filled anew", "[kernel_fau
 	std::vector<std::byte> received(page_size());
 
 	world.fill(0);
-	REQUIRE(::vmsplice(pipe.ends[1], &page, 1, 0) == static_cast<ssize_t>(page_size()));
+	REQUIRE(::vmsplice(pipe.in.get(), &page, 1, 0) == static_cast<ssize_t>(page_size()));
 	checked(::madvise(world.memory.page(0), page_size(), MADV_DONTNEED));
 	REQUIRE(world.context.zeropage(world.memory.range()));
 	world.memory.word(0) = 1;
-	REQUIRE(::read(pipe.ends[0], received.data(), received.size()) ==
+	REQUIRE(::read(pipe.out.get(), received.data(), received.size()) ==
 		static_cast<ssize_t>(received.size()));
 	CHECK(has_pattern(received, 0));
 }
@@ -319,10 +309,10 @@ TEST_CASE("the kernel can't fault on a context for user mode only", "[kernel_fau
 	const Pipe pipe;
 	char byte = 1;
 
-	checked(::write(pipe.ends[1], &byte, 1));
-	CHECK(::read(pipe.ends[0], world.memory.page(0), 1) == -1);
+	checked(::write(pipe.in.get(), &byte, 1));
+	CHECK(::read(pipe.out.get(), world.memory.page(0), 1) == -1);
 	CHECK(errno == EFAULT);
-	CHECK(::write(pipe.ends[1], world.memory.page(1), 1) == -1);
+	CHECK(::write(pipe.in.get(), world.memory.page(1), 1) == -1);
 	CHECK(errno == EFAULT);
 	CHECK_FALSE(take(world.context.read()));
 
@@ -330,7 +320,7 @@ TEST_CASE("the kernel can't fault on a context for user mode only", "[kernel_fau
 	CHECK(next_fault(world.context).address == world.memory.address(1));
 	world.fill(1);
 	CHECK(reader.get() == pattern_word(1));
-	CHECK(::write(pipe.ends[1], world.memory.page(1), 1) == 1);
+	CHECK(::write(pipe.in.get(), world.memory.page(1), 1) == 1);
 }
 
 TEST_CASE("the kernel gets EFAULT where faults are a SIGBUS", "[kernel_fault]")
@@ -339,8 +329,8 @@ TEST_CASE("the kernel gets EFAULT where faults are a SIGBUS", "[kernel_fault]")
 	const Pipe pipe;
 	char byte = 1;
 
-	checked(::write(pipe.ends[1], &byte, 1));
-	CHECK(::read(pipe.ends[0], world.memory.page(0), 1) == -1);
+	checked(::write(pipe.in.get(), &byte, 1));
+	CHECK(::read(pipe.out.get(), world.memory.page(0), 1) == -1);
 	CHECK(errno == EFAULT);
 	CHECK_FALSE(take(world.context.read()));
 }
@@ -351,8 +341,8 @@ TEST_CASE("a fatal signal ends a system call that waits for a page", "[kernel_fa
 		const World world(1);
 		const Pipe pipe;
 		char byte = 1;
-		checked(::write(pipe.ends[1], &byte, 1));
-		return static_cast<int>(::read(pipe.ends[0], world.memory.page(0), 1));
+		checked(::write(pipe.in.get(), &byte, 1));
+		return static_cast<int>(::read(pipe.out.get(), world.memory.page(0), 1));
 	});
 
 	wait_until("the child waits for its page",
@@ -446,15 +436,15 @@ void check_signal_lets_wait(long number, const std::function<long(const World &,
 TEST_CASE("a signal leaves write(2) waiting for its page, and is told of once", "[kernel_fault]")
 {
 	check_signal_lets_wait(SYS_write, [](const World &world, const Pipe &pipe) {
-		return ::write(pipe.ends[1], world.memory.page(0), 1);
+		return ::write(pipe.in.get(), world.memory.page(0), 1);
 	});
 }
 
 TEST_CASE("a signal leaves read(2) waiting for its page, and is told of once", "[kernel_fault]")
 {
 	check_signal_lets_wait(SYS_read, [](const World &world, const Pipe &pipe) {
-		checked(::write(pipe.ends[1], "x", 1));
-		return ::read(pipe.ends[0], world.memory.page(0), 1);
+		checked(::write(pipe.in.get(), "x", 1));
+		return ::read(pipe.out.get(), world.memory.page(0), 1);
 	});
 }
 
@@ -500,8 +490,8 @@ struct ReadingChild {
 		: child(1, [](const Memory &memory) {
 			  const Pipe pipe;
 			  ::signal(SIGUSR1, [](int) {});
-			  checked(::write(pipe.ends[1], "x", 1));
-			  return ::read(pipe.ends[0], memory.page(0), 1) == 1 ? 0 : 1;
+			  checked(::write(pipe.in.get(), "x", 1));
+			  return ::read(pipe.out.get(), memory.page(0), 1) == 1 ? 0 : 1;
 		  })
 	{
 		next_fault(child.context);

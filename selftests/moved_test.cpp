@@ -3,7 +3,9 @@
  * mremap() of memory whose context isn't told of it: what has moved is unregistered, and nothing else
  * is.
  */
+#include "files.hpp"
 #include "maps.hpp"
+#include "process.hpp"
 #include "protection.hpp"
 #include "world.hpp"
 
@@ -24,6 +26,41 @@ void move(const std::byte *from, std::size_t count, std::byte *to, std::size_t n
 			? 0
 			: -1);
 }
+
+/*
+ * A thread in mremap(), between the time when its mappings have changed and the time when what moved
+ * has been seen to: it waits until somebody reads that another context's memory is gone from where
+ * it moved something to. That is beside memory of the same context, and so merged with it.
+ */
+class HalfMoved {
+public:
+	explicit HalfMoved(Features features)
+		: area_(4), other_(2), context_(open_context(features)),
+		  gone_(open_context(Features::EventUnmap))
+	{
+		take(context_.register_range(area_.range(0, 2), Modes::Missing));
+		take(context_.register_range(other_.range(), Modes::Missing));
+		take(gone_.register_range(area_.range(2, 2), Modes::Missing));
+		mover_ = in_thread([this] { move(other_.page(0), 2, area_.page(2), 2); });
+		wait_until("memory is gone", [this] { return is_readable(gone_); });
+	}
+
+	void finish()
+	{
+		next_of<Unmap>(gone_);
+		mover_.get();
+		CHECK(smaps_flag(area_.range(0, 2), "um"));
+		CHECK_FALSE(smaps_flag(area_.range(2, 2), "um"));
+	}
+
+	const Memory &area() const { return area_; }
+	const Context &context() const { return context_; }
+
+private:
+	Memory area_, other_;
+	Context context_, gone_;
+	std::future<void> mover_;
+};
 
 } // namespace
 
@@ -122,4 +159,42 @@ TEST_CASE("a thread that waits for a page that moves away tries again", "[event]
 	writer.get();
 	CHECK(guarded.memory.word(0) == 9);
 	CHECK(has_pattern(target.bytes(0, 1), 0));
+}
+
+/* Natively, too, commands go on; but then all of the mapping is unregistered. */
+TEST_CASE("while memory moves without being told of, commands go on", "[event][moved][module]")
+{
+	HalfMoved half(Features::None);
+
+	for (std::size_t i = 0; i < 2; i++)
+		fill(half.context(), half.area(), i);
+	half.finish();
+	CHECK(has_pattern(half.area().bytes(1, 1), 1));
+}
+
+TEST_CASE("memory that has moved without being told of is ordinary at once", "[event][moved][module]")
+{
+	const Pipe pipe;
+	HalfMoved half(Features::Sigbus);
+
+	checked(::write(pipe.in.get(), "x", 1));
+	CHECK(half.area().word(2) == 0);
+	CHECK(::read(pipe.out.get(), half.area().page(3), 1) == 1);
+	CHECK_FALSE(is_readable(half.context()));
+	half.finish();
+	CHECK(half.area().word(3) == 'x');
+}
+
+TEST_CASE("a child that is forked while memory moves has it as ordinary memory",
+	  "[event][moved][module]")
+{
+	HalfMoved half(Features::EventFork);
+	auto forker = in_thread([&] {
+		Process child([&] { return half.area().word(2) == 0 ? 0 : 1; });
+		return child.wait();
+	});
+	const auto fork = next_of<Fork>(half.context());
+
+	CHECK(forker.get() == 0);
+	half.finish();
 }

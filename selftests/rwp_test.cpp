@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Read-write protection: UFFDIO_RWPROTECT, registration for it, and what is told. */
+#include "files.hpp"
 #include "memory_kinds.hpp"
 #include "tracked.hpp"
 
@@ -35,19 +36,6 @@ void serve(const Tracked &tracked, std::size_t index, Access access)
 	CHECK(fault.flags == told_of(access));
 	tracked.unprotect(index, 1);
 }
-
-struct Pipe {
-	Pipe()
-	{
-		std::array<int, 2> ends;
-
-		checked(::pipe2(ends.data(), O_CLOEXEC));
-		out = Fd(ends[0]);
-		in = Fd(ends[1]);
-	}
-
-	Fd out, in;
-};
 
 } // namespace
 
