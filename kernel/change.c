@@ -13,6 +13,13 @@
  */
 #define UF_CHANGES_LOOK_MS	20
 
+/*
+ * How many times. Then it answers EAGAIN all the same: the thread may need its own monitor, which
+ * calls here, where no look tells, as when it waits for a lock behind somebody who reads a file
+ * that the monitor serves.
+ */
+#define UF_CHANGES_LOOKS	50
+
 void uf_changes_init(struct uf_changes *changes)
 {
 	spin_lock_init(&changes->lock);
@@ -63,9 +70,11 @@ bool uf_change_is_own(struct uf_ctx *ctx)
 }
 
 /*
- * Whether a changing thread sleeps until somebody reads an event. Locks, memory and disks are waited
- * for uninterruptibly there.
+ * How a thread sleeps until somebody reads an event, or lets go of it in a debugger. Locks, memory and
+ * disks are waited for uninterruptibly there.
  */
+#define UF_CHANGES_KEPT	(TASK_WAKEKILL | TASK_INTERRUPTIBLE | __TASK_TRACED | __TASK_STOPPED)
+
 static bool uf_changes_blocked(struct uf_changes *changes)
 {
 	struct uf_change *change;
@@ -73,7 +82,7 @@ static bool uf_changes_blocked(struct uf_changes *changes)
 
 	spin_lock(&changes->lock);
 	list_for_each_entry(change, &changes->under_way, entry)
-		blocked |= READ_ONCE(change->task->__state) & (TASK_WAKEKILL | TASK_INTERRUPTIBLE);
+		blocked |= READ_ONCE(change->task->__state) & UF_CHANGES_KEPT;
 	spin_unlock(&changes->lock);
 	return blocked;
 }
@@ -81,6 +90,7 @@ static bool uf_changes_blocked(struct uf_changes *changes)
 int uf_changes_await(struct uf_ctx *ctx)
 {
 	struct uf_changes *changes = &ctx->changes;
+	int looks = 0;
 	long left;
 
 	while (uf_ctx_changing(ctx)) {
@@ -91,7 +101,7 @@ int uf_changes_await(struct uf_ctx *ctx)
 			return -EINTR;
 		if (uf_events_pending(&ctx->events))
 			return -EAGAIN;
-		if (!left && uf_changes_blocked(changes))
+		if (!left && (uf_changes_blocked(changes) || ++looks == UF_CHANGES_LOOKS))
 			return -EAGAIN;
 	}
 	return 0;

@@ -13,7 +13,8 @@
  * A changing thread can itself be kept waiting, by a monitor: that of another context, which has to
  * read an event of the same system call first. One monitor may serve both contexts, so a command
  * that waited for such a thread could wait for ever. It answers EAGAIN instead: there is an event to
- * be read, on another descriptor.
+ * be read, on another descriptor. So it does after a second, in case the thread needs something else
+ * of the monitor.
  *
  * Locking and field protection
  *
@@ -46,8 +47,8 @@ struct uf_changes {
 void uf_changes_init(struct uf_changes *changes);
 
 /*
- * The current thread changes mappings of @ctx's memory, from here until uf_change_end(). Waits for
- * the page operations that are under way. @change stays where it is until then; the caller holds
+ * The current thread changes mappings of @ctx's memory, from here until uf_change_end(). But for 6.1,
+ * waits for the page operations that are under way. @change stays where it is until then; the caller holds
  * @ctx. May sleep.
  */
 void uf_change_begin(struct uf_ctx *ctx, struct uf_change *change);

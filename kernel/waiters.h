@@ -15,7 +15,8 @@
  * A waker first takes all that it finds in a bucket out of both places, under the bucket's lock,
  * and onto a list of its own; then it wakes them without the lock, which others may want: waking a
  * thread takes long, and a page can have thousands of waiters. A thread that leaves by itself
- * meanwhile, because of a signal, finds its waiter taken, and waits for the waker.
+ * meanwhile, because of a signal, finds its waiter taken, and waits for the waker: as long as it would
+ * for its lock, if that was held; but a waker that is preempted there is not boosted.
  *
  * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer looks at it: its
  * thread may return, and its stack be reused, at once.
@@ -58,7 +59,10 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 
-/* 256 buckets of 16 bytes: a page of memory, and 8 waiters a bucket when 2,048 threads wait. */
+/*
+ * 256 buckets of 16 bytes, without lock debugging: a page of memory, and 8 waiters a bucket when 2,048
+ * threads wait.
+ */
 #define UF_WAIT_BUCKET_BITS	8
 #define UF_WAIT_BUCKETS		(1 << UF_WAIT_BUCKET_BITS)
 

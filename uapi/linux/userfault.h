@@ -201,7 +201,7 @@ struct uffdio_register {
  * mapping is a shared one. EFAULT: the source can't be read, the file has no such page (CONTINUE),
  * or ends before it. EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or no room
  * in the file system. EINTR: the caller is being killed. EAGAIN with nothing done: mappings are
- * changing, read the events first.
+ * changing, read the events first, of this context or another.
  *
  * On hugetlb memory ranges are of whole huge pages, else EINVAL, ZEROPAGE is EINVAL, and ENOMEM
  * means that no huge page is to be had.
