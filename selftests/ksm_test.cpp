@@ -2,6 +2,7 @@
 /* KSM, which would make one page of several that are alike, protected or not. */
 #include "maps.hpp"
 #include "protection.hpp"
+#include "tracked.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -90,12 +91,13 @@ std::size_t count_merged(const Memory &memory)
 	return merged;
 }
 
-std::size_t count_protected(const Guarded &guarded)
+/* Of a world with protection. */
+std::size_t count_protected(const auto &world)
 {
 	std::size_t count = 0;
 
 	for (std::size_t i = 0; i < pages; i++)
-		count += guarded.is_protected(i);
+		count += world.is_protected(i);
 	return count;
 }
 
@@ -131,6 +133,27 @@ TEST_CASE("pages that are alike stay protected", "[wp][ksm]")
 	CHECK(count_merged(guarded.memory) == 0);
 	for (std::size_t i = 0; i < pages; i++)
 		CHECK(guarded.write_is_told(i));
+}
+
+TEST_CASE("pages that are alike stay read-write-protected", "[rwp][ksm]")
+{
+	const auto other = bystander();
+	const Tracked tracked(Memory(pages), make_alike);
+	const Ksm ksm;
+
+	tracked.protect();
+	CHECK(advise_merging(tracked.memory) == 0);
+	wait_until("others are merged", [&] { return count_merged(other) == pages; });
+	ksm.await();
+	if (backend_under_test() == Backend::native) {
+		/* What was merged can be read and written, and nobody is told. */
+		CHECK(count_protected(tracked) < pages);
+		return;
+	}
+	CHECK(count_protected(tracked) == pages);
+	CHECK(count_merged(tracked.memory) == 0);
+	for (std::size_t i = 0; i < pages; i++)
+		CHECK(tracked.is_told(i, i % 2 ? Access::read : Access::write));
 }
 
 TEST_CASE("pages that were merged are protected each for itself", "[wp][ksm][module]")

@@ -14,12 +14,6 @@ using namespace userfault;
 
 namespace {
 
-void fill_with_patterns(const Memory &memory)
-{
-	for (std::size_t i = 0; i < memory.pages(); i++)
-		write_pattern(memory.bytes(i, 1), i);
-}
-
 /* That the next fault is of a write to this protected page, which is unprotected then. */
 void serve_write(const Context &context, const Memory &memory, std::size_t index)
 {

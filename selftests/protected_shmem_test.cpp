@@ -17,12 +17,6 @@ namespace {
 
 constexpr std::size_t pages = 16;
 
-void fill_with_patterns(const Memory &memory)
-{
-	for (std::size_t i = 0; i < memory.pages(); i++)
-		write_pattern(memory.bytes(i, 1), i);
-}
-
 /* A file that has its pages, and a mapping of it that has none. */
 struct UnmappedFile {
 	UnmappedFile() : file(shmem_file(pages)), other(pages, file, MAP_SHARED)

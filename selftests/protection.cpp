@@ -9,15 +9,31 @@ namespace selftests {
 
 using namespace userfault;
 
-namespace {
-
 void fill_with_patterns(const Memory &memory)
 {
 	for (std::size_t i = 0; i < memory.pages(); i++)
 		write_pattern(memory.bytes(i, 1), i);
 }
 
-} // namespace
+Watched::Watched(Memory given, const Fill &fill, Context given_context, Modes modes)
+	: memory(std::move(given)), context(std::move(given_context))
+{
+	fill(memory);
+	take(context.register_range(memory.range(), modes));
+}
+
+bool Watched::is_protected(std::size_t index) const
+{
+	return pagemap_entry(memory.address(index)) & pagemap_write_protected;
+}
+
+bool Watched::only_protected(std::size_t first, std::size_t count) const
+{
+	for (std::size_t i = 0; i < memory.pages(); i++)
+		if (is_protected(i) != (i - first < count))
+			return false;
+	return true;
+}
 
 Guarded::Guarded(std::size_t pages, Features features)
 	: Guarded(Memory(pages), fill_with_patterns, features)
@@ -25,10 +41,8 @@ Guarded::Guarded(std::size_t pages, Features features)
 }
 
 Guarded::Guarded(Memory given, const Fill &fill, Features features, Modes modes)
-	: memory(std::move(given)), context(open_context(features))
+	: Watched(std::move(given), fill, open_context(features), modes)
 {
-	fill(memory);
-	take(context.register_range(memory.range(), modes));
 }
 
 void Guarded::protect(std::size_t first, std::size_t count) const
@@ -39,19 +53,6 @@ void Guarded::protect(std::size_t first, std::size_t count) const
 void Guarded::unprotect(std::size_t first, std::size_t count) const
 {
 	take(context.write_unprotect(memory.range(first, count)));
-}
-
-bool Guarded::is_protected(std::size_t index) const
-{
-	return pagemap_entry(memory.address(index)) & pagemap_write_protected;
-}
-
-bool Guarded::only_protected(std::size_t first, std::size_t count) const
-{
-	for (std::size_t i = 0; i < memory.pages(); i++)
-		if (is_protected(i) != (i - first < count))
-			return false;
-	return true;
 }
 
 bool Guarded::write_is_told(std::size_t index) const

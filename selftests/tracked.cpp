@@ -21,22 +21,15 @@ FaultFlags told_of(Access access)
 	       (access == Access::write ? FaultFlags::Write : FaultFlags::None);
 }
 
-void fill_with_patterns(const Memory &memory)
-{
-	for (std::size_t i = 0; i < memory.pages(); i++)
-		write_pattern(memory.bytes(i, 1), i);
-}
-
 Tracked::Tracked(std::size_t pages, Features features)
 	: Tracked(Memory(pages), fill_with_patterns, features)
 {
 }
 
-Tracked::Tracked(Memory given, const Guarded::Fill &fill, Features features, Modes modes)
-	: memory(std::move(given)), context(tracking_context(features))
+Tracked::Tracked(Memory given, const Fill &fill, Features features, Modes modes)
+	: Watched(std::move(given), fill, tracking_context(features),
+		  Modes::ReadWriteProtect | modes)
 {
-	fill(memory);
-	take(context.register_range(memory.range(), Modes::ReadWriteProtect | modes));
 }
 
 void Tracked::protect(std::size_t first, std::size_t count) const
@@ -47,19 +40,6 @@ void Tracked::protect(std::size_t first, std::size_t count) const
 void Tracked::unprotect(std::size_t first, std::size_t count) const
 {
 	take(context.rwunprotect(memory.range(first, count)));
-}
-
-bool Tracked::is_protected(std::size_t index) const
-{
-	return pagemap_entry(memory.address(index)) & pagemap_write_protected;
-}
-
-bool Tracked::only_protected(std::size_t first, std::size_t count) const
-{
-	for (std::size_t i = 0; i < memory.pages(); i++)
-		if (is_protected(i) != (i - first < count))
-			return false;
-	return true;
 }
 
 std::future<std::uint64_t> Tracked::touch(std::size_t index, Access access) const

@@ -18,12 +18,12 @@ enum class Access { read, write };
  * Skips the test where the backend has no such protection. Touching a protected page waits, also
  * when it is only to see what is in there.
  */
-struct Tracked {
+struct Tracked : Watched {
 	/* Every page has the pattern of its index. */
 	explicit Tracked(std::size_t pages,
 			 userfault::Features features = userfault::Features::None);
 	/* Memory as @fill leaves it; @modes beside that of the protection. */
-	Tracked(Memory memory, const Guarded::Fill &fill,
+	Tracked(Memory memory, const Fill &fill,
 		userfault::Features features = userfault::Features::None,
 		userfault::Modes modes = userfault::Modes::None);
 
@@ -31,11 +31,6 @@ struct Tracked {
 	void protect() const { protect(0, memory.pages()); }
 	void unprotect(std::size_t first, std::size_t count) const;
 	void unprotect() const { unprotect(0, memory.pages()); }
-
-	/* As /proc/self/pagemap shows it, which has one bit for both kinds of protection. */
-	bool is_protected(std::size_t index) const;
-	/* Whether exactly the pages [@first, @first + @count) are. */
-	bool only_protected(std::size_t first, std::size_t count) const;
 
 	/* Reads or writes the first word of a page in another thread; the word it then has. */
 	std::future<std::uint64_t> touch(std::size_t index, Access access) const;
@@ -48,16 +43,10 @@ struct Tracked {
 
 	/* Whether nobody waits and there is nothing to read. */
 	bool nothing_is_told() const;
-
-	Memory memory;
-	userfault::Context context;
 };
 
 /* What is told of an access to a protected page. */
 userfault::FaultFlags told_of(Access access);
-
-/* Writes the pattern of its index to every page. */
-void fill_with_patterns(const Memory &memory);
 
 } // namespace selftests
 
