@@ -32,7 +32,7 @@ static bool uf_anon_default_policy(struct vm_area_struct *vma)
  */
 static void uf_anon_prepare(struct uf_run *run)
 {
-	unsigned int n, missing = uf_run_missing(run);
+	unsigned int n, missing = uf_run_missing(run, min(run->nr, UF_RUN_FOLIOS_MAX));
 
 	run->nr = max(missing, 1U);
 	uf_run_alloc(run, GFP_HIGHUSER_MOVABLE, uf_anon_default_policy(run->vma));

@@ -261,42 +261,44 @@ uf_huge_do(struct uf_run *run, int (*locked)(struct uf_run *run, const struct uf
 	return run->err ? 0 : run->nr;
 }
 
-/* The same while the file is neither truncated nor punched. */
-static unsigned int
+/* The same; if @settled, while the file is neither truncated nor punched. */
+static __always_inline unsigned int
 uf_huge_do_settled(struct uf_run *run,
-		   int (*locked)(struct uf_run *run, const struct uf_huge_place *at))
+		   int (*locked)(struct uf_run *run, const struct uf_huge_place *at), bool settled)
 {
 	struct inode *inode = file_inode(run->vma->vm_file);
 	unsigned int installed;
 
-	if (!inode_trylock_shared(inode)) {
+	if (settled && !inode_trylock_shared(inode)) {
 		run->busy = get_file(run->vma->vm_file);
 		run->faulting = true;
 		run->err = -EFAULT;
 		return 0;
 	}
 	installed = uf_huge_do(run, locked);
-	inode_unlock_shared(inode);
+	if (settled)
+		inode_unlock_shared(inode);
 	return installed;
+}
+
+static bool uf_huge_is_private(const struct uf_run *run)
+{
+	return !(run->vma->vm_flags & VM_MAYSHARE);
 }
 
 static unsigned int uf_huge_copy(struct uf_run *run)
 {
-	return uf_huge_do_settled(run, uf_huge_copy_locked);
+	return uf_huge_do_settled(run, uf_huge_copy_locked, true);
 }
 
 static unsigned int uf_huge_map_cached(struct uf_run *run)
 {
-	if (run->vma->vm_flags & VM_MAYSHARE)
-		return uf_huge_do(run, uf_huge_map_cached_locked);
-	return uf_huge_do_settled(run, uf_huge_map_cached_locked);
+	return uf_huge_do_settled(run, uf_huge_map_cached_locked, uf_huge_is_private(run));
 }
 
 static unsigned int uf_huge_poison(struct uf_run *run)
 {
-	if (run->vma->vm_flags & VM_MAYSHARE)
-		return uf_huge_do(run, uf_huge_poison_locked);
-	return uf_huge_do_settled(run, uf_huge_poison_locked);
+	return uf_huge_do_settled(run, uf_huge_poison_locked, uf_huge_is_private(run));
 }
 
 static int uf_huge_await_inode(struct uf_run *run)

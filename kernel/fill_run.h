@@ -9,7 +9,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/rcupdate.h>
+#include <linux/preempt.h>
 
 #include "compat/compat.h"
 #include "fill.h"
@@ -56,17 +56,18 @@ static inline unsigned int uf_run_within_file(const struct uf_run *run)
 }
 
 /*
- * How many of the run's pages, from the first on and up to UF_RUN_FOLIOS_MAX, have nothing in the
- * page table, as far as can be told without its lock: what is worth preparing folios for. 1 if
- * there is no page table any more. Inlined, because a fill of one page does little else.
+ * How many of the run's pages, from the first on and up to @nr, have nothing in the page table, as
+ * far as can be told without its lock: what is worth preparing folios for. 1 if there is no page
+ * table any more. Inlined, because a fill of one page does little else. That preemption is off keeps
+ * a page table from being freed that is taken away meanwhile, as an RCU read lock would, for less.
  */
-static __always_inline unsigned int uf_run_missing(const struct uf_run *run)
+static __always_inline unsigned int uf_run_missing(const struct uf_run *run, unsigned int nr)
 {
-	unsigned int n = 0, nr = min(run->nr, UF_RUN_FOLIOS_MAX);
+	unsigned int n = 0;
 	pte_t *pte;
 	pmd_t val;
 
-	rcu_read_lock();	/* a page table that is taken away is there until this ends */
+	preempt_disable();
 	val = pmdp_get_lockless(run->pmd);
 	pte = pte_offset_kernel(&val, run->dst);
 	if (likely(uf_pmd_is_table(val)))
@@ -74,7 +75,7 @@ static __always_inline unsigned int uf_run_missing(const struct uf_run *run)
 			n++;
 	else
 		n = 1;
-	rcu_read_unlock();
+	preempt_enable();
 	return n;
 }
 

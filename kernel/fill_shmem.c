@@ -48,19 +48,26 @@ static pgoff_t uf_shmem_index(const struct uf_run *run)
  * How many of the run's pages, from the first on, the file hasn't, as far as can be told without
  * locks. Where it has none, an entry of the page table may still be taken, by a guard.
  */
-static unsigned int uf_shmem_missing(const struct uf_run *run)
+static noinline unsigned int uf_shmem_missing_of_many(const struct uf_run *run)
 {
 	struct xarray *pages = &uf_shmem_mapping(run)->i_pages;
 	pgoff_t index = uf_shmem_index(run);
 	unsigned long taken = index;
 	unsigned int nr;
 
-	if (run->nr == 1)
-		return !xa_load(pages, index);
 	nr = clamp(uf_run_within_file(run), 1U, UF_RUN_FOLIOS_MAX);
 	if (xa_find(pages, &taken, index + nr - 1, XA_PRESENT))
 		nr = taken - index;
-	return min(nr, uf_run_missing(run));
+	return uf_run_missing(run, nr);
+}
+
+/*
+ * For a single page the entry of the page table alone says it, nearly always, and takes less time to
+ * look at.
+ */
+static unsigned int uf_shmem_missing(const struct uf_run *run)
+{
+	return run->nr == 1 ? uf_run_missing(run, 1) : uf_shmem_missing_of_many(run);
 }
 
 /* Pay for @nr pages; if there is no room for so many, for fewer. How many. */
@@ -382,6 +389,12 @@ static void uf_shmem_release(struct uf_run *run, unsigned int taken, unsigned in
 	}
 }
 
+/* Apart, because the loop over the pages is better off without. */
+static noinline bool uf_shmem_is_mapped(const struct uf_run *run)
+{
+	return !uf_run_missing(run, 1);
+}
+
 static unsigned int uf_shmem_map_cached(struct uf_run *run)
 {
 	unsigned int within = uf_run_within_file(run);
@@ -392,8 +405,8 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 	 * is.
 	 */
 	run->nr = clamp(within, 1U, UF_RUN_FOLIOS_MAX);
-	if (run->nr > 1)	/* nor those behind the first that is mapped already */
-		run->nr = max(uf_run_missing(run), 1U);
+	if (run->nr > 1 && uf_shmem_is_mapped(run))	/* nor those behind one that is mapped */
+		run->nr = 1;
 	if (within)
 		taken = uf_shmem_try_first(run);
 	if (!taken)

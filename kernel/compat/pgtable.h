@@ -148,7 +148,7 @@ static inline bool uf_pte_poisoned(pte_t pte)
  * Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that
  * stay.
  */
-static inline bool uf_pte_missing(pte_t pte)
+static __always_inline bool uf_pte_missing(pte_t pte)
 {
 	return pte_none(pte) || pte_is_uffd_marker(pte) || uf_pte_poisoned(pte);
 }
