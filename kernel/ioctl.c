@@ -100,7 +100,7 @@ refuse:
  */
 static int uf_register_flags(const struct uf_ctx *ctx, u64 mode, unsigned long *vm_flags)
 {
-	bool rwp = mode & UFFDIO_REGISTER_MODE_RWP;
+	bool rwp = UF_HAS_RWP && mode & UFFDIO_REGISTER_MODE_RWP;
 
 	if (!mode || mode & ~(u64)UFFD_API_REGISTER_MODES)
 		return -EINVAL;
@@ -279,8 +279,8 @@ static_assert(UFFDIO_RWPROTECT_MODE_DONTWAKE == UFFDIO_WRITEPROTECT_MODE_DONTWAK
  * @mode is the command's, @what it is about, as for uf_protect(). Unprotecting that fails has
  * changed nothing, and so wakes nobody.
  */
-static long uf_ioctl_protect(struct uf_ctx *ctx, const struct uffdio_range *range, u64 mode,
-			     unsigned long what)
+static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uffdio_range *range,
+					     u64 mode, unsigned long what)
 {
 	bool protect, wake;
 	int err;
@@ -504,8 +504,8 @@ static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user 
  * Mappings are changing: wait until they aren't, or say why not. Before the argument is looked at, as
  * upstream; the result, if there is one, is behind what goes in.
  */
-static long uf_ioctl_await_changes(struct uf_ctx *ctx, const struct uf_ioctl *row,
-				   void __user *user)
+static noinline long uf_ioctl_await_changes(struct uf_ctx *ctx, const struct uf_ioctl *row,
+					    void __user *user)
 {
 	__s64 __user *result = user + row->in;
 	long err = uf_changes_await(ctx);

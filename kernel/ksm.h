@@ -23,12 +23,6 @@ static __always_inline bool uf_ksm_refused(const struct vm_area_struct *vma)
 	return vma->vm_flags & UF_PROTECT_MODES;
 }
 
-/* The flags of a VMA that is to be registered with @vm_flags, which it has now without them. */
-static inline unsigned long uf_ksm_flags(unsigned long flags, unsigned long vm_flags)
-{
-	return vm_flags & UF_PROTECT_MODES ? flags & ~VM_MERGEABLE : flags;
-}
-
 #ifdef CONFIG_KSM
 
 /*

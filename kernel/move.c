@@ -157,7 +157,7 @@ static void uf_move_wake_source(struct vm_area_struct *vma, unsigned long start,
 {
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 
-	if (ctx && len)
+	if (unlikely(ctx && len))
 		uf_ctx_wake(ctx, start, len);
 }
 
@@ -172,6 +172,7 @@ static long uf_move_once(struct uf_ctx *ctx, const struct uf_move *move)
 		.holes = move->holes,
 	};
 	struct uf_compat_vma_pair vmas;
+	long moved;
 	int err;
 
 	err = uf_compat_vma_lock_pair(moving.mm, move->dst, move->src, &vmas);
@@ -185,11 +186,12 @@ static long uf_move_once(struct uf_ctx *ctx, const struct uf_move *move)
 	else
 		err = uf_move_allowed(&moving, ctx) ? uf_move_locked(&moving) : -EINVAL;
 	uf_compat_changing_unlock(&ctx->view);
+	moved = move->len - moving.len;
 	if (move->wake_source)
-		uf_move_wake_source(vmas.src, move->src, move->len - moving.len);
+		uf_move_wake_source(vmas.src, move->src, moved);
 	uf_compat_vma_unlock_pair(&vmas);
 
-	return move->len - moving.len ?: err;
+	return moved ?: err;
 }
 
 long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
@@ -199,7 +201,9 @@ long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
 
 	do {
 		moved = uf_move_once(ctx, move);
-		err = moved == -EAGAIN ? uf_changes_await(ctx) : 0;
-	} while (moved == -EAGAIN && !err);
-	return err ?: moved;
+		if (likely(moved != -EAGAIN))
+			return moved;
+		err = uf_changes_await(ctx);
+	} while (!err);
+	return err;
 }

@@ -217,21 +217,21 @@ static int uf_move_take_all(struct uf_move_run *run)
 }
 
 /* The entry at the destination, for a page that was taken. */
-static pte_t uf_move_entry(pte_t old, struct folio *folio, struct vm_area_struct *vma)
+static pte_t uf_move_entry(pte_t old, struct folio *folio, pgprot_t prot, bool rwp)
 {
-	pte_t entry = pte_mksoft_dirty(folio_mk_pte(folio, uf_compat_move_prot(vma)));
+	pte_t entry = pte_mksoft_dirty(folio_mk_pte(folio, prot));
 
 	if (pte_dirty(old))
 		entry = pte_mkdirty(entry);
-	return uf_compat_rwp(vma) ? pte_mkuffd_wp(entry) : pte_mkwrite_novma(entry);
+	return rwp ? pte_mkuffd_wp(entry) : pte_mkwrite_novma(entry);
 }
 
 /* The same for the zero page. */
-static pte_t uf_move_zero_entry(struct vm_area_struct *vma, unsigned long dst)
+static pte_t uf_move_zero_entry(unsigned long dst, pgprot_t prot, bool rwp)
 {
-	pte_t entry = pte_mkspecial(pfn_pte(zero_pfn(dst), uf_compat_move_prot(vma)));
+	pte_t entry = pte_mkspecial(pfn_pte(zero_pfn(dst), prot));
 
-	return uf_compat_rwp(vma) ? pte_mkuffd_wp(entry) : entry;
+	return rwp ? pte_mkuffd_wp(entry) : entry;
 }
 
 /* Put the pages from the @n-th on back to where they were. */
@@ -257,6 +257,8 @@ static unsigned int uf_move_install(struct uf_move_run *run)
 	struct vm_area_struct *vma = run->moving->dst_vma;
 	unsigned long dst = run->moving->dst;
 	pgoff_t index = uf_compat_anon_index(vma, dst);
+	pgprot_t prot = uf_compat_move_prot(vma);
+	bool rwp = uf_compat_rwp(vma);
 	pte_t *pte = run->dst;
 
 	for (page = run->pages; page < end; page++, pte++, index++, dst += PAGE_SIZE) {
@@ -264,13 +266,13 @@ static unsigned int uf_move_install(struct uf_move_run *run)
 
 		if (unlikely(!folio)) {
 			if (!pte_none(page->entry))
-				set_pte_at(vma->vm_mm, dst, pte, uf_move_zero_entry(vma, dst));
+				set_pte_at(vma->vm_mm, dst, pte, uf_move_zero_entry(dst, prot, rwp));
 			continue;
 		}
 		if (unlikely(folio_maybe_dma_pinned(folio)))
 			break;
 		uf_compat_folio_move_anon(folio, vma, index);
-		set_pte_at(vma->vm_mm, dst, pte, uf_move_entry(page->entry, folio, vma));
+		set_pte_at(vma->vm_mm, dst, pte, uf_move_entry(page->entry, folio, prot, rwp));
 		update_mmu_cache(vma, dst, pte);
 		folio_unlock(folio);
 	}

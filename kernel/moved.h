@@ -83,8 +83,8 @@ void uf_moved_end(struct uf_ctx *ctx, bool told);
 int uf_moves_inherit(struct uf_ctx *child, struct uf_ctx *parent);
 
 /*
- * Whether anything may be under way. Without a lock; whoever asks for memory that moved has the
- * mmap lock or the VMA's, and so sees it.
+ * Whether anything may be under way. Without moves->lock; whoever asks has the mmap lock, or that of
+ * the VMA where something moved to, and so sees what began before.
  */
 static inline bool uf_moves_any(const struct uf_moves *moves)
 {

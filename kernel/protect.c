@@ -259,6 +259,17 @@ static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, u
 	return err;
 }
 
+/* All but write protection of anonymous memory. */
+static noinline int uf_protect_rest(struct uf_protecting *work, unsigned long start,
+				    unsigned long end, unsigned long mode)
+{
+	if (is_vm_hugetlb_page(work->vma))
+		return uf_protect_hugetlb(work, start, end);
+	if (mode & VM_UFFD_RWP)
+		return uf_protect_by_mm(work, start, end) ?: uf_protect_interrupted(work);
+	return uf_protect_file(work, start, end);
+}
+
 /* For change_protection(); @mode: VM_UFFD_WP or VM_UFFD_RWP. */
 static unsigned long uf_protect_flags(const struct vm_area_struct *vma, unsigned long mode,
 				      bool protect)
@@ -283,14 +294,10 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	work.flags = uf_protect_flags(vma, mode, protect);
 
 	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
-	if (is_vm_hugetlb_page(vma))
-		err = uf_protect_hugetlb(&work, start, end);
-	else if (mode & VM_UFFD_RWP)
-		err = uf_protect_by_mm(&work, start, end) ?: uf_protect_interrupted(&work);
-	else if (vma_is_anonymous(vma))
+	if (!(mode & VM_UFFD_RWP) && vma_is_anonymous(vma))
 		err = uf_protect_anon(&work, start, end);
 	else
-		err = uf_protect_file(&work, start, end);
+		err = uf_protect_rest(&work, start, end, mode);
 	uf_ksym(tlb_finish_mmu)(&work.tlb);
 	return err;
 }
@@ -367,11 +374,13 @@ static int uf_protect_once(struct uf_ctx *ctx, unsigned long start, unsigned lon
 int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
 	       bool protect)
 {
-	int done, err;
+	int err;
 
 	do {
-		done = uf_protect_once(ctx, start, len, mode, protect);
-		err = done == -EAGAIN ? uf_changes_await(ctx) : 0;
-	} while (done == -EAGAIN && !err);
-	return err ?: done;
+		err = uf_protect_once(ctx, start, len, mode, protect);
+		if (likely(err != -EAGAIN))
+			return err;
+		err = uf_changes_await(ctx);
+	} while (!err);
+	return err;
 }

@@ -62,14 +62,14 @@ static bool uf_region_can_unregister(const struct uf_ctx *ctx, struct vm_area_st
 		uf_region_only_wp_async(ctx, vma->vm_flags));
 }
 
-/* What the flags of @vma become with the registration @vm_flags, 0: without one. */
-static unsigned long uf_region_flags(const struct vm_area_struct *vma, unsigned long vm_flags)
+/* The flags that a VMA keeps beside those of a registration, @vm_flags; ksm.h says why. */
+static unsigned long uf_region_kept(unsigned long vm_flags)
 {
-	return uf_ksm_flags(vma->vm_flags & ~__VM_UFFD_FLAGS, vm_flags) | vm_flags;
+	return vm_flags & UF_PROTECT_MODES ? ~(__VM_UFFD_FLAGS | VM_MERGEABLE) : ~__VM_UFFD_FLAGS;
 }
 
 static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx,
-			  unsigned long vm_flags)
+			  unsigned long kept, unsigned long vm_flags)
 {
 	bool protection_changes = (vma->vm_flags ^ vm_flags) & VM_UFFD_WP;
 
@@ -77,7 +77,7 @@ static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ct
 
 	vma_start_write(vma);
 	vma->vm_userfaultfd_ctx.ctx = ctx;
-	vm_flags_reset(vma, uf_region_flags(vma, vm_flags));
+	vm_flags_reset(vma, (vma->vm_flags & kept) | vm_flags);
 
 	/*
 	 * In shared memory entries are writable by default, unless it is registered for protection.
@@ -88,7 +88,7 @@ static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ct
 
 void uf_region_forget(struct vm_area_struct *vma)
 {
-	uf_region_set(vma, NULL, 0);
+	uf_region_set(vma, NULL, uf_region_kept(0), 0);
 }
 
 /* No page stays protected where nobody could unprotect it. */
@@ -192,10 +192,11 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 {
 	unsigned long end = min(walk->end, vma->vm_end);
 	unsigned long dropped = vma->vm_flags & UF_PROTECT_MODES & ~vm_flags;
+	unsigned long kept = uf_region_kept(vm_flags);
 	struct uf_ctx *before = uf_ctx_of(vma);
 
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
-				   uf_region_flags(vma, vm_flags), ctx);
+				   (vma->vm_flags & kept) | vm_flags, ctx);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
 
@@ -204,7 +205,7 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 		vma_start_write(vma);
 		uf_protect_clear(vma, walk->start, end, dropped);
 	}
-	uf_region_set(vma, ctx, vm_flags);
+	uf_region_set(vma, ctx, kept, vm_flags);
 	if (is_vm_hugetlb_page(vma))
 		uf_hugetlb_registered(vma);
 	if (before)
@@ -297,7 +298,7 @@ static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned lon
 }
 
 /* If there is no memory to split a mapping, what has moved stays registered, and is told of. */
-static void uf_region_settle_locked(struct uf_ctx *ctx)
+static noinline void uf_region_settle_moves(struct uf_ctx *ctx)
 {
 	unsigned long start, end;
 
@@ -305,6 +306,12 @@ static void uf_region_settle_locked(struct uf_ctx *ctx)
 		uf_region_clear(ctx, start, end);
 		uf_moved_settled(ctx, start, end);
 	}
+}
+
+static void uf_region_settle_locked(struct uf_ctx *ctx)
+{
+	if (unlikely(uf_moves_any(&ctx->moves)))
+		uf_region_settle_moves(ctx);
 }
 
 void uf_region_settle(struct uf_ctx *ctx)
