@@ -44,7 +44,8 @@ UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
 .PHONY: module user demo selftests kselftest third-party bench features docs install install-module \
-	install-rule install-user dkms clean help bootstrap FORCE
+	install-rule install-user dkms clean help bootstrap bootstrap-one \
+	bootstrap-stock FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -70,7 +71,7 @@ help:
 	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions: a table, and'
 	@echo '                         build/bench/K.json; build/selftests/bench compare FILE FILE'
 	@echo '                         says by how much two of those differ'
-	@echo 'make features            ask each kernel of the list in a VM what the module and native'
+	@echo 'make features            ask each stock kernel in a VM what the module and native'
 	@echo '                         userfaultfd offer, and write it to Documentation/features.rst'
 	@echo 'make docs                check Documentation/, and make HTML of it in build/Documentation/'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
@@ -84,18 +85,21 @@ help:
 	@echo 'When none is named, all tests run on: $(STOCK_KERNELS); with KERNELS=all, a few on the others too'
 
 bootstrap:
-	@scripts/bootstrap $(or $(KERNEL),$(BOOTSTRAP))
+	@scripts/bootstrap $(or $(KERNEL),$(if $(KERNELS),--flavours))
 
-BOOTSTRAP := $(if $(KERNELS),--flavours)
-module demo bench kselftest: BOOTSTRAP := --one
-features: BOOTSTRAP := $(STOCK_KERNELS)
+bootstrap-one:
+	@scripts/bootstrap $(or $(KERNEL),--one)
+
+bootstrap-stock:
+	@scripts/bootstrap $(STOCK_KERNELS)
+
 # What the bootstrap has got
 NEEDED_KERNELS = $(or $(KERNEL),$(call fetched,$(STOCK_KERNELS) $(if $(KERNELS),$(FLAVOUR_KERNELS))))
 
 # --- the module ---------------------------------------------------------------
 
 ifdef KERNEL
-module: bootstrap
+module: bootstrap-one
 	+@$(MAKE) --no-print-directory $(PARALLEL) build/$(KERNEL)/userfault.ko
 else
 module: build/running/userfault.ko
@@ -319,7 +323,7 @@ build = +@$(MAKE) --no-print-directory $(PARALLEL)
 # One word for the shell, whatever characters are in it
 quoted = '$(subst ','\'',$(1))'
 
-demo: bootstrap
+demo: bootstrap-one
 	@file=$(call quoted,$(FILE)); test -f "$$file" || { \
 		echo "make: FILE=$$file is no file" >&2; \
 		echo "  Name one that is, or leave it out: the compiler is served then." >&2; \
@@ -338,7 +342,7 @@ selftests: bootstrap
 # selftests/ as a folder of a kernel tree, with as much of that as it takes
 KSELFTEST := build/kselftest/tools/testing/selftests
 
-kselftest: bootstrap
+kselftest: bootstrap-one
 	@scripts/fetch-kselftest
 	$(build) $(TESTS) $(REDIRECT) build/$(VM_KERNEL)/userfault.ko build/$(VM_KERNEL)/runner
 	@mkdir -p build/kselftest
@@ -369,7 +373,7 @@ $(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 # The figures are kept as JSON, the table is made of them.
 BENCH_RESULTS = build/bench/$(VM_KERNEL)$(if $(TEST),-some).json
 
-bench: bootstrap
+bench: bootstrap-one
 	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/bench
 	@mkdir -p $(dir $(BENCH_RESULTS))
 	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --icount --timeout 3600 --silence 900 \
@@ -378,7 +382,7 @@ bench: bootstrap
 	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
 	@build/selftests/bench report $(BENCH_RESULTS)
 
-features: bootstrap
+features: bootstrap-stock
 	$(build) build/selftests/selftests $(STOCK_KERNELS:%=build/%/userfault.ko)
 	@scripts/features >build/features.rst
 	@mv build/features.rst Documentation/features.rst
