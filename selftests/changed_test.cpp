@@ -75,12 +75,13 @@ TEST_CASE("a registration of a part wakes nobody elsewhere", "[changed]")
 
 	guarded.protect();
 	auto writer = waiting_writer(guarded, 1);
+	next_fault(guarded.context);
 	for (const std::size_t other : {0u, 2u})
 		take(guarded.context.register_range(guarded.memory.range(other, 1),
 						    Modes::Missing));
-	CHECK(next_fault(guarded.context).address == guarded.memory.address(1));
-	CHECK(fdinfo(guarded.context.fd()).total == 1);
-	CHECK_FALSE(is_done(writer));
+	/* Woken it would be told of once more. */
+	wait_for_sleepers(guarded.context, 1);
+	CHECK_FALSE(is_readable(guarded.context));
 	guarded.unprotect(1, 1);
 	writer.get();
 	CHECK_FALSE(is_readable(guarded.context));
@@ -110,14 +111,16 @@ TEST_CASE("a registration for missing pages lets those go on who wait for a mino
 	CHECK(reader.get() == 5);
 }
 
-TEST_CASE("a registration for more tells the fault again or leaves it", "[changed]")
+TEST_CASE("a registration for more tells the fault again, or natively leaves it", "[changed]")
 {
 	const World world(1);
 	auto reader = waiting_reader(world, 0);
 
+	next_fault(world.context);
 	take(world.context.register_range(world.memory.range(),
 					  Modes::Missing | Modes::WriteProtect));
-	CHECK(next_fault(world.context).address == world.memory.address(0));
+	if (backend_under_test() == Backend::module)
+		CHECK(next_fault(world.context).address == world.memory.address(0));
 	world.fill(0);
 	CHECK(reader.get() == pattern_word(0));
 }
@@ -177,11 +180,10 @@ TEST_CASE("an unregistering that fails half way lets writers go on before that",
 
 TEST_CASE("unprotecting that fails has unprotected nothing, and writers wait on", "[changed]")
 {
-	need_replacing();
 	const Guarded guarded(2);
 
 	guarded.protect();
-	take(guarded.context.register_range(guarded.memory.range(1, 1), Modes::Missing));
+	take(guarded.context.unregister_range(guarded.memory.range(1, 1)));
 	auto writer = waiting_writer(guarded, 0);
 	CHECK(guarded.context.write_unprotect(guarded.memory.range()).error().value() == ENOENT);
 	CHECK(fdinfo(guarded.context.fd()).total == 1);

@@ -75,8 +75,9 @@ public:
 	{
 		if (!nth_)
 			skip("this kernel has no fault injection");
-		std::ofstream(settings + "ignore-gfp-wait") << "N";
-		std::ofstream(settings + "verbose") << 0;
+		if (!(std::ofstream(settings + "ignore-gfp-wait") << "N" << std::flush) ||
+		    !(std::ofstream(settings + "verbose") << 0 << std::flush))
+			give_up("failures can't be set up");
 	}
 
 	/* Whether @call had so many allocations that the @nth of them failed. */
@@ -107,6 +108,29 @@ private:
 
 	Fd nth_;
 	const std::string settings = "/sys/kernel/debug/failslab/";
+};
+
+/* Reads what a context tells as long as this lives. */
+class Reader {
+public:
+	explicit Reader(const Context &context)
+		: thread_(in_thread([this, &context] {
+			  while (!ended_)
+				  if (take(context.poll(std::chrono::milliseconds(5))))
+					  take(context.read());
+		  }))
+	{
+	}
+
+	~Reader()
+	{
+		ended_ = true;
+		thread_.get();
+	}
+
+private:
+	std::atomic<bool> ended_ = false;
+	std::future<void> thread_;
 };
 
 /* A page that nobody has, of a context whose events are on. */
@@ -233,23 +257,21 @@ TEST_CASE("a call that finds no memory leaves no change behind", "[event][changi
 	const Probe probe(features);
 	const auto &context = probe.world.context;
 	const Heap heap(6);
-	/* A reader of its own, because the calls that succeed are told of. */
-	std::atomic<bool> ended = false;
-	auto reader = in_thread([&] {
-		while (!ended) {
-			if (take(context.poll(std::chrono::milliseconds(5))))
-				take(context.read());
-		}
-	});
+	/* For the calls that succeed, and the memory that goes in the end. */
+	const Reader reader(context);
 	const auto until_none_fails = [&](const std::function<void()> &prepare,
 					  const std::function<void()> &call) {
+		unsigned failed = 0;
+
 		for (unsigned nth = 1;; nth++) {
 			prepare();
 			if (!failures.inject(nth, call))
 				break;
+			failed++;
 			CHECK(context.zeropage(probe.world.memory.range()));
 			probe.world.memory.drop(0, 1);
 		}
+		CHECK(failed > 0);
 	};
 
 	until_none_fails(
@@ -288,6 +310,4 @@ TEST_CASE("a call that finds no memory leaves no change behind", "[event][changi
 				 if (child > 0)
 					 ::waitpid(child, nullptr, 0);
 			 });
-	ended = true;
-	reader.get();
 }

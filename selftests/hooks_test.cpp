@@ -127,6 +127,20 @@ ProbeProfile probe_profile(const std::string &probe)
 	give_up("there is no profile of probe " + probe);
 }
 
+/* A file of tracing says something else as long as this lives. */
+class TracingSetting {
+public:
+	TracingSetting(std::string file, const std::string &value)
+		: file_(std::move(file)), before_(read_tracing(file_))
+	{
+		write_tracing(file_, value);
+	}
+	~TracingSetting() { write_tracing(file_, before_); }
+
+private:
+	std::string file_, before_;
+};
+
 void need_tracing(const std::string &file)
 {
 	if (!std::filesystem::exists(tracing + file))
@@ -222,7 +236,7 @@ TEST_CASE("a function that is taken can be probed at its return", "[load][hooks]
 {
 	need_tracing("kprobe_events");
 	/* Else the scheduler is patched as it runs, which QEMU's emulation doesn't survive. */
-	write_tracing("options/record-cmd", "0");
+	const TracingSetting no_names("options/record-cmd", "0");
 	const World world(4);
 	const std::string name = "uf_selftests";
 	const bool merging = kernel_before(6, 4) ? false : ::prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0;

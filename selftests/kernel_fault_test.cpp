@@ -448,6 +448,24 @@ TEST_CASE("a signal leaves read(2) waiting for its page, and is told of once", "
 	});
 }
 
+/* In case the signal is for who pins the page, and came too late to be seen before the wait. */
+TEST_CASE("a page that is waited for with a signal pending is told of again after some seconds",
+	  "[kernel_fault][module][alone]")
+{
+	const CountingSignals signals;
+	const World world(1);
+	const Pipe pipe;
+	FaultingCall call(world, [&] { return ::write(pipe.in.get(), world.memory.page(0), 1); });
+
+	call.signal(SIGUSR1);
+	CHECK(told_until_asleep(call, SYS_write) <= 2);
+	CHECK(next_fault(world.context).address == world.memory.address(0));
+	CHECK(told_until_asleep(call, SYS_write) == 0);
+	CHECK(handled == 0);
+	world.fill(0);
+	CHECK(call.result.get() == 1);
+}
+
 TEST_CASE("a signal leaves a futex waiting for its page", "[kernel_fault]")
 {
 	const CountingSignals signals;

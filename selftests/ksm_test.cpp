@@ -26,13 +26,18 @@ constexpr std::size_t pages = 16;
 /* Has KSM work as fast as it can, as long as this lives. Skips the test where there is none. */
 class Ksm {
 public:
-	Ksm() : before_(read("run"))
+	Ksm()
 	{
-		write("sleep_millisecs", "1");
-		write("pages_to_scan", "10000");
-		write("run", "1");
+		for (const auto &[name, value] : fast)
+			before_.emplace(name, read(name));
+		for (const auto &[name, value] : fast)
+			write(name, value);
 	}
-	~Ksm() { write("run", before_); }
+	~Ksm()
+	{
+		for (const auto &[name, value] : before_)
+			write(name, value);
+	}
 	Ksm(const Ksm &) = delete;
 	Ksm &operator=(const Ksm &) = delete;
 
@@ -64,7 +69,9 @@ private:
 		std::ofstream("/sys/kernel/mm/ksm/" + name) << value << std::flush;
 	}
 
-	std::string before_;
+	static inline const std::map<std::string, std::string> fast = {
+		{"sleep_millisecs", "1"}, {"pages_to_scan", "10000"}, {"run", "1"}};
+	std::map<std::string, std::string> before_;
 };
 
 void make_alike(const Memory &memory)

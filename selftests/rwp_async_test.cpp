@@ -163,7 +163,7 @@ TEST_CASE("the features in force are seen in fdinfo", "[rwp][set-mode]")
  * Threads access pages that are protected again and again, now with a monitor and now without one.
  * Whoever is missed sleeps for ever.
  */
-TEST_CASE("nobody is left waiting when it is turned on and off", "[rwp][set-mode]")
+TEST_CASE("nobody is left waiting when it is turned on and off", "[rwp][set-mode][smp]")
 {
 	constexpr std::size_t pages = 16, threads = 3;
 	const Tracked tracked(pages);
@@ -178,6 +178,8 @@ TEST_CASE("nobody is left waiting when it is turned on and off", "[rwp][set-mode
 		}));
 	for (unsigned round = 0; round < repeated(200); round++) {
 		tracked.protect();
+		if (round % 2)
+			wait_until("somebody waits", [&] { return fdinfo(tracked.context.fd()).total > 0; });
 		take(tracked.context.set_mode(Features::RwpAsync));
 		/* From here on nobody waits, told or not. */
 		wait_for_waiters(tracked.context, 0);

@@ -5,6 +5,7 @@
 #include "memory_kinds.hpp"
 #include "process.hpp"
 #include "swap.hpp"
+#include "thp.hpp"
 #include "tracked.hpp"
 #include "waiting_call.hpp"
 
@@ -382,6 +383,7 @@ TEST_CASE("who waits for a page that is moved there is told of the protection th
 
 TEST_CASE("a huge page that is moved there is read-write-protected", "[rwp][move]")
 {
+	need_transparent_huge_pages();
 	const Tracked tracked(
 		Memory::aligned(2 * page_table, huge_page),
 		[](const Memory &memory) {

@@ -2,6 +2,7 @@
 /* Read-write protection: UFFDIO_RWPROTECT, registration for it, and what is told. */
 #include "files.hpp"
 #include "memory_kinds.hpp"
+#include "thp.hpp"
 #include "tracked.hpp"
 
 #include <array>
@@ -81,8 +82,7 @@ TEST_CASE("read-write-protecting any pages leaves the others as they are", "[rwp
 
 	for (const std::size_t count : {1uz, 3uz, page_table, page_table + 4}) {
 		const Tracked tracked(Memory::aligned(pages, huge_page), [](const Memory &memory) {
-			checked(::madvise(memory.page(0), memory.range().length,
-					  MADV_NOHUGEPAGE));
+			keep_small(memory);
 			for (std::size_t i = 0; i < memory.pages(); i++)
 				memory.word(i) = i;
 		});
