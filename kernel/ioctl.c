@@ -100,9 +100,11 @@ refuse:
  */
 static int uf_register_flags(const struct uf_ctx *ctx, u64 mode, unsigned long *vm_flags)
 {
-	bool rwp = UF_HAS_RWP && mode & UFFDIO_REGISTER_MODE_RWP;
+	const u64 rwp_mode = UF_HAS_RWP ? UFFDIO_REGISTER_MODE_RWP : 0;
+	bool rwp = mode & rwp_mode;
 
-	if (!mode || mode & ~(u64)UFFD_API_REGISTER_MODES)
+	if (!mode || mode & ~(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP |
+			      UFFDIO_REGISTER_MODE_MINOR | rwp_mode))
 		return -EINVAL;
 	if (rwp && !(READ_ONCE(ctx->view.features) & UFFD_FEATURE_RWP))
 		return -EINVAL;
