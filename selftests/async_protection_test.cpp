@@ -8,10 +8,8 @@
 #include "scan.hpp"
 #include "thp.hpp"
 
-#include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -208,14 +206,12 @@ TEST_CASE("the kernel's write to a page protected so resolves itself", "[wp][wp-
 	options.user_mode_only = true;
 	const auto memory = patterned(1);
 	const auto context = open_context(options);
-	std::array<int, 2> ends;
+	const Pipe pipe;
 
-	checked(::pipe2(ends.data(), O_CLOEXEC));
-	const Fd out(ends[0]), in(ends[1]);
-	checked(::write(in.get(), "abcd", 4));
+	checked(::write(pipe.in.get(), "abcd", 4));
 	take(context.register_range(memory.range(), Modes::WriteProtect));
 	take(context.write_protect(memory.range()));
-	CHECK(::read(out.get(), memory.page(0), 4) == 4);
+	CHECK(::read(pipe.out.get(), memory.page(0), 4) == 4);
 	CHECK(memory.page(0)[0] == std::byte{'a'});
 	CHECK_FALSE(pagemap_entry(memory.address(0)) & pagemap_write_protected);
 }

@@ -34,6 +34,14 @@ long move(const Memory &memory, std::size_t old_count, const Memory &target, std
 	return moved == target.page(0) ? 0 : -1;
 }
 
+/* New memory in place of @memory, some of which may be gone. */
+void map_anew(const Memory &memory)
+{
+	if (::mmap(memory.page(0), memory.range().length, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		give_up("memory can't be mapped anew");
+}
+
 /* Pages behind the program's heap, made by brk(2). */
 class Heap {
 public:
@@ -284,19 +292,13 @@ TEST_CASE("a call that finds no memory leaves no change behind", "[event][changi
 	Memory area(4), target(4);
 	until_none_fails(
 		[&] {
-			checked(::mmap(area.page(0), 4 * page_size(), PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
-					? -1
-					: 0);
+			map_anew(area);
 			take(context.register_range(area.range(0, 2), Modes::Missing));
 		},
 		[&] { ::munmap(area.page(1), 3 * page_size()); });
 	until_none_fails(
 		[&] {
-			checked(::mmap(area.page(0), 4 * page_size(), PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
-					? -1
-					: 0);
+			map_anew(area);
 			take(context.register_range(area.range(), Modes::Missing));
 			CHECK(context.zeropage(area.range(0, 1)));
 		},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugetlb memory: poison. Counts in huge pages. */
+#include "files.hpp"
 #include "hugetlb.hpp"
 #include "memory_kinds.hpp"
 #include "process.hpp"
@@ -65,35 +66,29 @@ HUGE_TEST_CASE("who touches a poisoned huge page gets the SIGBUS of bad memory",
 	CHECK(progress.done == 2 * huge_page_size);
 	CHECK_FALSE(progress.error);
 	CHECK(poisoned.pages.pool() == before);
-	int ends[2];
-	checked(::pipe(ends));
-	CHECK(::write(ends[1], reinterpret_cast<void *>(poisoned.memory.address(1)), 1) == -1);
+	const Pipe pipe;
+	CHECK(::write(pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(1)), 1) == -1);
 	CHECK(errno == EFAULT);
 	/* A child has poison too, of a private mapping. */
 	if (TestType::kind == MemoryKind::private_huge)
 		CHECK(code_of_reading(poisoned.memory, 2) == BUS_MCEERR_AR);
-	::close(ends[0]);
-	::close(ends[1]);
 }
 
 HUGE_TEST_CASE("poisoning a huge page ends the wait of who waits", "[hugetlb][poison]")
 {
 	const PoisonedHuge poisoned(1, TestType::kind);
-	int ends[2];
+	const Pipe pipe;
 
-	checked(::pipe(ends));
 	/* The kernel's own access, which EFAULT ends. */
 	auto writer = in_thread([&] {
 		const auto written =
-			::write(ends[1], reinterpret_cast<void *>(poisoned.memory.address(0)), 1);
+			::write(pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(0)), 1);
 		return written < 0 ? errno : 0;
 	});
 	CHECK(next_fault(poisoned.context).address == poisoned.memory.address(0));
 	REQUIRE(poisoned.poison(0, 1));
 	CHECK(writer.get() == EFAULT);
 	CHECK(fdinfo(poisoned.context.fd()).total == 0);
-	::close(ends[0]);
-	::close(ends[1]);
 }
 
 HUGE_TEST_CASE("poisoning stops at a huge page that is there or poisoned", "[hugetlb][poison]")
