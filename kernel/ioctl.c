@@ -453,7 +453,7 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.handle = uf_ioctl_continue,
 	},
 	[_UFFDIO_POISON] = {
-		.cmd = UFFDIO_POISON,
+		.cmd = UF_HAS_POISON ? UFFDIO_POISON : 0,
 		.in = offsetof(struct uffdio_poison, updated),
 		.pages = true,
 		.handle = uf_ioctl_poison,
@@ -464,7 +464,7 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.pages = true,
 		.handle = uf_ioctl_move,
 	},
-	/* Where mm has no read-write protection, these rows are those of no command. */
+	/* Where mm has no read-write protection, or no poison, their rows are those of no command. */
 	[_UFFDIO_RWPROTECT] = {
 		.cmd = UF_HAS_RWP ? UFFDIO_RWPROTECT : 0,
 		.in = sizeof(struct uffdio_rwprotect),

@@ -18,7 +18,7 @@ struct file;
 			 BIT_ULL(_UFFDIO_API) | UF_RWP_API_IOCTLS)
 #define UF_RANGE_IOCTLS	(BIT_ULL(_UFFDIO_WAKE) | BIT_ULL(_UFFDIO_COPY) | BIT_ULL(_UFFDIO_ZEROPAGE) | \
 			 BIT_ULL(_UFFDIO_WRITEPROTECT) | BIT_ULL(_UFFDIO_CONTINUE) | \
-			 BIT_ULL(_UFFDIO_POISON) | BIT_ULL(_UFFDIO_MOVE) | UF_RWP_RANGE_IOCTLS)
+			 UF_POISON_IOCTLS | BIT_ULL(_UFFDIO_MOVE) | UF_RWP_RANGE_IOCTLS)
 
 /* ioctl(2) of a context's file. */
 long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

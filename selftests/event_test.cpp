@@ -414,6 +414,7 @@ TEST_CASE("pages are neither poisoned nor moved until a change is read", "[event
 /* Native userfaultfd of older kernels leaves the result as it was. */
 TEST_CASE("page operations that are refused say so in their result", "[event][module]")
 {
+	need(Features::Poison);
 	const World world(1, Features::EventRemove);
 	WaitingCall dropping(world.context, SYS_madvise, [&] { return drop(world.memory, 0, 1); });
 	uffdio_copy copy{world.memory.address(0), 0, page_size(), 0, 0};

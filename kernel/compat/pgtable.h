@@ -120,8 +120,15 @@ static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
 /*
  * An entry in place of a page that is not to be had: who touches it gets SIGBUS as for a page with
  * a memory error. A marker since 6.6. Before, what such a page leaves behind, with the zero page as
- * the page: no page has an error, the entry only needs one that is always there.
+ * the page: no page has an error, the entry only needs one that is always there. A kernel of then
+ * that knows no memory errors (Debian's for clouds) has no such entry: UF_HAS_POISON is 0 there.
  */
+#if !defined(UF_COMPAT_6_1) || defined(CONFIG_MEMORY_FAILURE)
+
+#define UF_HAS_POISON		1
+#define UF_POISON_FEATURES	UFFD_FEATURE_POISON
+#define UF_POISON_IOCTLS	BIT_ULL(_UFFDIO_POISON)
+
 static inline pte_t uf_compat_poison_entry(void)
 {
 #ifdef UF_COMPAT_6_1
@@ -131,10 +138,25 @@ static inline pte_t uf_compat_poison_entry(void)
 #endif
 }
 
+#else
+
+#define UF_HAS_POISON		0
+#define UF_POISON_FEATURES	0
+#define UF_POISON_IOCTLS	0ULL
+
+static inline pte_t uf_compat_poison_entry(void)
+{
+	return __pte(0);
+}
+
+#endif
+
 /* Protecting such a page, or moving its mapping, may have left flags in the entry. */
 static inline bool uf_pte_poisoned(pte_t pte)
 {
-#if defined(UF_COMPAT_6_1)
+#if !UF_HAS_POISON
+	return false;
+#elif defined(UF_COMPAT_6_1)
 	return is_swap_pte(pte) && pte_to_swp_entry(pte).val ==
 				   pte_to_swp_entry(uf_compat_poison_entry()).val;
 #elif defined(UF_COMPAT_6_12)
