@@ -135,6 +135,11 @@ std::uint64_t pagemap_entry(Address address)
 	return numbers_at("/proc/self/pagemap", address / page_size(), 1).front();
 }
 
+std::vector<std::uint64_t> pagemap_entries(const Memory &memory)
+{
+	return numbers_at("/proc/self/pagemap", memory.address(0) / page_size(), memory.pages());
+}
+
 std::uint64_t page_flags(Address address)
 {
 	return numbers_at("/proc/kpageflags", pagemap_entry(address) & pagemap_frame, 1).front();

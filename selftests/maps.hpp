@@ -35,6 +35,8 @@ std::vector<std::string> describe_mappings(userfault::Range range);
 
 /* The entry of a page in /proc/self/pagemap, and the flags of its frame in /proc/kpageflags. */
 std::uint64_t pagemap_entry(userfault::Address address);
+/* The entries of all pages of @memory, read at once. */
+std::vector<std::uint64_t> pagemap_entries(const Memory &memory);
 std::uint64_t page_flags(userfault::Address address);
 
 /* Which page of the machine's memory it is. */

@@ -29,8 +29,10 @@ bool Watched::is_protected(std::size_t index) const
 
 bool Watched::only_protected(std::size_t first, std::size_t count) const
 {
-	for (std::size_t i = 0; i < memory.pages(); i++)
-		if (is_protected(i) != (i - first < count))
+	const auto entries = pagemap_entries(memory);
+
+	for (std::size_t i = 0; i < entries.size(); i++)
+		if (!!(entries[i] & pagemap_write_protected) != (i - first < count))
 			return false;
 	return true;
 }
