@@ -48,8 +48,8 @@ void uf_changes_init(struct uf_changes *changes);
 
 /*
  * The current thread changes mappings of @ctx's memory, from here until uf_change_end(). But for 6.1,
- * waits for the page operations that are under way. @change stays where it is until then; the caller holds
- * @ctx. May sleep.
+ * waits for the page operations that are under way. @change stays where it is until then; the caller
+ * holds @ctx. May sleep.
  */
 void uf_change_begin(struct uf_ctx *ctx, struct uf_change *change);
 

@@ -7,9 +7,9 @@
  * must find in each what it has to read there before its commands go on.
  *
  * An entry of ours holds its context, which pins the module; who lets go of it does nothing that can
- * sleep afterwards, see hooks.c, and freeing memory can, on a kernel for real time. Native entries are dealt with, by the
- * kernel's function, while ours are still held: so the module stays while native code sleeps below
- * us.
+ * sleep afterwards, see hooks.c, and freeing memory can, on a kernel for real time. Native entries are
+ * dealt with, by the kernel's function, while ours are still held: so the module stays while native
+ * code sleeps below us.
  */
 #include <linux/userfault.h>
 

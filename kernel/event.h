@@ -4,9 +4,9 @@
  *
  * Most events come in two halves. The first (prep) runs under the mmap lock, before or while
  * mappings change: from there on the context counts as changing, and its page operations wait or
- * answer EAGAIN, see change.h. The second (complete) runs after the change, without locks, tells the monitor, and sleeps
- * until that has read it. Both halves are called in place of the kernel's function of the like
- * name, by way of hooks.c.
+ * answer EAGAIN, see change.h. The second (complete) runs after the change, without locks, tells the
+ * monitor, and sleeps until that has read it. Both halves are called in place of the kernel's
+ * function of the like name, by way of hooks.c.
  */
 #ifndef UF_EVENT_H
 #define UF_EVENT_H

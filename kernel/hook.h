@@ -6,6 +6,9 @@
 #ifndef UF_HOOK_H
 #define UF_HOOK_H
 
+#include <linux/atomic.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 /* The argument that says whom a call is for. hook_attach.c has a stub for each but the first. */
@@ -51,5 +54,17 @@ void uf_hook_fault(unsigned long location, unsigned long caller, struct ftrace_o
 		   struct ftrace_regs *fregs);
 void uf_hook_divert(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
 		    struct ftrace_regs *fregs);
+
+/*
+ * Wait until nobody is in a function of ours whose calls pin nothing, and that counts in @calls those
+ * under way. The last instructions of a call, after the count, don't sleep; to wake somebody there
+ * would, on a kernel for real time. Nothing is diverted any more. May sleep.
+ */
+static inline void uf_hook_drain(const atomic_t *calls)
+{
+	while (atomic_read(calls))
+		schedule_timeout_uninterruptible(1);
+	synchronize_rcu_tasks();
+}
 
 #endif /* UF_HOOK_H */

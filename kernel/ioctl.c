@@ -452,6 +452,7 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.pages = true,
 		.handle = uf_ioctl_continue,
 	},
+	/* Where mm has no poison, or no read-write protection, the row is that of no command. */
 	[_UFFDIO_POISON] = {
 		.cmd = UF_HAS_POISON ? UFFDIO_POISON : 0,
 		.in = offsetof(struct uffdio_poison, updated),
@@ -464,7 +465,6 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.pages = true,
 		.handle = uf_ioctl_move,
 	},
-	/* Where mm has no read-write protection, or no poison, their rows are those of no command. */
 	[_UFFDIO_RWPROTECT] = {
 		.cmd = UF_HAS_RWP ? UFFDIO_RWPROTECT : 0,
 		.in = sizeof(struct uffdio_rwprotect),

@@ -5,10 +5,9 @@
 #include <linux/atomic.h>
 #include <linux/ksm.h>
 #include <linux/mman.h>
-#include <linux/rcupdate.h>
-#include <linux/sched.h>
 
 #include "ctx.h"
+#include "hook.h"
 #include "ksm.h"
 #include "ksyms.h"
 
@@ -52,10 +51,7 @@ static void uf_ksm_take_out_again(struct mm_struct *mm)
 			vm_flags_clear(vma, VM_MERGEABLE);
 }
 
-/*
- * The last instructions, after the count, don't sleep. To wake somebody there would, on a kernel for
- * real time.
- */
+/* Behind the count nothing sleeps, see uf_hook_drain(). */
 static int uf_ksm_end_any(struct mm_struct *mm, int result)
 {
 	uf_ksm_take_out_again(mm);
@@ -77,9 +73,7 @@ int uf_ksm_disable_any(struct mm_struct *mm)
 
 void uf_ksm_drain(void)
 {
-	while (atomic_read(&uf_ksm_calls))
-		schedule_timeout_uninterruptible(1);
-	synchronize_rcu_tasks();
+	uf_hook_drain(&uf_ksm_calls);
 }
 
 #endif

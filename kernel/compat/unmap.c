@@ -7,11 +7,10 @@
 #ifdef UF_COMPAT_6_1
 
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
-#include <linux/sched.h>
 
 #include "../ctx.h"
 #include "../event.h"
+#include "../hook.h"
 #include "../ksyms.h"
 
 atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];
@@ -48,15 +47,9 @@ int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end
 	return err;
 }
 
-/*
- * The last instructions of a call, after the count, don't sleep. To wake somebody there would, on a
- * kernel for real time.
- */
 void uf_compat_unmap_drain(void)
 {
-	while (atomic_read(&uf_unmap_calls))
-		schedule_timeout_uninterruptible(1);
-	synchronize_rcu_tasks();
+	uf_hook_drain(&uf_unmap_calls);
 }
 
 #endif

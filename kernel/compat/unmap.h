@@ -5,8 +5,8 @@
  * One call may so concern our VMAs and native ones, and whoever decides whether it is diverted,
  * who can't walk, doesn't know whether any is ours. He diverts the call if the mm may have a
  * context of ours; that is counted in a small table, because every munmap() in the system comes
- * by. uf_compat_unmap() then lists our contexts, and lets the kernel's function do the rest, which passes over a context
- * that is on the list already.
+ * by. uf_compat_unmap() then lists our contexts, and lets the kernel's function do the rest, which
+ * passes over a context that is on the list already.
  */
 #ifndef UF_COMPAT_UNMAP_H
 #define UF_COMPAT_UNMAP_H
