@@ -5,6 +5,7 @@
  */
 #include "consumer.hpp"
 #include "kernel_log.hpp"
+#include "ksm.hpp"
 #include "loaded_module.hpp"
 #include "taken_functions.hpp"
 #include "waiting_call.hpp"
@@ -17,14 +18,9 @@
 #include <filesystem>
 #include <fstream>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
-
-#ifndef PR_SET_MEMORY_MERGE
-#define PR_SET_MEMORY_MERGE 67
-#endif
 
 using namespace selftests;
 using namespace userfault;
@@ -239,14 +235,14 @@ TEST_CASE("a function that is taken can be probed at its return", "[load][hooks]
 	const TracingSetting no_names("options/record-cmd", "0");
 	const World world(4);
 	const std::string name = "uf_selftests";
-	const bool merging = kernel_before(6, 4) ? false : ::prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0;
+	const bool merging = merge_all_memory(true);
 	const std::string probed = merging ? "ksm_enable_merge_any" : "userfaultfd_unmap_prep";
 
 	write_tracing("kprobe_events", "r:" + name + "/taken " + probed);
 	write_tracing("events/" + name + "/taken/enable", "1");
 	for (std::size_t i = 0; i < world.memory.pages(); i++) {
 		if (merging)
-			checked(::prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0));
+			REQUIRE(merge_all_memory(true));
 		else
 			checked(::munmap(world.memory.page(i), page_size()));
 	}

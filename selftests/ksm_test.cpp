@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* KSM, which would make one page of several that are alike, protected or not. */
+#include "ksm.hpp"
 #include "maps.hpp"
 #include "protection.hpp"
 #include "tracked.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <fstream>
+#include <functional>
 #include <map>
-#include <string>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-
-#ifndef PR_SET_MEMORY_MERGE
-#define PR_SET_MEMORY_MERGE 67
-#endif
 
 using namespace selftests;
 using namespace userfault;
@@ -22,57 +17,6 @@ using namespace userfault;
 namespace {
 
 constexpr std::size_t pages = 16;
-
-/* Has KSM work as fast as it can, as long as this lives. Skips the test where there is none. */
-class Ksm {
-public:
-	Ksm()
-	{
-		for (const auto &[name, value] : fast)
-			before_.emplace(name, read(name));
-		for (const auto &[name, value] : fast)
-			write(name, value);
-	}
-	~Ksm()
-	{
-		for (const auto &[name, value] : before_)
-			write(name, value);
-	}
-	Ksm(const Ksm &) = delete;
-	Ksm &operator=(const Ksm &) = delete;
-
-	/*
-	 * Waits until it has looked at all there is more than twice: it merges what it has seen to
-	 * stay as it is.
-	 */
-	void await() const
-	{
-		const auto before = std::stoul(read("full_scans"));
-
-		wait_until("KSM has looked at everything",
-			   [&] { return std::stoul(read("full_scans")) > before + 2; });
-	}
-
-private:
-	static std::string read(const std::string &name)
-	{
-		std::ifstream file("/sys/kernel/mm/ksm/" + name);
-		std::string value;
-
-		if (!(file >> value))
-			skip("the kernel has no KSM");
-		return value;
-	}
-
-	static void write(const std::string &name, const std::string &value)
-	{
-		std::ofstream("/sys/kernel/mm/ksm/" + name) << value << std::flush;
-	}
-
-	static inline const std::map<std::string, std::string> fast = {
-		{"sleep_millisecs", "1"}, {"pages_to_scan", "10000"}, {"run", "1"}};
-	std::map<std::string, std::string> before_;
-};
 
 void make_alike(const Memory &memory)
 {
@@ -119,48 +63,45 @@ Memory bystander()
 	return memory;
 }
 
+/*
+ * Pages that are alike stay as they are while KSM merges those of others, protected all, and
+ * @is_told of an access to each. Natively what was merged is protected no more, and nobody is told.
+ */
+void check_left_alone(const auto &world, const std::function<bool(std::size_t)> &is_told)
+{
+	const auto other = bystander();
+	const Ksm ksm;
+
+	world.protect();
+	CHECK(advise_merging(world.memory) == 0);
+	wait_until("others are merged", [&] { return count_merged(other) == pages; });
+	ksm.await();
+	if (backend_under_test() == Backend::native) {
+		CHECK(count_protected(world) < pages);
+		return;
+	}
+	CHECK(count_protected(world) == pages);
+	CHECK(count_merged(world.memory) == 0);
+	for (std::size_t i = 0; i < pages; i++)
+		CHECK(is_told(i));
+}
+
 } // namespace
 
 TEST_CASE("pages that are alike stay protected", "[wp][ksm]")
 {
-	const auto other = bystander();
 	const Guarded guarded(Memory(pages), make_alike);
-	const Ksm ksm;
 
-	guarded.protect();
-	CHECK(advise_merging(guarded.memory) == 0);
-	wait_until("others are merged", [&] { return count_merged(other) == pages; });
-	ksm.await();
-	if (backend_under_test() == Backend::native) {
-		/* What was merged lost its protection, and the writes that come are missed. */
-		CHECK(count_protected(guarded) < pages);
-		return;
-	}
-	CHECK(count_protected(guarded) == pages);
-	CHECK(count_merged(guarded.memory) == 0);
-	for (std::size_t i = 0; i < pages; i++)
-		CHECK(guarded.write_is_told(i));
+	check_left_alone(guarded, [&](std::size_t i) { return guarded.write_is_told(i); });
 }
 
 TEST_CASE("pages that are alike stay read-write-protected", "[rwp][ksm]")
 {
-	const auto other = bystander();
 	const Tracked tracked(Memory(pages), make_alike);
-	const Ksm ksm;
 
-	tracked.protect();
-	CHECK(advise_merging(tracked.memory) == 0);
-	wait_until("others are merged", [&] { return count_merged(other) == pages; });
-	ksm.await();
-	if (backend_under_test() == Backend::native) {
-		/* What was merged can be read and written, and nobody is told. */
-		CHECK(count_protected(tracked) < pages);
-		return;
-	}
-	CHECK(count_protected(tracked) == pages);
-	CHECK(count_merged(tracked.memory) == 0);
-	for (std::size_t i = 0; i < pages; i++)
-		CHECK(tracked.is_told(i, i % 2 ? Access::read : Access::write));
+	check_left_alone(tracked, [&](std::size_t i) {
+		return tracked.is_told(i, i % 2 ? Access::read : Access::write);
+	});
 }
 
 TEST_CASE("pages that were merged are protected each for itself", "[wp][ksm][module]")
@@ -201,7 +142,7 @@ TEST_CASE("all of a process is merged but what is registered for protection", "[
 	const Guarded early(pages);
 	const bool native = backend_under_test() == Backend::native;
 
-	if (::prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0))
+	if (!merge_all_memory(true))
 		skip("this kernel merges nothing for a process as a whole");
 	CHECK(smaps_flag(other.range(), "mg"));
 	CHECK(smaps_flag(early.memory.range(), "mg") == native);
@@ -213,5 +154,5 @@ TEST_CASE("all of a process is merged but what is registered for protection", "[
 	take(late.context.unregister_range(late.memory.range()));
 	CHECK(advise_merging(late.memory) == 0);
 	CHECK(smaps_flag(late.memory.range(), "mg"));
-	checked(::prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0));
+	CHECK(merge_all_memory(false));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Write protection of every kind of page, and of memory that something is done to. */
-#include "process.hpp"
+#include "ksm.hpp"
 #include "pin.hpp"
+#include "process.hpp"
 #include "protection.hpp"
 #include "thp.hpp"
 
@@ -9,7 +10,6 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <fcntl.h>
-#include <fstream>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,14 +28,6 @@ Guarded huge()
 bool is_huge(const Guarded &guarded)
 {
 	return smaps_bytes(guarded.memory.range(), "AnonHugePages") == huge_page;
-}
-
-void write_to(const char *path, const char *text)
-{
-	std::ofstream file(path);
-
-	if (!(file << text << std::flush))
-		skip(std::string(path) + " can't be written");
 }
 
 bool same_frame(const Guarded &guarded, std::size_t a, std::size_t b)
@@ -132,12 +124,9 @@ TEST_CASE("pages that were merged can be protected", "[wp]")
 		for (std::size_t i = 0; i < 8; i++)
 			write_pattern(memory.bytes(i, 1), 1);
 		checked(::madvise(memory.page(0), 8 * page_size(), MADV_MERGEABLE));
-		write_to("/sys/kernel/mm/ksm/sleep_millisecs", "0");
-		write_to("/sys/kernel/mm/ksm/pages_to_scan", "10000");
-		write_to("/sys/kernel/mm/ksm/run", "1");
+		const Ksm ksm;
 		wait_until("the pages are merged",
 			   [&] { return frame_of(memory, 0) == frame_of(memory, 7); });
-		write_to("/sys/kernel/mm/ksm/run", "0");
 	});
 
 	/* The module takes them out of KSM, see ksm_test.cpp. */

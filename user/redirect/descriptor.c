@@ -5,8 +5,8 @@
  * filter, with one number left for a descriptor.
  *
  * The program doesn't know of that descriptor, and to it the number isn't open: who closes or
- * duplicates the number gets EBADF, what closes all descriptors passes over it. It is above what the program
- * may have open, if possible. Where the program puts a file there all the same, it moves: within
+ * duplicates the number gets EBADF, what closes all descriptors passes over it. It is above what the
+ * program may have open, if possible. Where the program puts a file there all the same, it moves: within
  * REDIRECT_REACH, where each process looks for it anew. A number that has been stored would be
  * wrong in a child of vfork() or in its parent, which share memory and not descriptors.
  *
