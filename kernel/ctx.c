@@ -86,10 +86,16 @@ void uf_ctx_cache_destroy(void)
 struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned int features)
 {
 	struct uf_ctx *ctx;
+	int err;
 
+	err = uf_hooks_get();
+	if (err)
+		return ERR_PTR(err);
 	ctx = kmem_cache_alloc(uf_ctx_cache, GFP_KERNEL);
-	if (!ctx)
-		return NULL;
+	if (!ctx) {
+		uf_hooks_put();
+		return ERR_PTR(-ENOMEM);
+	}
 
 	ctx->view.flags = flags;
 	ctx->view.features = features;
@@ -98,7 +104,6 @@ struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned i
 	refcount_set(&ctx->view.refcount, 1);
 	mmgrab(mm);
 	uf_compat_unmap_watch(mm);
-	uf_hooks_get_again();
 	__module_get(THIS_MODULE);	/* a file of ours, or a context, holds it already */
 	return ctx;
 }
@@ -108,7 +113,8 @@ void uf_ctx_put(struct uf_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->view.refcount))
 		return;
 
-	uf_moves_destroy(&ctx->moves);
+	if (unlikely(uf_moves_any(&ctx->moves)))
+		uf_moves_destroy(&ctx->moves);
 	uf_compat_unmap_unwatch(ctx->view.mm);
 	mmdrop(ctx->view.mm);
 	kmem_cache_free(uf_ctx_cache, ctx);
@@ -179,22 +185,9 @@ static int uf_ctx_fd(struct uf_ctx *ctx)
 	return fd;
 }
 
-static int uf_ctx_create_hooked(unsigned int flags)
-{
-	struct uf_ctx *ctx;
-	int fd;
-
-	ctx = uf_ctx_alloc(current->mm, flags, 0);
-	if (!ctx)
-		return -ENOMEM;
-	fd = uf_ctx_fd(ctx);
-	if (fd < 0)
-		uf_ctx_put(ctx);
-	return fd;
-}
-
 int uf_ctx_create(unsigned int flags)
 {
+	struct uf_ctx *ctx;
 	int fd;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
@@ -203,10 +196,11 @@ int uf_ctx_create(unsigned int flags)
 	    !capable(CAP_SYS_PTRACE))
 		return -EPERM;
 
-	fd = uf_hooks_get();
-	if (fd)
-		return fd;
-	fd = uf_ctx_create_hooked(flags);
-	uf_hooks_put();
+	ctx = uf_ctx_alloc(current->mm, flags, 0);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	fd = uf_ctx_fd(ctx);
+	if (fd < 0)
+		uf_ctx_put(ctx);
 	return fd;
 }

@@ -135,7 +135,8 @@ static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
 
 /*
  * A new context for @mm, referenced once; @flags as of USERFAULTFD_IOC_NEW, @features what the
- * handshake left. The caller holds the module and the hooks. NULL: no memory. May sleep.
+ * handshake left. A user of the hooks; the caller holds the module. ENOMEM, and as uf_hooks_get(),
+ * but for a child whose parent's context is held. May sleep.
  */
 struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned int features);
 

@@ -89,7 +89,7 @@ static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct
 	if (!fork)
 		return NULL;
 	child = uf_ctx_alloc(mm, parent->view.flags, parent->view.features);
-	if (!child)
+	if (IS_ERR(child))
 		goto free;
 	if (uf_moves_inherit(child, parent))
 		goto put;

@@ -76,11 +76,6 @@ int uf_hooks_get(void)
 	return err;
 }
 
-void uf_hooks_get_again(void)
-{
-	refcount_inc(&uf_hooks_users);
-}
-
 void uf_hooks_put(void)
 {
 	WRITE_ONCE(uf_hooks_left, jiffies);
