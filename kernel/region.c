@@ -68,8 +68,8 @@ static unsigned long uf_region_kept(unsigned long vm_flags)
 	return vm_flags & UF_PROTECT_MODES ? ~(__VM_UFFD_FLAGS | VM_MERGEABLE) : ~__VM_UFFD_FLAGS;
 }
 
-static void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx,
-			  unsigned long kept, unsigned long vm_flags)
+static __always_inline void uf_region_set(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx,
+					  unsigned long kept, unsigned long vm_flags)
 {
 	bool protection_changes = (vma->vm_flags ^ vm_flags) & VM_UFFD_WP;
 
@@ -120,19 +120,23 @@ void uf_region_forget_all(struct uf_ctx *ctx)
 	mmap_write_unlock(mm);
 }
 
-/* A walk over the VMAs of a range that changes them as it goes. */
+/* A walk over the VMAs of a range that changes those that are @ctx's, or become so, as it goes. */
 struct uf_region_walk {
+	struct uf_ctx *ctx;
 	struct vma_iterator vmi;
 	struct vm_area_struct *prev;
 	unsigned long start;		/* of what is still to be walked */
 	unsigned long end;
 };
 
-static void uf_region_walk_begin(struct uf_region_walk *walk, struct mm_struct *mm,
+static void uf_region_walk_begin(struct uf_region_walk *walk, struct uf_ctx *ctx,
 				 unsigned long start, unsigned long end)
 {
+	struct mm_struct *mm = ctx->view.mm;
+
 	mmap_assert_write_locked(mm);
 
+	walk->ctx = ctx;
 	walk->start = start;
 	walk->end = end;
 	vma_iter_init(&walk->vmi, mm, start);
@@ -157,15 +161,14 @@ static struct vm_area_struct *uf_region_walk_next(struct uf_region_walk *walk)
 	return vma;
 }
 
-/* The next that is registered with @ctx; the others are passed over. From the start of a VMA on. */
-static struct vm_area_struct *uf_region_walk_next_of(struct uf_region_walk *walk,
-						     const struct uf_ctx *ctx)
+/* The next that is the context's; the others are passed over. From the start of a VMA on. */
+static struct vm_area_struct *uf_region_walk_next_registered(struct uf_region_walk *walk)
 {
 	struct vm_area_struct *vma;
 
 	while ((vma = mas_find(&walk->vmi.mas, walk->end - 1))) {
 		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view) {
+		if (vma->vm_userfaultfd_ctx.ctx == &walk->ctx->view) {
 			walk->start = vma->vm_start;
 			break;
 		}
@@ -181,22 +184,23 @@ static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *v
 }
 
 /*
- * Give the part of @vma that is in the range these flags and context, split or merged as needed.
- * After an error it is registered as before, though perhaps as two VMAs.
+ * Register the part of @vma that is in the range with these flags, or, without any, unregister it;
+ * split or merged as needed. After an error it is registered as before, though perhaps as two VMAs.
  *
  * Wakes whoever waits there: what it waits for may be over, or nobody's to resolve any more. It
  * tries again when the mmap lock is dropped.
  */
 static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *vma,
-			    struct userfaultfd_ctx *ctx, unsigned long vm_flags)
+			    unsigned long vm_flags)
 {
+	struct userfaultfd_ctx *view = vm_flags ? &walk->ctx->view : NULL;
+	bool registered = vma->vm_userfaultfd_ctx.ctx;
 	unsigned long end = min(walk->end, vma->vm_end);
 	unsigned long dropped = vma->vm_flags & UF_PROTECT_MODES & ~vm_flags;
 	unsigned long kept = uf_region_kept(vm_flags);
-	struct uf_ctx *before = uf_ctx_of(vma);
 
 	vma = uf_compat_vma_modify(&walk->vmi, walk->prev, vma, walk->start, end,
-				   (vma->vm_flags & kept) | vm_flags, ctx);
+				   (vma->vm_flags & kept) | vm_flags, view);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
 
@@ -205,11 +209,11 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 		vma_start_write(vma);
 		uf_protect_clear(vma, walk->start, end, dropped);
 	}
-	uf_region_set(vma, ctx, kept, vm_flags);
+	uf_region_set(vma, view, kept, vm_flags);
 	if (is_vm_hugetlb_page(vma))
 		uf_hugetlb_registered(vma);
-	if (before)
-		uf_ctx_wake(before, walk->start, end - walk->start);
+	if (registered)
+		uf_ctx_wake(walk->ctx, walk->start, end - walk->start);
 	uf_region_skip(walk, vma);
 	return 0;
 }
@@ -286,11 +290,11 @@ static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned lon
 	struct vm_area_struct *vma;
 	int err = 0;
 
-	uf_region_walk_begin(&walk, ctx->view.mm, start, end);
+	uf_region_walk_begin(&walk, ctx, start, end);
 	while (!err && (vma = uf_region_walk_next(&walk))) {
 		cond_resched();
 		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
-			err = uf_region_change(&walk, vma, NULL, 0);
+			err = uf_region_change(&walk, vma, 0);
 		else
 			uf_region_skip(&walk, vma);
 	}
@@ -338,14 +342,14 @@ int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long en
 	if (err)
 		goto unlock;
 
-	uf_region_walk_begin(&walk, mm, start, end);
+	uf_region_walk_begin(&walk, ctx, start, end);
 	while (!err && (vma = uf_region_walk_next(&walk))) {
 		cond_resched();
 		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view &&
 		    (vma->vm_flags & vm_flags) == vm_flags)
 			uf_region_skip(&walk, vma);
 		else
-			err = uf_region_change(&walk, vma, &ctx->view, vm_flags);
+			err = uf_region_change(&walk, vma, vm_flags);
 	}
 unlock:
 	mmap_write_unlock(mm);
@@ -398,10 +402,10 @@ void uf_region_unregister_all(struct uf_ctx *ctx)
 		return;
 
 	mmap_write_lock(mm);
-	uf_region_walk_begin(&walk, mm, 0, ULONG_MAX);
-	while ((vma = uf_region_walk_next_of(&walk, ctx))) {
+	uf_region_walk_begin(&walk, ctx, 0, ULONG_MAX);
+	while ((vma = uf_region_walk_next_registered(&walk))) {
 		/* Splits nothing, and so never fails; if it did, no VMA may keep the context. */
-		if (WARN_ON_ONCE(uf_region_change(&walk, vma, NULL, 0))) {
+		if (WARN_ON_ONCE(uf_region_change(&walk, vma, 0))) {
 			uf_region_release(vma);
 			uf_region_skip(&walk, vma);
 		}
