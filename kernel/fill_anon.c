@@ -32,16 +32,14 @@ static bool uf_anon_default_policy(struct vm_area_struct *vma)
  */
 static void uf_anon_prepare(struct uf_run *run)
 {
-	unsigned int n, missing = uf_run_missing(run, min(run->nr, UF_RUN_FOLIOS_MAX));
+	unsigned int missing = uf_run_missing(run, min(run->nr, UF_RUN_FOLIOS_MAX));
 
 	run->nr = max(missing, 1U);
 	uf_run_alloc(run, GFP_HIGHUSER_MOVABLE, uf_anon_default_policy(run->vma));
 	uf_run_copy_sources(run);
 	if (unlikely(!missing && run->nr))
 		uf_run_cut(run, 0, 1, -EEXIST);
-	uf_run_charge(run);
-	for (n = 0; n < run->nr; n++)	/* makes the contents visible before the entry is */
-		__folio_mark_uptodate(run->folios[n]);
+	uf_run_complete(run);
 }
 
 /* Caller holds the page-table lock; the entry is none. */

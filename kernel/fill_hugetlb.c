@@ -59,7 +59,8 @@ static struct mutex *uf_huge_fault_mutex(const struct uf_huge_place *at)
 	       uf_ksym(hugetlb_fault_mutex_hash)(at->mapping, at->index);
 }
 
-static bool uf_huge_missing(const struct uf_run *run, const struct uf_huge_place *at)
+static __always_inline bool uf_huge_missing(const struct uf_run *run,
+					    const struct uf_huge_place *at)
 {
 	return uf_pte_missing(uf_compat_huge_ptep_get(run->vma->vm_mm, run->dst, at->pte));
 }

@@ -35,8 +35,11 @@ void uf_run_copy_sources(struct uf_run *run);
 /* Copy the source of run->first, faulting it in; called without locks. EFAULT: there is none. */
 int uf_run_copy_first(struct uf_run *run);
 
-/* Charge run->folios to the cgroup of the address space; the run is cut down to what could be. */
-void uf_run_charge(struct uf_run *run);
+/*
+ * Charge run->folios to the cgroup of the address space, and make their contents visible before the
+ * folios are. The run is cut down to what could be charged.
+ */
+void uf_run_complete(struct uf_run *run);
 
 /*
  * How many of the run's pages lie within the file; all, where there is none. Under the page-table
@@ -69,7 +72,7 @@ static __always_inline unsigned int uf_run_missing(const struct uf_run *run, uns
 
 	preempt_disable();
 	val = pmdp_get_lockless(run->pmd);
-	pte = pte_offset_kernel(&val, run->dst);
+	pte = uf_pmd_table_entry(val, run->dst);
 	if (likely(uf_pmd_is_table(val)))
 		while (n < nr && uf_pte_missing(ptep_get(pte + n)))
 			n++;

@@ -110,7 +110,7 @@ static void uf_shmem_prepare(struct uf_run *run, bool zero)
 {
 	struct address_space *mapping = uf_shmem_mapping(run);
 	gfp_t gfp = mapping_gfp_mask(mapping);
-	unsigned int n, within, missing = uf_shmem_missing(run);
+	unsigned int within, missing = uf_shmem_missing(run);
 
 	run->nr = max(missing, 1U);
 	uf_run_alloc(run, zero ? gfp | __GFP_ZERO : gfp, uf_shmem_default_policy(mapping->host));
@@ -121,11 +121,9 @@ static void uf_shmem_prepare(struct uf_run *run, bool zero)
 		uf_run_cut(run, within, run->nr, -EFAULT);
 	if (unlikely(!missing && run->nr))
 		uf_run_cut(run, 0, 1, -EEXIST);
-	uf_run_charge(run);
+	uf_run_complete(run);
 	if (run->nr)
 		uf_compat_throttle_swaprate(run->folios[0], gfp);
-	for (n = 0; n < run->nr; n++)	/* makes the contents visible before the folio is */
-		__folio_mark_uptodate(run->folios[n]);
 }
 
 /*

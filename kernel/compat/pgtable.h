@@ -61,6 +61,12 @@ static inline bool uf_pmd_is_table(pmd_t pmd)
 	return (pmd_val(pmd) & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
 }
 
+/* The entry for @addr in @table, which is a page table: pte_offset_kernel() asks again whether. */
+static inline pte_t *uf_pmd_table_entry(pmd_t table, unsigned long addr)
+{
+	return (pte_t *)__va(pmd_val(table) & PTE_PFN_MASK) + pte_index(addr);
+}
+
 #ifdef UF_COMPAT_6_1
 
 #define pmdp_get_lockless(pmd) READ_ONCE(*(pmd))
@@ -83,7 +89,7 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 
 	if (!uf_pmd_is_table(val))
 		return NULL;
-	return pte_offset_map_lock(mm, pmd, addr, ptl);
+	return pte_offset_map_lock(mm, &val, addr, ptl);
 }
 
 #else
