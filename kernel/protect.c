@@ -17,17 +17,29 @@
 struct uf_protecting {
 	struct mmu_gather tlb;
 	struct vm_area_struct *vma;
-	unsigned long flags;		/* for change_protection() */
+	unsigned long mode;		/* VM_UFFD_WP or VM_UFFD_RWP */
 	bool protect;
 	bool populate;			/* protect what isn't there too */
 };
+
+/* For change_protection(). */
+static unsigned long uf_protect_flags(const struct uf_protecting *work)
+{
+	bool rwp = work->mode & VM_UFFD_RWP;
+
+	if (work->protect)
+		return rwp ? MM_CP_UFFD_RWP : MM_CP_UFFD_WP;
+	return (rwp ? MM_CP_UFFD_RWP_RESOLVE : MM_CP_UFFD_WP_RESOLVE) |
+	       (work->vma->vm_flags & VM_WRITE ? MM_CP_TRY_CHANGE_WRITABLE : 0);
+}
 
 /* The walk of mm, for what ours doesn't know. */
 static int uf_protect_by_mm(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
 	long changed;
 
-	changed = uf_compat_change_protection(&work->tlb, work->vma, start, end, work->flags);
+	changed = uf_compat_change_protection(&work->tlb, work->vma, start, end,
+					      uf_protect_flags(work));
 	return changed < 0 ? changed : 0;
 }
 
@@ -48,13 +60,13 @@ static bool uf_protect_may_write(struct vm_area_struct *vma, pte_t pte)
 	return PageAnon(page) && PageAnonExclusive(page);
 }
 
-/* A page that is there. */
-static void uf_protect_present(struct uf_protecting *work, unsigned long addr, pte_t *pte, pte_t old)
+/* A page that is there. Returns whether a TLB may let it be written to though it is protected now. */
+static bool uf_protect_present(struct uf_protecting *work, unsigned long addr, pte_t *pte, pte_t old)
 {
 	pte_t entry;
 
 	if (!!pte_uffd_wp(old) == work->protect && !(work->protect && pte_write(old)))
-		return;
+		return false;
 
 	old = ptep_modify_prot_start(work->vma, addr, pte);
 	if (work->protect) {
@@ -65,8 +77,7 @@ static void uf_protect_present(struct uf_protecting *work, unsigned long addr, p
 			entry = pte_mkwrite_novma(entry);
 	}
 	ptep_modify_prot_commit(work->vma, addr, pte, old, entry);
-	if (pte_write(old))
-		tlb_flush_pte_range(&work->tlb, addr, PAGE_SIZE);
+	return pte_write(old);
 }
 
 /* A page that was swapped out, or a marker where none is. Returns whether it is one of these. */
@@ -92,6 +103,7 @@ static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, uns
 				     unsigned long end)
 {
 	struct mm_struct *mm = work->vma->vm_mm;
+	unsigned long flush_start = end, flush_end = addr;
 	pte_t *first, *pte, old;
 	spinlock_t *ptl;
 
@@ -102,13 +114,20 @@ static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, uns
 	uf_ksym(flush_tlb_batched_pending)(mm);
 	for (; addr < end; addr += PAGE_SIZE, pte++) {
 		old = ptep_get(pte);
-		if (pte_present(old))
-			uf_protect_present(work, addr, pte, old);
-		else if (!pte_none(old) && !uf_protect_absent(work, addr, pte, old))
-			break;
-		else if (pte_none(old) && work->populate)
+		if (pte_present(old)) {
+			if (uf_protect_present(work, addr, pte, old)) {
+				flush_start = min(flush_start, addr);
+				flush_end = addr + PAGE_SIZE;
+			}
+		} else if (!pte_none(old)) {
+			if (!uf_protect_absent(work, addr, pte, old))
+				break;
+		} else if (work->populate) {
 			set_pte_at(mm, addr, pte, uf_compat_wp_absent_pte(work->vma, addr));
+		}
 	}
+	if (flush_start < flush_end)
+		tlb_flush_pte_range(&work->tlb, flush_start, flush_end - flush_start);
 	pte_unmap_unlock(first, ptl);
 	return addr;
 }
@@ -175,7 +194,7 @@ static int uf_protect_tables(struct uf_protecting *work, unsigned long start, un
 
 static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
-	struct mmu_notifier_range range;
+	struct mmu_notifier_range range __uninitialized;	/* not needed while nobody is told */
 	bool told;
 	int err;
 
@@ -261,25 +280,13 @@ static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, u
 
 /* All but write protection of anonymous memory. */
 static noinline int uf_protect_rest(struct uf_protecting *work, unsigned long start,
-				    unsigned long end, unsigned long mode)
+				    unsigned long end)
 {
 	if (is_vm_hugetlb_page(work->vma))
 		return uf_protect_hugetlb(work, start, end);
-	if (mode & VM_UFFD_RWP)
+	if (work->mode & VM_UFFD_RWP)
 		return uf_protect_by_mm(work, start, end) ?: uf_protect_interrupted(work);
 	return uf_protect_file(work, start, end);
-}
-
-/* For change_protection(); @mode: VM_UFFD_WP or VM_UFFD_RWP. */
-static unsigned long uf_protect_flags(const struct vm_area_struct *vma, unsigned long mode,
-				      bool protect)
-{
-	bool rwp = mode & VM_UFFD_RWP;
-
-	if (protect)
-		return rwp ? MM_CP_UFFD_RWP : MM_CP_UFFD_WP;
-	return (rwp ? MM_CP_UFFD_RWP_RESOLVE : MM_CP_UFFD_WP_RESOLVE) |
-	       (vma->vm_flags & VM_WRITE ? MM_CP_TRY_CHANGE_WRITABLE : 0);
 }
 
 static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsigned long end,
@@ -289,15 +296,15 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	int err;
 
 	work.vma = vma;
+	work.mode = mode;
 	work.protect = protect;
 	work.populate = protect && uf_compat_wp_absent(vma);	/* if it is anonymous memory */
-	work.flags = uf_protect_flags(vma, mode, protect);
 
 	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
 	if (!(mode & VM_UFFD_RWP) && vma_is_anonymous(vma))
 		err = uf_protect_anon(&work, start, end);
 	else
-		err = uf_protect_rest(&work, start, end, mode);
+		err = uf_protect_rest(&work, start, end);
 	uf_ksym(tlb_finish_mmu)(&work.tlb);
 	return err;
 }
@@ -354,33 +361,36 @@ static int uf_protect_locked(struct mm_struct *mm, unsigned long start, unsigned
 	return err;
 }
 
-/* -EAGAIN: mappings are changing. */
-static int uf_protect_once(struct uf_ctx *ctx, unsigned long start, unsigned long len,
-			   unsigned long mode, bool protect)
+static void uf_protect_unlock(struct uf_ctx *ctx)
 {
-	struct mm_struct *mm = ctx->view.mm;
+	uf_compat_changing_unlock(&ctx->view);
+	mmap_read_unlock(ctx->view.mm);
+}
+
+/* Keep mappings from changing, once none is. Errors of uf_changes_await(). */
+static int uf_protect_lock(struct uf_ctx *ctx)
+{
 	int err;
 
-	mmap_read_lock(mm);
-	uf_compat_changing_lock(&ctx->view);
-	err = -EAGAIN;
-	if (!uf_ctx_changing(ctx))
-		err = uf_protect_locked(mm, start, start + len, mode, protect);
-	uf_compat_changing_unlock(&ctx->view);
-	mmap_read_unlock(mm);
+	do {
+		mmap_read_lock(ctx->view.mm);
+		uf_compat_changing_lock(&ctx->view);
+		if (likely(!uf_ctx_changing(ctx)))
+			return 0;
+		uf_protect_unlock(ctx);
+		err = uf_changes_await(ctx);
+	} while (!err);
 	return err;
 }
 
 int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
 	       bool protect)
 {
-	int err;
+	int err = uf_protect_lock(ctx);
 
-	do {
-		err = uf_protect_once(ctx, start, len, mode, protect);
-		if (likely(err != -EAGAIN))
-			return err;
-		err = uf_changes_await(ctx);
-	} while (!err);
+	if (err)
+		return err;
+	err = uf_protect_locked(ctx->view.mm, start, start + len, mode, protect);
+	uf_protect_unlock(ctx);
 	return err;
 }
