@@ -201,8 +201,8 @@ static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
  * Wake the pages that are there, say how far it got. In this order: a caller whose result can't be
  * written doesn't know which pages to wake by hand.
  */
-static long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len, long done,
-			  bool wake, __s64 __user *result)
+static __always_inline long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len,
+					  long done, bool wake, __s64 __user *result)
 {
 	if (wake && done > 0)
 		uf_ctx_wake(ctx, dst, done);
@@ -284,7 +284,7 @@ static_assert(UFFDIO_RWPROTECT_MODE_DONTWAKE == UFFDIO_WRITEPROTECT_MODE_DONTWAK
 static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uffdio_range *range,
 					     u64 mode, unsigned long what)
 {
-	bool protect, wake;
+	bool protect = mode & UFFDIO_WRITEPROTECT_MODE_WP;
 	int err;
 
 	err = uf_ctx_range_check(ctx, range->start, range->len);
@@ -292,16 +292,14 @@ static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uf
 		return err;
 	if (mode & ~(UFFDIO_WRITEPROTECT_MODE_WP | UFFDIO_WRITEPROTECT_MODE_DONTWAKE))
 		return -EINVAL;
-	protect = mode & UFFDIO_WRITEPROTECT_MODE_WP;
-	wake = !(mode & UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
-	if (protect && !wake)
+	if (protect && mode & UFFDIO_WRITEPROTECT_MODE_DONTWAKE)
 		return -EINVAL;
 
 	if (!mmget_not_zero(ctx->view.mm))
 		return -ESRCH;
 	err = uf_protect(ctx, range->start, range->len, what, protect);
 	mmput(ctx->view.mm);
-	if (!err && !protect && wake)
+	if (!err && !mode)	/* neither protecting nor DONTWAKE */
 		uf_ctx_wake(ctx, range->start, range->len);
 	return err;
 }

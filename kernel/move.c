@@ -162,18 +162,20 @@ static void uf_move_wake_source(struct vm_area_struct *vma, unsigned long start,
 }
 
 /* -EAGAIN: mappings are changing. */
-static long uf_move_once(struct uf_ctx *ctx, const struct uf_move *move)
+static __always_inline long uf_move_once(struct uf_ctx *ctx, const struct uf_move *move)
 {
-	struct uf_moving moving = {
-		.mm = ctx->view.mm,
-		.dst = move->dst,
-		.src = move->src,
-		.len = move->len,
-		.holes = move->holes,
-	};
+	struct uf_moving moving __uninitialized;	/* not to clear the range of a step */
 	struct uf_compat_vma_pair vmas;
 	long moved;
 	int err;
+
+	moving.mm = ctx->view.mm;
+	moving.dst = move->dst;
+	moving.src = move->src;
+	moving.len = move->len;
+	moving.holes = move->holes;
+	moving.idle = 0;
+	moving.tries = 0;
 
 	err = uf_compat_vma_lock_pair(moving.mm, move->dst, move->src, &vmas);
 	if (err)
