@@ -129,8 +129,8 @@ struct uf_region_walk {
 	unsigned long end;
 };
 
-static void uf_region_walk_begin(struct uf_region_walk *walk, struct uf_ctx *ctx,
-				 unsigned long start, unsigned long end)
+static __always_inline void uf_region_walk_begin(struct uf_region_walk *walk, struct uf_ctx *ctx,
+						 unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = ctx->view.mm;
 

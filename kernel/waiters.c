@@ -13,12 +13,13 @@ static struct uf_wait_bucket *uf_wait_bucket(struct uf_wait_table *table, unsign
 	return &table->buckets[hash_long(page >> PAGE_SHIFT, UF_WAIT_BUCKET_BITS)];
 }
 
-/* Whoever looks for @bucket by its byte sees what whoever looks at its head would see. */
-static void uf_wait_bucket_note(struct uf_wait_table *table, struct uf_wait_bucket *bucket)
+/* Some waiters of @bucket have left. */
+static void uf_wait_bucket_left(struct uf_wait_table *table, struct uf_wait_bucket *bucket)
 {
 	lockdep_assert_held(&bucket->lock);
 
-	WRITE_ONCE(table->occupied[bucket - table->buckets], !hlist_empty(&bucket->head));
+	if (hlist_empty(&bucket->head))
+		clear_bit(bucket - table->buckets, table->occupied);
 }
 
 void uf_wait_table_init(struct uf_wait_table *table)
@@ -27,7 +28,7 @@ void uf_wait_table_init(struct uf_wait_table *table)
 
 	spin_lock_init(&table->pending_lock);
 	INIT_LIST_HEAD(&table->pending);
-	memset(table->occupied, 0, sizeof(table->occupied));
+	bitmap_zero(table->occupied, UF_WAIT_BUCKETS);
 	for (i = 0; i < UF_WAIT_BUCKETS; i++) {
 		spin_lock_init(&table->buckets[i].lock);
 		INIT_HLIST_HEAD(&table->buckets[i].head);
@@ -43,8 +44,9 @@ void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 	waiter->state = UF_PENDING;
 
 	spin_lock(&bucket->lock);
+	if (hlist_empty(&bucket->head))
+		set_bit(bucket - table->buckets, table->occupied);
 	hlist_add_head(&waiter->node, &bucket->head);
-	uf_wait_bucket_note(table, bucket);
 	spin_lock(&table->pending_lock);
 	list_add_tail(&waiter->pending, &table->pending);
 	spin_unlock(&table->pending_lock);
@@ -96,7 +98,7 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 	taken = READ_ONCE(waiter->state) >= UF_TAKEN;
 	if (!taken) {
 		uf_waiter_unlink(table, bucket, waiter);
-		uf_wait_bucket_note(table, bucket);
+		uf_wait_bucket_left(table, bucket);
 	}
 	spin_unlock(&bucket->lock);
 	if (taken)
@@ -136,35 +138,44 @@ uf_wait_bucket_take(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
 		taken = &waiter->node;
 	}
 	if (taken)
-		uf_wait_bucket_note(table, bucket);
+		uf_wait_bucket_left(table, bucket);
 	spin_unlock(&bucket->lock);
 	return taken;
 }
 
-static noinline void uf_wait_bucket_wake(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
-					 unsigned long start, unsigned long last)
+/* Those that were taken. */
+static noinline void uf_waiters_wake_taken(struct hlist_node *taken)
 {
-	struct hlist_node *taken, *next;
+	struct hlist_node *next;
 
-	/* The next one is read before this one's stack may go. */
-	for (taken = uf_wait_bucket_take(table, bucket, start, last); taken; taken = next) {
-		next = taken->next;
+	for (; taken; taken = next) {
+		next = taken->next;	/* before this one's stack may go */
 		uf_waiter_wake(hlist_entry(taken, struct uf_waiter, node));
 	}
 }
 
-/* The first bucket from number @i on that has waiters, or UF_WAIT_BUCKETS. */
-static unsigned int uf_wait_next_occupied(const struct uf_wait_table *table, unsigned int i)
+static __always_inline void uf_wait_bucket_wake(struct uf_wait_table *table,
+						struct uf_wait_bucket *bucket,
+						unsigned long start, unsigned long last)
 {
-	const unsigned int step = sizeof(unsigned long);
+	struct hlist_node *taken = uf_wait_bucket_take(table, bucket, start, last);
 
-	while (i < UF_WAIT_BUCKETS && !READ_ONCE(table->occupied[i])) {
-		i++;
-		while (i % step == 0 && i < UF_WAIT_BUCKETS &&
-		       !READ_ONCE(table->occupied_words[i / step]))
-			i += step;
+	if (taken)
+		uf_waiters_wake_taken(taken);
+}
+
+/* The first bucket from number @i on that has waiters, or UF_WAIT_BUCKETS. */
+static __always_inline unsigned int uf_wait_next_occupied(const struct uf_wait_table *table,
+							  unsigned int i)
+{
+	unsigned long bits;
+
+	for (; i < UF_WAIT_BUCKETS; i = round_down(i, BITS_PER_LONG) + BITS_PER_LONG) {
+		bits = READ_ONCE(table->occupied[BIT_WORD(i)]) >> (i % BITS_PER_LONG);
+		if (bits)
+			return i + __ffs(bits);
 	}
-	return i;
+	return UF_WAIT_BUCKETS;
 }
 
 static void uf_wait_buckets_wake(struct uf_wait_table *table, unsigned long start,
@@ -186,8 +197,9 @@ static __always_inline void uf_wait_page_wake(struct uf_wait_table *table, unsig
 }
 
 /*
- * Look each page up, or look at all buckets that have waiters: whichever takes less. To find those
- * takes as long as to look up some 40 pages, to look into one of them as long as for 8 more.
+ * Look each page up, or look at all buckets that have waiters: whichever takes less. To find those,
+ * and to look into each, takes about as long as to look up 5 pages; and the more of them there are,
+ * the more pages lead to one.
  */
 void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len,
 		     unsigned long waiters)
@@ -199,7 +211,7 @@ void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned 
 		uf_wait_page_wake(table, start);
 		return;
 	}
-	if (len >> PAGE_SHIFT > min(40 + 8 * waiters, (unsigned long)UF_WAIT_BUCKETS)) {
+	if (len >> PAGE_SHIFT > min(8 + 3 * waiters, 200UL)) {
 		uf_wait_buckets_wake(table, start, last);
 		return;
 	}

@@ -21,7 +21,7 @@
  * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer looks at it: its
  * thread may return, and its stack be reused, at once.
  *
- * Waking a long range has to find the buckets that aren't empty: there is a byte for each that says
+ * Waking a long range has to find the buckets that aren't empty: there is a bit for each that says
  * so.
  *
  * Locking
@@ -34,8 +34,8 @@
  * Field protection
  *
  *	bucket->head			bucket->lock; whether it is empty may be read without
- *	table->occupied[i]		bucket i's lock, under which it is made to say whether the bucket
- *					has a waiter; may be read without
+ *	table->occupied			set and cleared atomically; bit i under bucket i's lock, to say
+ *					whether that has a waiter; may be read without
  *	waiter->node			bucket->lock; the waker's alone once the waiter is taken
  *	table->pending, waiter->pending	pending_lock; whether it is empty may be read without
  *	waiter->state			PENDING to TOLD: pending_lock
@@ -55,6 +55,7 @@
 
 #include <linux/userfault.h>
 
+#include <linux/bitmap.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -90,10 +91,7 @@ struct uf_wait_bucket {
 struct uf_wait_table {
 	spinlock_t pending_lock;
 	struct list_head pending;
-	union {
-		u8 occupied[UF_WAIT_BUCKETS];
-		unsigned long occupied_words[UF_WAIT_BUCKETS / sizeof(unsigned long)];
-	};
+	DECLARE_BITMAP(occupied, UF_WAIT_BUCKETS);
 	struct uf_wait_bucket buckets[UF_WAIT_BUCKETS];
 };
 

@@ -47,12 +47,13 @@ static void wake(struct uf_wait_table *table, unsigned long start, unsigned long
 	uf_waiters_wake(table, start, len, total);
 }
 
-static void expect_bytes(struct kunit *test, const struct uf_wait_table *table)
+static void expect_bits(struct kunit *test, const struct uf_wait_table *table)
 {
 	int i;
 
 	for (i = 0; i < UF_WAIT_BUCKETS; i++)
-		KUNIT_EXPECT_EQ(test, table->occupied[i], !hlist_empty(&table->buckets[i].head));
+		KUNIT_EXPECT_EQ(test, test_bit(i, table->occupied),
+				!hlist_empty(&table->buckets[i].head));
 }
 
 static void expect_count(struct kunit *test, struct uf_wait_table *table, unsigned long pending,
@@ -64,7 +65,7 @@ static void expect_count(struct kunit *test, struct uf_wait_table *table, unsign
 	KUNIT_EXPECT_EQ(test, seen_pending, pending);
 	KUNIT_EXPECT_EQ(test, seen_total, total);
 	KUNIT_EXPECT_EQ(test, uf_waiters_pending(table), pending != 0);
-	expect_bytes(test, table);
+	expect_bits(test, table);
 }
 
 static void expect_told(struct kunit *test, struct uf_wait_table *table,

@@ -155,16 +155,19 @@ private:
 	userfault::Fd info_;
 };
 
-Subject nobody(const char *name, std::size_t pages, std::size_t waiters)
+Subject nobody(const char *name, std::size_t pages, std::size_t waiters, Target target = {})
 {
-	return {name, "call", [=](Backend backend) {
+	return {name, "call",
+		[=](Backend backend) {
 			return std::make_unique<WakingNobody>(backend, pages, waiters);
-		}};
+		},
+		target};
 }
 
-template <class Kind> Subject subject(const char *name, const char *unit)
+template <class Kind> Subject subject(const char *name, const char *unit, Target target = {})
 {
-	return {name, unit, [](Backend backend) { return std::make_unique<Kind>(backend); }};
+	return {name, unit, [](Backend backend) { return std::make_unique<Kind>(backend); },
+		target};
 }
 
 Subject subject(const char *name, std::size_t waiters, Target target = {})
@@ -187,9 +190,11 @@ std::vector<Subject> wake_subjects()
 		nobody("WAKE of 16 pages, one waits elsewhere", 16, 1),
 		nobody("WAKE of 64 pages, one waits elsewhere", 64, 1),
 		nobody("WAKE of 255 pages, one waits elsewhere", 255, 1),
-		nobody("WAKE of 255 pages, 32 wait elsewhere", 255, 32),
-		nobody("WAKE of 2 MiB, 256 wait elsewhere", 512, 256),
-		subject<Telling>("fdinfo", "read"),
+		/* One list is gone through faster than buckets that each have a lock. */
+		nobody("WAKE of 255 pages, 32 wait elsewhere", 255, 32, {1.5}),
+		nobody("WAKE of 2 MiB, 256 wait elsewhere", 512, 256, {1.5}),
+		/* It names more commands. */
+		subject<Telling>("fdinfo", "read", {1.01}),
 	};
 }
 
