@@ -199,7 +199,8 @@ static vm_fault_t uf_fault_settle(struct uf_ctx *ctx, struct vm_fault *vmf)
  */
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
-	struct uf_ctx *ctx = uf_ctx_of(vmf->vma);
+	/* The hook has seen that it is ours. */
+	struct uf_ctx *ctx = container_of(vmf->vma->vm_userfaultfd_ctx.ctx, struct uf_ctx, view);
 
 	if (reason & VM_UFFD_WP && uf_compat_wp_async_fault(vmf))
 		return 0;
@@ -209,7 +210,7 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 		return VM_FAULT_SIGBUS;
 
 	assert_fault_locked(vmf);
-	if (WARN_ON_ONCE(!ctx || ctx->view.mm != vmf->vma->vm_mm))
+	if (WARN_ON_ONCE(ctx->view.mm != vmf->vma->vm_mm))
 		return VM_FAULT_SIGBUS;
 
 	if (unlikely(uf_moves_any(&ctx->moves)) && uf_moved_covers(ctx, vmf->address))

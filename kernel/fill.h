@@ -60,7 +60,6 @@ long uf_fill(struct uf_ctx *ctx, struct uf_fill fill);
 struct uf_run {
 	struct vm_area_struct *vma;
 	pmd_t *pmd;			/* its page table has the whole run; not for huge pages */
-	spinlock_t *ptl;		/* that page table's, while it is mapped */
 	unsigned long dst;		/* first page */
 	unsigned long src;
 	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */

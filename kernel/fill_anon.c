@@ -64,9 +64,10 @@ static unsigned int uf_anon_install_run(struct uf_run *run)
 {
 	struct vm_area_struct *vma = run->vma;
 	unsigned int n, within, nr = run->nr;
+	spinlock_t *ptl;
 	pte_t *pte;
 
-	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &run->ptl);
+	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &ptl);
 	if (!pte) {
 		uf_run_cut(run, 0, nr, -EAGAIN);
 		return 0;
@@ -76,7 +77,7 @@ static unsigned int uf_anon_install_run(struct uf_run *run)
 		uf_anon_install(vma, run->dst + n * PAGE_SIZE, pte + n, run->folios[n], run->wp);
 	if (n)
 		uf_compat_add_mm_counter(vma->vm_mm, MM_ANONPAGES, n);
-	pte_unmap_unlock(pte, run->ptl);
+	pte_unmap_unlock(pte, ptl);
 
 	if (n < nr)
 		uf_run_cut(run, n, nr, n < within ? -EEXIST : -EFAULT);

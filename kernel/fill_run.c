@@ -104,11 +104,13 @@ int uf_run_copy_first(struct uf_run *run)
 
 void uf_run_complete(struct uf_run *run)
 {
+	struct folio *folio;
 	unsigned int n;
 
 	for (n = 0; n < run->nr; n++) {
-		__folio_mark_uptodate(run->folios[n]);
-		if (uf_compat_mem_cgroup_charge(run->folios[n], run->vma->vm_mm))
+		folio = run->folios[n];
+		__folio_mark_uptodate(folio);
+		if (uf_compat_mem_cgroup_charge(folio, run->vma->vm_mm))
 			uf_run_cut(run, n, run->nr, -ENOMEM);
 	}
 }

@@ -90,9 +90,10 @@ uf_run_install_entries(struct uf_run *run,
 	struct vm_area_struct *vma = run->vma;
 	unsigned long addr = run->dst;
 	unsigned int n, within;
+	spinlock_t *ptl;
 	pte_t *pte;
 
-	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, addr, &run->ptl);
+	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, addr, &ptl);
 	if (!pte) {
 		run->err = -EAGAIN;
 		return 0;
@@ -102,7 +103,7 @@ uf_run_install_entries(struct uf_run *run,
 		set_pte_at(vma->vm_mm, addr, pte + n, entry(vma, addr));
 		update_mmu_cache(vma, addr, pte + n);
 	}
-	pte_unmap_unlock(pte, run->ptl);
+	pte_unmap_unlock(pte, ptl);
 
 	if (n < run->nr)
 		run->err = n < within ? -EEXIST : -EFAULT;

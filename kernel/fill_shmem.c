@@ -225,9 +225,10 @@ static unsigned int uf_shmem_map(struct uf_run *run)
 	struct vm_area_struct *vma = run->vma;
 	pgoff_t index = uf_shmem_index(run);
 	unsigned int n, within;
+	spinlock_t *ptl;
 	pte_t *pte;
 
-	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &run->ptl);
+	pte = uf_compat_pte_map_lock(vma->vm_mm, run->pmd, run->dst, &ptl);
 	if (!pte) {
 		uf_run_cut(run, 0, 0, -EAGAIN);
 		return 0;
@@ -238,7 +239,7 @@ static unsigned int uf_shmem_map(struct uf_run *run)
 				 folio_file_page(run->folios[n], index + n), run->wp);
 	if (n)
 		uf_compat_add_mm_counter(vma->vm_mm, MM_SHMEMPAGES, n);
-	pte_unmap_unlock(pte, run->ptl);
+	pte_unmap_unlock(pte, ptl);
 
 	if (n < run->nr)
 		uf_run_cut(run, n, n, n < within ? -EEXIST : -EFAULT);

@@ -44,13 +44,17 @@ static bool uf_msg_pending(const struct uf_ctx *ctx)
 /* The oldest: faults before events, as upstream. */
 static bool uf_msg_next(struct uf_ctx *ctx, struct uf_msg *next)
 {
-	next->is_event = false;
 	if (uf_waiters_pending(&ctx->waiters) &&
-	    uf_waiters_tell(&ctx->waiters, &next->msg, &next->fault))
+	    uf_waiters_tell(&ctx->waiters, &next->msg, &next->fault)) {
+		next->is_event = false;
 		return true;
-	next->is_event = true;
-	return uf_events_pending(&ctx->events) &&
-	       uf_event_tell(&ctx->events, &next->msg, &next->event);
+	}
+	if (uf_events_pending(&ctx->events) &&
+	    uf_event_tell(&ctx->events, &next->msg, &next->event)) {
+		next->is_event = true;
+		return true;
+	}
+	return false;
 }
 
 /* Sleep until there is a message, or a signal. */

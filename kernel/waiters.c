@@ -8,18 +8,19 @@
 
 #include "waiters.h"
 
-static struct uf_wait_bucket *uf_wait_bucket(struct uf_wait_table *table, unsigned long page)
+/* The number of the bucket for @page. */
+static unsigned int uf_wait_bucket_of(unsigned long page)
 {
-	return &table->buckets[hash_long(page >> PAGE_SHIFT, UF_WAIT_BUCKET_BITS)];
+	return hash_long(page >> PAGE_SHIFT, UF_WAIT_BUCKET_BITS);
 }
 
-/* Some waiters of @bucket have left. */
-static void uf_wait_bucket_left(struct uf_wait_table *table, struct uf_wait_bucket *bucket)
+/* Some waiters of bucket @i have left. */
+static __always_inline void uf_wait_bucket_left(struct uf_wait_table *table, unsigned int i)
 {
-	lockdep_assert_held(&bucket->lock);
+	lockdep_assert_held(&table->buckets[i].lock);
 
-	if (hlist_empty(&bucket->head))
-		clear_bit(bucket - table->buckets, table->occupied);
+	if (hlist_empty(&table->buckets[i].head))
+		clear_bit(i, table->occupied);
 }
 
 void uf_wait_table_init(struct uf_wait_table *table)
@@ -38,14 +39,15 @@ void uf_wait_table_init(struct uf_wait_table *table)
 /* In the bucket first: who is told of a fault must be able to wake it. */
 void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 {
-	struct uf_wait_bucket *bucket = uf_wait_bucket(table, waiter->page);
+	unsigned int i = uf_wait_bucket_of(waiter->page);
+	struct uf_wait_bucket *bucket = &table->buckets[i];
 
 	waiter->task = current;
 	waiter->state = UF_PENDING;
 
 	spin_lock(&bucket->lock);
 	if (hlist_empty(&bucket->head))
-		set_bit(bucket - table->buckets, table->occupied);
+		set_bit(i, table->occupied);
 	hlist_add_head(&waiter->node, &bucket->head);
 	spin_lock(&table->pending_lock);
 	list_add_tail(&waiter->pending, &table->pending);
@@ -54,11 +56,8 @@ void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 }
 
 /* Under the bucket's lock, so that nobody else takes or removes @waiter. */
-static void uf_waiter_unlink(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
-			     struct uf_waiter *waiter)
+static __always_inline void uf_waiter_unlink(struct uf_wait_table *table, struct uf_waiter *waiter)
 {
-	lockdep_assert_held(&bucket->lock);
-
 	__hlist_del(&waiter->node);
 	/*
 	 * Told: the way back takes the bucket's lock. Pairs with the release in uf_waiters_tell(),
@@ -87,7 +86,8 @@ static void uf_waiter_wait_for_waker(struct uf_waiter *waiter)
 
 void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 {
-	struct uf_wait_bucket *bucket = uf_wait_bucket(table, waiter->page);
+	unsigned int i = uf_wait_bucket_of(waiter->page);
+	struct uf_wait_bucket *bucket = &table->buckets[i];
 	bool taken;
 
 	/* Pairs with the release in uf_waiter_wake(): the waker is done with *waiter. */
@@ -97,8 +97,8 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 	spin_lock(&bucket->lock);
 	taken = READ_ONCE(waiter->state) >= UF_TAKEN;
 	if (!taken) {
-		uf_waiter_unlink(table, bucket, waiter);
-		uf_wait_bucket_left(table, bucket);
+		uf_waiter_unlink(table, waiter);
+		uf_wait_bucket_left(table, i);
 	}
 	spin_unlock(&bucket->lock);
 	if (taken)
@@ -120,11 +120,12 @@ static void uf_waiter_wake(struct uf_waiter *waiter)
 	rcu_read_unlock();
 }
 
-/* Those of the bucket that wait for a page from @start to @last, chained by their nodes. */
+/* Those of bucket @i that wait for a page from @start to @last, chained by their nodes. */
 static __always_inline struct hlist_node *
-uf_wait_bucket_take(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
-		    unsigned long start, unsigned long last)
+uf_wait_bucket_take(struct uf_wait_table *table, unsigned int i, unsigned long start,
+		    unsigned long last)
 {
+	struct uf_wait_bucket *bucket = &table->buckets[i];
 	struct hlist_node *taken = NULL, *next;
 	struct uf_waiter *waiter;
 
@@ -132,13 +133,13 @@ uf_wait_bucket_take(struct uf_wait_table *table, struct uf_wait_bucket *bucket,
 	hlist_for_each_entry_safe(waiter, next, &bucket->head, node) {
 		if (waiter->page < start || waiter->page > last)
 			continue;
-		uf_waiter_unlink(table, bucket, waiter);
+		uf_waiter_unlink(table, waiter);
 		WRITE_ONCE(waiter->state, UF_TAKEN);
 		waiter->node.next = taken;
 		taken = &waiter->node;
 	}
 	if (taken)
-		uf_wait_bucket_left(table, bucket);
+		uf_wait_bucket_left(table, i);
 	spin_unlock(&bucket->lock);
 	return taken;
 }
@@ -154,11 +155,10 @@ static noinline void uf_waiters_wake_taken(struct hlist_node *taken)
 	}
 }
 
-static __always_inline void uf_wait_bucket_wake(struct uf_wait_table *table,
-						struct uf_wait_bucket *bucket,
+static __always_inline void uf_wait_bucket_wake(struct uf_wait_table *table, unsigned int i,
 						unsigned long start, unsigned long last)
 {
-	struct hlist_node *taken = uf_wait_bucket_take(table, bucket, start, last);
+	struct hlist_node *taken = uf_wait_bucket_take(table, i, start, last);
 
 	if (taken)
 		uf_waiters_wake_taken(taken);
@@ -185,15 +185,15 @@ static void uf_wait_buckets_wake(struct uf_wait_table *table, unsigned long star
 
 	for (i = uf_wait_next_occupied(table, 0); i < UF_WAIT_BUCKETS;
 	     i = uf_wait_next_occupied(table, i + 1))
-		uf_wait_bucket_wake(table, &table->buckets[i], start, last);
+		uf_wait_bucket_wake(table, i, start, last);
 }
 
 static __always_inline void uf_wait_page_wake(struct uf_wait_table *table, unsigned long page)
 {
-	struct uf_wait_bucket *bucket = uf_wait_bucket(table, page);
+	unsigned int i = uf_wait_bucket_of(page);
 
-	if (!hlist_empty(&bucket->head))
-		uf_wait_bucket_wake(table, bucket, page, page);
+	if (!hlist_empty(&table->buckets[i].head))
+		uf_wait_bucket_wake(table, i, page, page);
 }
 
 /*
@@ -247,7 +247,7 @@ bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct u
  */
 void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told)
 {
-	struct uf_wait_bucket *bucket = uf_wait_bucket(table, told->page);
+	struct uf_wait_bucket *bucket = &table->buckets[uf_wait_bucket_of(told->page)];
 	struct uf_waiter *waiter;
 
 	spin_lock(&bucket->lock);

@@ -79,7 +79,7 @@ static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t
 	*val = pmdp_get_lockless(pmd);
 	if (!uf_pmd_is_table(*val))
 		return NULL;
-	return pte_offset_map(val, addr);
+	return uf_pmd_table_entry(*val, addr);
 }
 
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
@@ -89,7 +89,9 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 
 	if (!uf_pmd_is_table(val))
 		return NULL;
-	return pte_offset_map_lock(mm, &val, addr, ptl);
+	*ptl = pte_lockptr(mm, &val);
+	spin_lock(*ptl);
+	return uf_pmd_table_entry(val, addr);
 }
 
 #else
