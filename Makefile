@@ -22,8 +22,15 @@ RELEASE := $(shell uname -r)
 ifneq ($(filter-out $(LISTED_KERNELS),$(KERNEL)),)
 $(error KERNEL=$(KERNEL) is not in $(KERNEL_LIST), which has: $(LISTED_KERNELS))
 endif
-ifneq ($(filter-out all,$(KERNELS))$(and $(KERNEL),$(KERNELS)),)
-$(error KERNELS=$(KERNELS) is not KERNELS=all, or there is KERNEL=$(KERNEL) too: that names one)
+ifneq ($(word 2,$(KERNEL)),)
+$(error KERNEL=$(KERNEL): name one kernel; without it all stock ones are tested, with KERNELS=all their \
+	flavours too)
+endif
+ifneq ($(filter-out all,$(KERNELS)),)
+$(error KERNELS=$(KERNELS): there is only KERNELS=all; KERNEL= names one)
+endif
+ifneq ($(and $(KERNEL),$(KERNELS)),)
+$(error KERNEL=$(KERNEL) is one kernel, KERNELS=$(KERNELS) means all: give one of the two)
 endif
 ifneq ($(and $(KERNEL),$(filter install install-module dkms,$(MAKECMDGOALS))),)
 $(error KERNEL=$(KERNEL) is for what runs in a VM; "$(MAKECMDGOALS)" is for the kernel that is \

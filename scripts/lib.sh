@@ -19,6 +19,11 @@ die()
 	exit 1
 }
 
+# A script's head is its manual, up to the first line that is no comment
+case ${1-} in
+-h | --help) sed -n '/^# Usage/,/^[^#]*$/s/^# \{0,1\}//p' "$0"; exit ;;
+esac
+
 kernel_names() { awk '!/^#/ && NF { print $1 }' "$KERNEL_LIST"; }
 
 # The list has three kinds: those that are used when none is named, flavours of
