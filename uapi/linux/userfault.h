@@ -2,8 +2,8 @@
 /*
  * The ABI of userfault: what goes over /dev/userfault and over the file descriptors it makes.
  *
- * Names, numbers and layouts are those of <linux/userfaultfd.h> of Linux 6.12 and later, so that a
- * program can include this header instead of that one and run on either. Whatever the project adds
+ * Names, numbers and layouts are those of <linux/userfaultfd.h> of Linux 7.3, so that a program can
+ * include this header instead of that one and run on either. Whatever the project adds
  * is called UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
  *
  * How one gets a file descriptor:
@@ -41,7 +41,7 @@
 #define USERFAULTFD_IOC		0xAA
 #define USERFAULTFD_IOC_NEW	_IO(USERFAULTFD_IOC, 0x00)
 
-/* Faults that the kernel itself takes on the memory (in a system call) get SIGBUS or EFAULT. */
+/* Faults that the kernel itself takes on the memory aren't told: a system call gets EFAULT. */
 #define UFFD_USER_MODE_ONLY	1
 
 /* The one version of the protocol there is. */
@@ -173,7 +173,8 @@ struct uffdio_range {
  * registered. EINTR, or it is called again: a signal came while KSM's pages were parted (MODE_WP,
  * MODE_RWP).
  *
- * Where memory was registered for something else before, whoever waits there tries again.
+ * Memory that has all of the modes already keeps those that it has. Else it has these and no others,
+ * and whoever waits there tries again. MODE_WP and MODE_RWP take it out of KSM.
  *
  * Commands that userfaultfd(2) of the running kernel hasn't got are named only to a context that has
  * asked for a feature that it hasn't got either. They work all the same.

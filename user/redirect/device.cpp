@@ -50,7 +50,7 @@ int open_for_ioctl(const std::string &path)
 
 	if (errno == EACCES || errno == EPERM)
 		refuse(why, "Be root, or of the group that the device is open to.");
-	refuse(why, "Load the module again: insmod userfault.ko.");
+	refuse(why, "Load the module again: modprobe userfault, or insmod build/running/userfault.ko.");
 }
 
 /* Raises the limit of numbers to @wanted, if it may be, as long as this lives. */
@@ -97,7 +97,7 @@ Device open_device(const std::string &path)
 
 	if (::stat(path.c_str(), &status))
 		refuse("there is no " + path + ": " + std::strerror(errno),
-		       "Load the module: insmod userfault.ko.");
+		       "Load the module: modprobe userfault, or insmod build/running/userfault.ko.");
 	if (!S_ISCHR(status.st_mode) || driver_of(status.st_rdev) != "userfault")
 		refuse(path + " is not a device of the userfault module",
 		       "Leave it out: /dev/userfault is taken then.");

@@ -24,7 +24,7 @@ struct Options {
 	bool close_on_exec = true;
 	/* read() returns when there is nothing to read; poll() works only so. */
 	bool nonblocking = false;
-	/* Faults of the kernel on the process's behalf, as in read(2), get SIGBUS or EFAULT. */
+	/* Faults of the kernel on the process's behalf aren't told: read(2), say, gets EFAULT. */
 	bool user_mode_only = false;
 	/* Features without which open() fails, with EINVAL if they aren't offered. */
 	Features required = Features::None;
@@ -64,8 +64,9 @@ struct Opened;
  * fails with EINVAL. Closing the last descriptor unregisters all ranges and lets all waiters go on.
  *
  * Signals: read() that waits and poll() end with EINTR when a signal handler has run (read() only
- * where that was installed without SA_RESTART): nothing is lost, call again. No other member is
- * interrupted, except by a signal that ends the process.
+ * where that was installed without SA_RESTART): nothing is lost, call again. So does register_range()
+ * for protection, as read() does, while it parts pages of KSM. No other member is interrupted, except
+ * by a signal that ends the process.
  *
  * Thread-safety: every const member may be called by any number of threads at once; the kernel sees
  * to it. Moving, assigning and destroying need them to have finished.
@@ -104,7 +105,7 @@ public:
 	 * either, and work anyway. EINVAL: range not page-aligned, not mapped, or of a kind that
 	 * can't be watched so; EBUSY: another context has some of it, or, since Linux 7.3, it is
 	 * registered for protection that @modes leave out; EPERM: memory of a file that may not be
-	 * written.
+	 * written; ENOMEM: no memory, and what lies before may be registered; EINTR: see above.
 	 */
 	Result<Ioctls> register_range(Range range, Modes modes) const;
 
@@ -140,8 +141,8 @@ public:
 	 * Write-protects the pages of @range, whole pages, all of it registered with
 	 * Modes::WriteProtect; holes between mappings don't matter. When it returns no thread can
 	 * write to them any more: one that tries waits, and is told of as a fault with
-	 * FaultFlags::WriteProtect. Pages that aren't there are not protected, unless
-	 * Features::WpUnpopulated is in force. With Features::WpAsync nobody waits and nothing is
+	 * FaultFlags::WriteProtect. Pages that aren't there are protected in memory of files, and
+	 * with Features::WpUnpopulated in anonymous memory. With Features::WpAsync nobody waits and nothing is
 	 * told: the kernel unprotects the page that is written to, which /proc/PID/pagemap shows.
 	 * ENOENT: nothing is mapped there, or something that isn't registered so; EAGAIN: the
 	 * process's mappings are changing right now; ESRCH: the process is gone; ENOMEM: a part of
