@@ -15,11 +15,12 @@
  *	[A] smp_mb()				write the page-table entry
  *	read the page-table entry		[B] smp_mb(), in uf_ctx_wake()
  *	if it is as it was, sleep		read the reference count, then the bucket, or
- *						first its byte in the table
+ *						first its bit in the table
  *
  * [A] and [B] pair. Either the faulting thread's read sees the new entry, and it doesn't sleep; or
  * the resolving thread's reads see the reference and the waiter, and it wakes it. Both may happen,
- * never neither.
+ * never neither. (The bit is set by whoever comes first to a bucket, under the bucket's lock, which
+ * those who come later take after it.)
  *
  * A waker that finds the waiter takes it out of its bucket, sets it UF_WOKEN and then calls
  * wake_up_process(). It found it under the bucket's lock, and so after the thread had set its state:

@@ -216,13 +216,13 @@ static void all_waiters_of_a_page_are_woken(struct kunit *test)
 }
 
 /* The next page behind @page whose waiters are in the same bucket */
-static unsigned long neighbour_in_bucket(struct uf_wait_table *table, unsigned long page)
+static unsigned long neighbour_in_bucket(unsigned long page)
 {
 	unsigned long other = page;
 
 	do {
 		other += PAGE_SIZE;
-	} while (uf_wait_bucket(table, other) != uf_wait_bucket(table, page));
+	} while (uf_wait_bucket_of(other) != uf_wait_bucket_of(page));
 	return other;
 }
 
@@ -232,7 +232,7 @@ static void page_is_woken_alone_in_its_bucket(struct kunit *test)
 	struct uf_waiter waiter, neighbour;
 
 	add(table, &waiter, page_at(0));
-	add(table, &neighbour, neighbour_in_bucket(table, page_at(0)));
+	add(table, &neighbour, neighbour_in_bucket(page_at(0)));
 	wake(table, neighbour.page, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, waiter.state, UF_PENDING);
 	KUNIT_EXPECT_EQ(test, neighbour.state, UF_WOKEN);
@@ -241,9 +241,9 @@ static void page_is_woken_alone_in_its_bucket(struct kunit *test)
 	expect_count(test, table, 0, 0);
 }
 
-/* Lengths on both sides of where waking, with so many waiters, looks at the buckets */
+/* Lengths on both sides of where waking looks at the buckets, with 4 waiters, and with many */
 static const unsigned long range_pages[] = {
-	1, 2, 71, 72, 73, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1, 1ul << 20,
+	1, 2, 19, 20, 21, 199, 200, 201, UF_WAIT_BUCKETS, 1ul << 20,
 };
 
 static void range_pages_name(const unsigned long *pages, char *name)
@@ -252,9 +252,9 @@ static void range_pages_name(const unsigned long *pages, char *name)
 }
 KUNIT_ARRAY_PARAM(range_pages, range_pages, range_pages_name);
 
-static void range_is_woken_to_its_borders(struct kunit *test)
+/* There are 4 waiters; @hint: at most so many */
+static void expect_borders(struct kunit *test, unsigned long pages, unsigned long hint)
 {
-	const unsigned long pages = *(const unsigned long *)test->param_value;
 	struct uf_wait_table *table = new_table(test);
 	struct uf_waiter before, first, last, behind;
 
@@ -262,7 +262,7 @@ static void range_is_woken_to_its_borders(struct kunit *test)
 	add(table, &first, page_at(1));
 	add(table, &last, page_at(pages));
 	add(table, &behind, page_at(pages + 1));
-	wake(table, page_at(1), pages * PAGE_SIZE);
+	uf_waiters_wake(table, page_at(1), pages * PAGE_SIZE, hint);
 	KUNIT_EXPECT_EQ(test, before.state, UF_PENDING);
 	KUNIT_EXPECT_EQ(test, first.state, UF_WOKEN);
 	KUNIT_EXPECT_EQ(test, last.state, UF_WOKEN);
@@ -270,6 +270,14 @@ static void range_is_woken_to_its_borders(struct kunit *test)
 	expect_count(test, table, 2, 2);
 	uf_waiters_wake_all(table);
 	expect_count(test, table, 0, 0);
+}
+
+static void range_is_woken_to_its_borders(struct kunit *test)
+{
+	const unsigned long pages = *(const unsigned long *)test->param_value;
+
+	expect_borders(test, pages, 4);
+	expect_borders(test, pages, 1000);
 }
 
 /* However many waiters there are said to be */
@@ -457,8 +465,8 @@ static void thread_leaves_when_its_waker_is_done(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
 	while (!smp_load_acquire(&leaver.waits))
 		schedule_timeout_idle(1);
-	taken = uf_wait_bucket_take(leaver.table, uf_wait_bucket(leaver.table, page_at(0)),
-				    page_at(0), page_at(0));
+	taken = uf_wait_bucket_take(leaver.table, uf_wait_bucket_of(page_at(0)), page_at(0),
+				    page_at(0));
 	KUNIT_EXPECT_PTR_EQ(test, taken, &leaver.waiter->node);
 	KUNIT_EXPECT_NULL(test, taken->next);
 	KUNIT_EXPECT_EQ(test, leaver.waiter->state, UF_TAKEN);
