@@ -63,20 +63,21 @@ help:
 	@echo 'make                     the module for the running kernel: build/running/userfault.ko'
 	@echo 'make module KERNEL=K     the module for a kernel of the list: build/K/userfault.ko'
 	@echo 'make user                the library, userfault-run and the examples'
-	@echo 'make demo [KERNEL=K] [FILE=F]'
+	@echo 'make demo [KERNEL=K] [FILE=F] [V=1]'
 	@echo '                         in a VM, serve a file into the memory of another process'
-	@echo 'make selftests [KERNEL=K | KERNELS=all] [TEST=T] [V=1]'
+	@echo 'make selftests [KERNEL=K | KERNELS=all] [TEST=T] [MEMORY=M] [V=1]'
 	@echo '                         build everything and run all tests, in VMs; T is a name, with * for'
 	@echo '                         what may follow, or a [tag]; TEST=runner runs those of the runner;'
-	@echo '                         V=1 shows the console of the VMs'
-	@echo 'make kselftest [KERNEL=K]'
+	@echo '                         M is how much memory the VMs get, 3G say; V=1 shows their console'
+	@echo 'make kselftest [KERNEL=K] [V=1]'
 	@echo '                         build and run the tests, those in C too, as a target of the'
 	@echo "                         kernel's own framework, in a VM"
 	@echo 'make third-party [KERNEL=K] [V=1]'
 	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
 	@echo '                         natively and through userfault-run, in VMs; V=1 shows what they print'
-	@echo 'make bench [KERNEL=K]    the module beside native userfaultfd, in instructions: a table, and'
-	@echo '                         build/bench/K.json; build/selftests/bench compare FILE FILE'
+	@echo 'make bench [KERNEL=K] [TEST=T] [V=1]'
+	@echo '                         the module beside native userfaultfd, in instructions: a table, and'
+	@echo '                         build/bench/K.json; T is a part of a name; build/selftests/bench compare FILE FILE'
 	@echo '                         says by how much two of those differ'
 	@echo 'make features            ask each stock kernel in a VM what the module and native'
 	@echo '                         userfaultfd offer, and write it to Documentation/features.rst'
@@ -89,7 +90,8 @@ help:
 	@echo '                         install its udev rule'
 	@echo 'make clean               remove build/ (the cache of kernels, $(CACHE), stays)'
 	@echo 'Kernels of the list: $(LISTED_KERNELS)'
-	@echo 'When none is named, all tests run on: $(STOCK_KERNELS); with KERNELS=all, a few on the others too'
+	@echo 'When none is named, all tests run on: $(STOCK_KERNELS); with KERNELS=all, a few on the others too;'
+	@echo 'and what runs in one VM runs on the last of those: $(lastword $(STOCK_KERNELS))'
 
 bootstrap:
 	@scripts/bootstrap $(or $(KERNEL),$(if $(KERNELS),--flavours))
