@@ -161,11 +161,15 @@ struct Setting {
 	std::string before;
 };
 
-/* Numbers for so many descriptors, and no more by any means but privileges */
+/*
+ * Numbers for so many descriptors, and no more by any means but privileges; what the caller of the
+ * tests has left open takes none of them from the program.
+ */
 void limit_descriptors(rlim_t count)
 {
 	const rlimit limit{count, count};
 
+	checked(::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC));
 	checked(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
