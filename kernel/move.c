@@ -161,51 +161,56 @@ static void uf_move_wake_source(struct vm_area_struct *vma, unsigned long start,
 		uf_ctx_wake(ctx, start, len);
 }
 
-/* -EAGAIN: mappings are changing. */
-static __always_inline long uf_move_once(struct uf_ctx *ctx, const struct uf_move *move)
+static void uf_move_unlock_vmas(struct uf_ctx *ctx, struct uf_compat_vma_pair *vmas)
+{
+	uf_compat_changing_unlock(&ctx->view);
+	uf_compat_vma_unlock_pair(vmas);
+}
+
+/* Keep both VMAs from changing, once no mapping is. Errors also of uf_changes_await(). */
+static int uf_move_lock_vmas(struct uf_ctx *ctx, const struct uf_move *move,
+			     struct uf_compat_vma_pair *vmas)
+{
+	int err;
+
+	do {
+		err = uf_compat_vma_lock_pair(ctx->view.mm, move->dst, move->src, vmas);
+		if (err)
+			return err;
+		uf_compat_changing_lock(&ctx->view);
+		if (likely(!uf_ctx_changing(ctx)))
+			return 0;
+		uf_move_unlock_vmas(ctx, vmas);
+		err = uf_changes_await(ctx);
+	} while (!err);
+	return err;
+}
+
+long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
 {
 	struct uf_moving moving __uninitialized;	/* not to clear the range of a step */
 	struct uf_compat_vma_pair vmas;
 	long moved;
 	int err;
 
+	err = uf_move_lock_vmas(ctx, move, &vmas);
+	if (err)
+		return err;
+
 	moving.mm = ctx->view.mm;
+	moving.dst_vma = vmas.dst;
+	moving.src_vma = vmas.src;
 	moving.dst = move->dst;
 	moving.src = move->src;
 	moving.len = move->len;
 	moving.holes = move->holes;
 	moving.idle = 0;
 	moving.tries = 0;
+	err = uf_move_allowed(&moving, ctx) ? uf_move_locked(&moving) : -EINVAL;
 
-	err = uf_compat_vma_lock_pair(moving.mm, move->dst, move->src, &vmas);
-	if (err)
-		return err;
-	moving.dst_vma = vmas.dst;
-	moving.src_vma = vmas.src;
-	uf_compat_changing_lock(&ctx->view);
-	if (uf_ctx_changing(ctx))
-		err = -EAGAIN;
-	else
-		err = uf_move_allowed(&moving, ctx) ? uf_move_locked(&moving) : -EINVAL;
-	uf_compat_changing_unlock(&ctx->view);
 	moved = move->len - moving.len;
 	if (move->wake_source)
 		uf_move_wake_source(vmas.src, move->src, moved);
-	uf_compat_vma_unlock_pair(&vmas);
-
+	uf_move_unlock_vmas(ctx, &vmas);
 	return moved ?: err;
-}
-
-long uf_move(struct uf_ctx *ctx, const struct uf_move *move)
-{
-	long moved;
-	int err;
-
-	do {
-		moved = uf_move_once(ctx, move);
-		if (likely(moved != -EAGAIN))
-			return moved;
-		err = uf_changes_await(ctx);
-	} while (!err);
-	return err;
 }
