@@ -56,8 +56,12 @@ void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 }
 
 /* Under the bucket's lock, so that nobody else takes or removes @waiter. */
-static __always_inline void uf_waiter_unlink(struct uf_wait_table *table, struct uf_waiter *waiter)
+static __always_inline void uf_waiter_unlink(struct uf_wait_table *table,
+					     struct uf_wait_bucket *bucket,
+					     struct uf_waiter *waiter)
 {
+	lockdep_assert_held(&bucket->lock);
+
 	__hlist_del(&waiter->node);
 	/*
 	 * Told: the way back takes the bucket's lock. Pairs with the release in uf_waiters_tell(),
@@ -97,7 +101,7 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 	spin_lock(&bucket->lock);
 	taken = READ_ONCE(waiter->state) >= UF_TAKEN;
 	if (!taken) {
-		uf_waiter_unlink(table, waiter);
+		uf_waiter_unlink(table, bucket, waiter);
 		uf_wait_bucket_left(table, i);
 	}
 	spin_unlock(&bucket->lock);
@@ -133,7 +137,7 @@ uf_wait_bucket_take(struct uf_wait_table *table, unsigned int i, unsigned long s
 	hlist_for_each_entry_safe(waiter, next, &bucket->head, node) {
 		if (waiter->page < start || waiter->page > last)
 			continue;
-		uf_waiter_unlink(table, waiter);
+		uf_waiter_unlink(table, bucket, waiter);
 		WRITE_ONCE(waiter->state, UF_TAKEN);
 		waiter->node.next = taken;
 		taken = &waiter->node;
@@ -164,7 +168,10 @@ static __always_inline void uf_wait_bucket_wake(struct uf_wait_table *table, uns
 		uf_waiters_wake_taken(taken);
 }
 
-/* The first bucket from number @i on that has waiters, or UF_WAIT_BUCKETS. */
+/*
+ * The first bucket from number @i on that has waiters, or UF_WAIT_BUCKETS. As find_next_bit(), which
+ * isn't made for words that change meanwhile.
+ */
 static __always_inline unsigned int uf_wait_next_occupied(const struct uf_wait_table *table,
 							  unsigned int i)
 {

@@ -85,13 +85,14 @@ static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
-	pmd_t val = pmdp_get_lockless(pmd);
+	pmd_t val;
+	pte_t *pte = uf_compat_pte_map_pmd(pmd, addr, &val);
 
-	if (!uf_pmd_is_table(val))
-		return NULL;
-	*ptl = pte_lockptr(mm, &val);
-	spin_lock(*ptl);
-	return uf_pmd_table_entry(val, addr);
+	if (pte) {
+		*ptl = pte_lockptr(mm, &val);
+		spin_lock(*ptl);
+	}
+	return pte;
 }
 
 #else

@@ -243,7 +243,8 @@ static void page_is_woken_alone_in_its_bucket(struct kunit *test)
 
 /* Lengths on both sides of where waking looks at the buckets, with 4 waiters, and with many */
 static const unsigned long range_pages[] = {
-	1, 2, 19, 20, 21, 199, 200, 201, UF_WAIT_BUCKETS, 1ul << 20,
+	1, 2, 19, 20, 21, 199, 200, 201, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1,
+	1ul << 20,
 };
 
 static void range_pages_name(const unsigned long *pages, char *name)
