@@ -35,6 +35,13 @@ built_kernels() { awk '!/^#/ && $3 ~ /^linux-source-/ { print $1 }' "$KERNEL_LIS
 # kernel_row NAME: the kernel's line in the list
 kernel_row() { awk -v name="$1" '!/^#/ && $1 == name' "$KERNEL_LIST"; }
 
+# require_kernel NAME: the list has it
+require_kernel()
+{
+	[ -n "$(kernel_row "$1")" ] ||
+		die "there is no kernel $1 in $KERNEL_LIST" "It lists: $(kernel_names | xargs)"
+}
+
 # kernel_compiler NAME: where modules for it are compiled: "host", or the suite
 # of a build folder
 kernel_compiler() { kernel_row "$1" | awk '{ print $5 }'; }

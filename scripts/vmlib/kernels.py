@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kernels of scripts/kernels, as scripts/fetch-kernel has put them into the cache folder."""
 
-import argparse
 import lzma
 import os
 import pathlib
@@ -27,14 +26,6 @@ def _names_of(kind):
 
 def names():
     return [row[0] for row in _rows()]
-
-
-def argument(name):
-    """For argparse: a name of the list."""
-    if name not in names():
-        raise argparse.ArgumentTypeError(f"there is no kernel {name} in scripts/kernels, which lists: "
-                                         f"{' '.join(names())}")
-    return name
 
 
 def stock_names():
