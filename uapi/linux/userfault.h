@@ -3,8 +3,8 @@
  * The ABI of userfault: what goes over /dev/userfault and over the file descriptors it makes.
  *
  * Names, numbers and layouts are those of <linux/userfaultfd.h> of Linux 7.3, so that a program can
- * include this header instead of that one and run on either. Whatever the project adds
- * is called UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
+ * include this header instead of that one and run on either. Whatever the project adds is called
+ * UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
  *
  * How one gets a file descriptor:
  *

@@ -142,8 +142,9 @@ public:
 	 * Modes::WriteProtect; holes between mappings don't matter. When it returns no thread can
 	 * write to them any more: one that tries waits, and is told of as a fault with
 	 * FaultFlags::WriteProtect. Pages that aren't there are protected in memory of files, and
-	 * with Features::WpUnpopulated in anonymous memory. With Features::WpAsync nobody waits and nothing is
-	 * told: the kernel unprotects the page that is written to, which /proc/PID/pagemap shows.
+	 * with Features::WpUnpopulated in anonymous memory. With Features::WpAsync nobody waits and
+	 * nothing is told: the kernel unprotects the page that is written to, which
+	 * /proc/PID/pagemap shows.
 	 * ENOENT: nothing is mapped there, or something that isn't registered so; EAGAIN: the
 	 * process's mappings are changing right now; ESRCH: the process is gone; ENOMEM: a part of
 	 * the range may be protected.
