@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -21,6 +22,7 @@ struct Stat {
 	std::string name;
 	char state = '?';
 	pid_t parent = 0;
+	double cpu_seconds = 0;
 };
 
 /* The name is in parentheses, and may hold any of them itself. */
@@ -35,8 +37,14 @@ Stat stat_of(const std::filesystem::path &process)
 	if (close == line.npos || close + 4 > line.size())
 		return stat;
 	stat.name = line.substr(open + 1, close - open - 1);
-	stat.state = line[close + 2];
-	stat.parent = std::atoi(line.c_str() + close + 4);
+
+	/* The fields from the third on, as proc(5) counts them. */
+	std::istringstream rest(line.substr(close + 2));
+	const std::vector<std::string> fields{std::istream_iterator<std::string>(rest), {}};
+	const auto field = [&fields](std::size_t number) { return fields.at(number - 3); };
+	stat.state = field(3).front();
+	stat.parent = std::stoi(field(4));
+	stat.cpu_seconds = (std::stod(field(14)) + std::stod(field(15))) / ::sysconf(_SC_CLK_TCK);
 	return stat;
 }
 
@@ -107,10 +115,13 @@ std::vector<std::string> describe_threads(pid_t pid)
 	for (const auto &task : std::filesystem::directory_iterator(tasks, gone)) {
 		const auto stat = stat_of(task.path());
 		std::ifstream stack(task.path() / "stack");
+		std::ostringstream line;
 
-		lines.push_back("thread " + task.path().filename().string() + " (" + stat.name +
-				") in state " + stat.state + ", syscall " +
-				first_line(task.path() / "syscall"));
+		/* The time tells a thread that goes round in circles from one that couldn't run. */
+		line << "thread " << task.path().filename().string() << " (" << stat.name
+		     << ") in state " << stat.state << " after " << stat.cpu_seconds
+		     << " s of CPU time, syscall " << first_line(task.path() / "syscall");
+		lines.push_back(line.str());
 		for (std::string frame; std::getline(stack, frame);)
 			lines.push_back("    " + frame);
 	}

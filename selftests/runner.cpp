@@ -7,6 +7,9 @@
 #include "loaded_module.hpp"
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
+#include <thread>
 #include <unistd.h>
 
 using namespace selftests;
@@ -23,6 +26,15 @@ TEST_CASE("runner: hangs", "[.runner]")
 	REQUIRE(::getpid() > 0);
 	for (;;)
 		::pause();
+}
+
+TEST_CASE("runner: fails after all stood still", "[.runner]")
+{
+	/* Longer than the time that runner-tests gives it. */
+	::kill(::getppid(), SIGSTOP);
+	std::this_thread::sleep_for(std::chrono::seconds(8));
+	::kill(::getppid(), SIGCONT);
+	FAIL("it went on");
 }
 
 TEST_CASE("runner: oopses", "[.runner]")

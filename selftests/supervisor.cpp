@@ -6,6 +6,7 @@
 #include "loaded_module.hpp"
 #include "processes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -33,6 +34,7 @@ using std::chrono::milliseconds;
 constexpr auto last_test = "nothing holds the module and the kernel has nothing to complain of";
 constexpr int slow_factor = 4;
 constexpr auto kill_limit = milliseconds(5000);
+constexpr auto look_again = milliseconds(1000);
 /* For a process that a test has ended and nobody has waited for, to be gone. */
 constexpr auto grace = milliseconds(1000);
 
@@ -100,24 +102,29 @@ private:
 	::_exit(static_cast<int>(passed ? ExitCode::pass : ExitCode::fail));
 }
 
-/* True when @pid has ended, false when @deadline came first. */
-bool follow(int pidfd, Output &output, Clock::time_point deadline)
+/*
+ * True when @pid has ended, false when it had @limit and has not. Time in which this process could
+ * not run either isn't charged: an emulator that stands still isn't a test that hangs.
+ */
+bool follow(int pidfd, Output &output, Clock::duration limit)
 {
 	std::array<pollfd, 2> fds{{{pidfd, POLLIN, 0}, {output.fd(), POLLIN, 0}}};
 
-	for (;;) {
-		const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
+	for (auto left = limit; left.count() > 0;) {
+		const auto slice = std::min(std::chrono::ceil<milliseconds>(left), look_again);
+		const int timeout = static_cast<int>(slice.count());
+		const auto start = Clock::now();
 
-		if (left <= 0)
-			return false;
-		if (::poll(fds.data(), fds.size(), static_cast<int>(left)) < 0 && errno != EINTR)
+		if (::poll(fds.data(), fds.size(), timeout) < 0 && errno != EINTR)
 			fail("poll");
 		output.drain();
 		if (fds[0].revents)
 			return true;
 		if (fds[1].revents & POLLHUP)
 			fds[1].fd = -1;
+		left -= std::min<Clock::duration>(Clock::now() - start, slice);
 	}
+	return false;
 }
 
 } // namespace
@@ -190,7 +197,7 @@ Supervisor::Verdict Supervisor::watch(pid_t pid, int output_fd, std::chrono::sec
 
 	if (pidfd < 0)
 		fail("pidfd_open");
-	if (follow(pidfd, output, Clock::now() + limit)) {
+	if (follow(pidfd, output, limit)) {
 		if (::waitpid(pid, &status, 0) < 0)
 			fail("waitpid");
 		judge_exit(status, notes, verdict);
