@@ -356,7 +356,7 @@ TEST_CASE("wrong ranges are answered as native userfaultfd does", "[errno][modul
 	CHECK(compare("ranges", rows_of_ranges) == 0);
 }
 
-TEST_CASE("ranges with holes are answered as native userfaultfd does", "[errno][module]")
+TEST_CASE("ranges with holes are answered as native userfaultfd does", "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
 
