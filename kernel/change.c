@@ -5,7 +5,7 @@
 #include <linux/jiffies.h>
 
 #include "change.h"
-#include "ctx.h"
+#include "event_queue.h"
 
 /*
  * How often a waiting command looks whether the changing thread is kept from going on. Nobody says
@@ -20,45 +20,43 @@
  */
 #define UF_CHANGES_LOOKS	50
 
-void uf_changes_init(struct uf_changes *changes)
+void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view,
+		     const struct uf_event_queue *events)
 {
+	changes->view = view;
+	changes->events = events;
 	spin_lock_init(&changes->lock);
 	INIT_LIST_HEAD(&changes->under_way);
 	init_waitqueue_head(&changes->wait);
 }
 
 /* The barrier in wq_has_sleeper() pairs with that of a command that has joined the queue. */
-void uf_changes_announce(struct uf_ctx *ctx)
+void uf_changes_announce(struct uf_changes *changes)
 {
-	if (wq_has_sleeper(&ctx->changes.wait))
-		wake_up_all(&ctx->changes.wait);
+	if (wq_has_sleeper(&changes->wait))
+		wake_up_all(&changes->wait);
 }
 
-void uf_change_begin(struct uf_ctx *ctx, struct uf_change *change)
+void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 {
-	struct uf_changes *changes = &ctx->changes;
-
 	change->task = current;
 	spin_lock(&changes->lock);
 	list_add(&change->entry, &changes->under_way);
 	spin_unlock(&changes->lock);
-	uf_compat_changing_begin(&ctx->view);
+	uf_compat_changing_begin(changes->view);
 }
 
-void uf_change_end(struct uf_ctx *ctx, struct uf_change *change)
+void uf_change_end(struct uf_changes *changes, struct uf_change *change)
 {
-	struct uf_changes *changes = &ctx->changes;
-
-	uf_compat_changing_end(&ctx->view);
+	uf_compat_changing_end(changes->view);
 	spin_lock(&changes->lock);
 	list_del(&change->entry);
 	spin_unlock(&changes->lock);
-	uf_changes_announce(ctx);
+	uf_changes_announce(changes);
 }
 
-bool uf_change_is_own(struct uf_ctx *ctx)
+bool uf_change_is_own(struct uf_changes *changes)
 {
-	struct uf_changes *changes = &ctx->changes;
 	struct uf_change *change;
 	bool own = false;
 
@@ -87,19 +85,23 @@ static bool uf_changes_blocked(struct uf_changes *changes)
 	return blocked;
 }
 
-int uf_changes_await(struct uf_ctx *ctx)
+static bool uf_changes_any(const struct uf_changes *changes)
 {
-	struct uf_changes *changes = &ctx->changes;
+	return atomic_read(&changes->view->mmap_changing);
+}
+
+int uf_changes_await(struct uf_changes *changes)
+{
 	int looks = 0;
 	long left;
 
-	while (uf_ctx_changing(ctx)) {
-		left = wait_event_killable_timeout(changes->wait, !uf_ctx_changing(ctx) ||
-						   uf_events_pending(&ctx->events),
+	while (uf_changes_any(changes)) {
+		left = wait_event_killable_timeout(changes->wait, !uf_changes_any(changes) ||
+						   uf_events_pending(changes->events),
 						   msecs_to_jiffies(UF_CHANGES_LOOK_MS));
 		if (left < 0)
 			return -EINTR;
-		if (uf_events_pending(&ctx->events))
+		if (uf_events_pending(changes->events))
 			return -EAGAIN;
 		if (!left && (uf_changes_blocked(changes) || ++looks == UF_CHANGES_LOOKS))
 			return -EAGAIN;

@@ -30,7 +30,9 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
-struct uf_ctx;
+#include "compat/ctx_view.h"
+
+struct uf_event_queue;
 
 struct uf_change {
 	struct list_head entry;
@@ -38,34 +40,40 @@ struct uf_change {
 };
 
 struct uf_changes {
+	struct userfaultfd_ctx *view;	/* counts them, in mmap_changing, for native code too */
+	const struct uf_event_queue *events;
 	spinlock_t lock;
 	struct list_head under_way;
 	wait_queue_head_t wait;		/* commands, until a change ends or an event is queued */
 };
 
-/* No change is under way, and nobody uses @changes yet. */
-void uf_changes_init(struct uf_changes *changes);
+/*
+ * No change is under way, and nobody uses @changes yet. They are of the memory of the context that has
+ * this @view and these @events, which live as long.
+ */
+void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view,
+		     const struct uf_event_queue *events);
 
 /*
- * The current thread changes mappings of @ctx's memory, from here until uf_change_end(). But for 6.1,
- * waits for the page operations that are under way. @change stays where it is until then; the caller
- * holds @ctx. May sleep.
+ * The current thread changes mappings of the context's memory, from here until uf_change_end(). But
+ * for 6.1, waits for the page operations that are under way. @change stays where it is until then; the
+ * caller holds the context. May sleep.
  */
-void uf_change_begin(struct uf_ctx *ctx, struct uf_change *change);
+void uf_change_begin(struct uf_changes *changes, struct uf_change *change);
 
 /* By the same thread: the change is over, and was told. Wakes the commands that wait. */
-void uf_change_end(struct uf_ctx *ctx, struct uf_change *change);
+void uf_change_end(struct uf_changes *changes, struct uf_change *change);
 
-/* An event of @ctx was queued: the commands that wait have to answer EAGAIN. */
-void uf_changes_announce(struct uf_ctx *ctx);
+/* An event was queued: the commands that wait have to answer EAGAIN. */
+void uf_changes_announce(struct uf_changes *changes);
 
-/* Whether the current thread has begun a change of @ctx, and not ended it. */
-bool uf_change_is_own(struct uf_ctx *ctx);
+/* Whether the current thread has begun a change, and not ended it. */
+bool uf_change_is_own(struct uf_changes *changes);
 
 /*
- * Wait until no change of @ctx is under way: 0. -EAGAIN: an event has to be read first. -EINTR: the
- * caller is being killed. The caller holds @ctx's file and no lock.
+ * Wait until no change is under way: 0. -EAGAIN: an event has to be read first. -EINTR: the caller is
+ * being killed. The caller holds the context's file and no lock.
  */
-int uf_changes_await(struct uf_ctx *ctx);
+int uf_changes_await(struct uf_changes *changes);
 
 #endif /* UF_CHANGE_H */

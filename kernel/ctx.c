@@ -64,7 +64,7 @@ static void uf_ctx_init_once(void *object)
 	__add_wait_queue(&view->fault_pending_wqh, &ctx->bridge);
 	uf_wait_table_init(&ctx->waiters);
 	uf_event_queue_init(&ctx->events);
-	uf_changes_init(&ctx->changes);
+	uf_changes_init(&ctx->changes, view, &ctx->events);
 	uf_moves_init(&ctx->moves);
 }
 
@@ -101,6 +101,7 @@ struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned i
 	ctx->view.features = features;
 	ctx->view.released = false;
 	ctx->view.mm = mm;
+	uf_event_queue_reopen(&ctx->events);
 	refcount_set(&ctx->view.refcount, 1);
 	mmgrab(mm);
 	uf_compat_unmap_watch(mm);
@@ -134,7 +135,7 @@ void uf_ctx_put(struct uf_ctx *ctx)
  * Nor can anybody keep the closing from coming to its end: whoever faults meanwhile sleeps, on the
  * wait table or for a lock that is held here, and so leaves the processor.
  *
- * Nor can an event be missed: that the context is dead is seen by uf_event_await().
+ * Nor can an event be missed: the queue stays closed, and lets go of whoever comes to it later.
  */
 static int uf_ctx_release(struct inode *inode, struct file *file)
 {
@@ -143,7 +144,7 @@ static int uf_ctx_release(struct inode *inode, struct file *file)
 	WRITE_ONCE(ctx->view.released, true);
 	uf_region_unregister_all(ctx);
 	uf_ctx_wake_all(ctx);
-	uf_events_wake_all(&ctx->events);
+	uf_event_queue_close(&ctx->events);
 	wake_up_poll(&ctx->view.fd_wqh, EPOLLHUP);
 	uf_ctx_put(ctx);
 	return 0;

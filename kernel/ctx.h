@@ -116,18 +116,12 @@ static inline bool uf_ctx_initialized(const struct uf_ctx *ctx)
 	return READ_ONCE(ctx->view.features) & UF_FEATURE_INITIALIZED;
 }
 
-/* Whether its file was closed. */
-static inline bool uf_ctx_dead(const struct uf_ctx *ctx)
-{
-	return READ_ONCE(ctx->view.released);
-}
-
 static inline void uf_ctx_get(struct uf_ctx *ctx)
 {
 	refcount_inc(&ctx->view.refcount);
 }
 
-/* Whether mappings are changing, and the monitor doesn't know of it yet. */
+/* Whether mappings are changing, and the monitor doesn't know of it yet; see change.h. */
 static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
 {
 	return atomic_read(&ctx->view.mmap_changing);

@@ -24,6 +24,7 @@
 #include "event_queue.h"
 #include "ksyms.h"
 #include "moved.h"
+#include "msg.h"
 #include "region.h"
 
 /* By way of reserved, which is as long as the union: no byte of the stack gets out. */
@@ -34,6 +35,12 @@ struct uf_fork {
 	struct uf_fork_entry entry;
 	struct uf_change change;
 	struct uf_event event;
+};
+
+/* A move, from the first half to the second. */
+struct uf_mremap {
+	struct uf_moved moved;
+	struct uf_change change;	/* if it is to be told of */
 };
 
 /* What is on mm's list for an unmapping. */
@@ -65,7 +72,15 @@ static bool uf_event_wanted(const struct uf_ctx *ctx, unsigned int feature)
 static void uf_event_begin(struct uf_ctx *ctx, struct uf_change *change)
 {
 	uf_ctx_get(ctx);
-	uf_change_begin(ctx, change);
+	uf_change_begin(&ctx->changes, change);
+}
+
+/* Queue @event, and say that it is there. The caller holds @ctx, and no lock. */
+static void uf_event_post(struct uf_ctx *ctx, struct uf_event *event)
+{
+	uf_event_push(&ctx->events, event);
+	uf_msg_announce(ctx);
+	uf_changes_announce(&ctx->changes);
 }
 
 static struct uf_ctx *uf_event_child(const struct uf_ctx *parent, const struct list_head *forks)
@@ -91,7 +106,7 @@ static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct
 	child = uf_ctx_alloc(mm, parent->view.flags, parent->view.features);
 	if (IS_ERR(child))
 		goto free;
-	if (uf_moves_inherit(child, parent))
+	if (uf_moves_inherit(&child->moves, &parent->moves, parent->view.mm))
 		goto put;
 
 	uf_event_begin(parent, &fork->change);
@@ -133,7 +148,7 @@ static void uf_event_await_fork(struct uf_ctx *parent, struct uf_fork *fork)
 {
 	struct uf_ctx *child = fork->event.child;
 
-	if (uf_event_await(parent, &fork->event))
+	if (uf_event_await(&parent->events, &fork->event))
 		return;
 	uf_region_forget_all(child);
 	uf_ctx_put(child);
@@ -148,7 +163,7 @@ static void uf_event_end_fork(struct uf_fork *fork, bool forked)
 	else
 		uf_ctx_put(fork->event.child);
 	list_del(&fork->entry.list);
-	uf_change_end(parent, &fork->change);
+	uf_change_end(&parent->changes, &fork->change);
 	kfree(fork);
 	uf_ctx_put(parent);
 }
@@ -195,33 +210,64 @@ void uf_event_fork_fail(struct list_head *forks)
 	uf_event_end_forks(forks, false);
 }
 
+void notrace uf_event_copy_vma(const unsigned long *arguments)
+{
+	struct vm_area_struct *vma = *(struct vm_area_struct **)arguments[0];
+	unsigned long from = vma->vm_start + ((arguments[3] - vma->vm_pgoff) << PAGE_SHIFT);
+
+	uf_moves_note(&uf_ctx_of(vma)->moves, from, arguments[1], arguments[2]);
+}
+
+/* mm's first half can't fail. */
+static void uf_event_mremap_begin(struct uf_ctx *ctx, bool wanted)
+{
+	struct uf_mremap *mremap = kmalloc(sizeof(*mremap), GFP_KERNEL | __GFP_NOFAIL);
+
+	uf_ctx_get(ctx);
+	if (wanted)
+		uf_change_begin(&ctx->changes, &mremap->change);
+	uf_moved_begin(&ctx->moves, &mremap->moved, ctx->view.mm, !wanted);
+}
+
 /*
  * Memory that isn't told of is an ordinary mapping from here on. But if mm has merged it into a
  * mapping that didn't move, it can't be cut out before mremap() has let go of that: it is then
  * unregistered by the second half, or whoever comes first, see moved.h.
+ *
+ * Whoever waits at the old place is woken. The copy may be longer than what was moved: to wake too
+ * many does no harm.
  */
 void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *kept)
 {
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 	bool wanted = uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP);
 
-	uf_moved_wake_source(ctx);
-	if (!wanted && uf_moved_is_all_of(ctx, vma)) {
+	mmap_assert_write_locked(vma->vm_mm);
+
+	uf_ctx_wake(ctx, ctx->moves.from, ctx->moves.len);
+	if (!wanted && uf_moved_is_all_of(&ctx->moves, vma)) {
 		uf_region_release(vma);
 		return;
 	}
-	uf_ctx_get(ctx);
-	uf_moved_begin(ctx, wanted);
+	uf_event_mremap_begin(ctx, wanted);
 	kept->ctx = &ctx->view;
 }
 
 static void uf_event_mremap_end(struct uf_ctx *ctx)
 {
 	bool wanted = uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP);
+	struct uf_mremap *mremap;
+	struct uf_moved *moved;
 
 	if (!wanted)
 		uf_region_settle(ctx);
-	uf_moved_end(ctx, wanted);
+	moved = uf_moved_end(&ctx->moves);
+	if (!WARN_ON_ONCE(!moved)) {
+		mremap = container_of(moved, struct uf_mremap, moved);
+		if (wanted)
+			uf_change_end(&ctx->changes, &mremap->change);
+		kfree(mremap);
+	}
 	uf_ctx_put(ctx);
 }
 
@@ -237,7 +283,7 @@ void uf_event_mremap_complete(struct vm_userfaultfd_ctx *kept, unsigned long fro
 	event.msg.arg.remap.len = len;
 	if (PAGE_ALIGNED(to) && uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP)) {
 		uf_event_post(ctx, &event);
-		uf_event_await(ctx, &event);
+		uf_event_await(&ctx->events, &event);
 	}
 	uf_event_mremap_end(ctx);
 }
@@ -261,8 +307,8 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
 	event.msg.arg.remove.start = start;
 	event.msg.arg.remove.end = end;
 	uf_event_post(ctx, &event);
-	uf_event_await(ctx, &event);
-	uf_change_end(ctx, &change);
+	uf_event_await(&ctx->events, &event);
+	uf_change_end(&ctx->changes, &change);
 	uf_ctx_put(ctx);
 	return false;
 }
@@ -295,9 +341,9 @@ static void uf_event_end_unmap(struct uf_unmap *unmap)
 {
 	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
 
-	uf_event_await(ctx, &unmap->event);
+	uf_event_await(&ctx->events, &unmap->event);
 	list_del(&unmap->entry.list);
-	uf_change_end(ctx, &unmap->change);
+	uf_change_end(&ctx->changes, &unmap->change);
 	unmap->over = true;
 	if (!unmap->has_exit) {
 		kfree(unmap);
@@ -315,7 +361,7 @@ static void uf_event_unmap_exit(struct callback_head *at_exit)
 	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
 
 	if (!unmap->over)
-		uf_change_end(ctx, &unmap->change);
+		uf_change_end(&ctx->changes, &unmap->change);
 	kfree(unmap);
 	uf_ctx_put(ctx);
 }

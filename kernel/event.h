@@ -25,6 +25,13 @@ void uf_event_fork_complete(struct list_head *forks);
 void uf_event_fork_fail(struct list_head *forks);
 
 /*
+ * An observer of copy_vma(), see hook.h: @arguments are a pointer to a pointer to a VMA of ours, and
+ * address, length and page offset in the file of the copy that is to be made of it. The mmap lock is
+ * held for writing.
+ */
+void uf_event_copy_vma(const unsigned long *arguments);
+
+/*
  * mremap_userfaultfd_prep(): @vma is where the memory went. The mmap lock is held for writing.
  * Without UFFD_FEATURE_EVENT_REMAP it is an ordinary VMA from here on, unless it was merged with what
  * didn't move; else @moved is filled in, for the second half.

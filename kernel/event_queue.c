@@ -4,9 +4,7 @@
 
 #include <linux/sched/signal.h>
 
-#include "ctx.h"
 #include "event_queue.h"
-#include "msg.h"
 
 void uf_event_queue_init(struct uf_event_queue *queue)
 {
@@ -14,12 +12,29 @@ void uf_event_queue_init(struct uf_event_queue *queue)
 	INIT_LIST_HEAD(&queue->pending);
 	INIT_LIST_HEAD(&queue->telling);
 	queue->last_id = 0;
+	queue->closed = false;
 }
 
-void uf_event_post(struct uf_ctx *ctx, struct uf_event *event)
+void uf_event_queue_reopen(struct uf_event_queue *queue)
 {
-	struct uf_event_queue *queue = &ctx->events;
+	queue->closed = false;
+}
 
+void uf_event_queue_close(struct uf_event_queue *queue)
+{
+	struct uf_event *event;
+
+	spin_lock(&queue->lock);
+	queue->closed = true;
+	list_for_each_entry(event, &queue->pending, entry)
+		wake_up_process(event->task);
+	list_for_each_entry(event, &queue->telling, entry)
+		wake_up_process(event->task);
+	spin_unlock(&queue->lock);
+}
+
+void uf_event_push(struct uf_event_queue *queue, struct uf_event *event)
+{
 	event->task = current;
 	event->state = UF_EVENT_PENDING;
 
@@ -27,18 +42,16 @@ void uf_event_post(struct uf_ctx *ctx, struct uf_event *event)
 	event->id = ++queue->last_id;
 	list_add_tail(&event->entry, &queue->pending);
 	spin_unlock(&queue->lock);
-	uf_msg_announce(ctx);
-	uf_changes_announce(ctx);
 }
 
 /*
  * Whether there is nothing more to wait for. Under the lock, so that whoever changes it wakes us.
  */
-static bool uf_event_over(const struct uf_ctx *ctx, const struct uf_event *event)
+static bool uf_event_over(const struct uf_event_queue *queue, const struct uf_event *event)
 {
-	lockdep_assert_held(&ctx->events.lock);
+	lockdep_assert_held(&queue->lock);
 
-	return event->state == UF_EVENT_TOLD || uf_ctx_dead(ctx) || fatal_signal_pending(current) ||
+	return event->state == UF_EVENT_TOLD || queue->closed || fatal_signal_pending(current) ||
 	       WARN_ON_ONCE(current->flags & PF_EXITING);	/* no signal wakes it any more */
 }
 
@@ -46,15 +59,14 @@ static bool uf_event_over(const struct uf_ctx *ctx, const struct uf_event *event
  * The state of the task is set before uf_event_over() looks, and every change that it looks for is
  * made before a wake-up: so either it sees the change, or schedule() returns.
  */
-bool uf_event_await(struct uf_ctx *ctx, struct uf_event *event)
+bool uf_event_await(struct uf_event_queue *queue, struct uf_event *event)
 {
-	struct uf_event_queue *queue = &ctx->events;
 	bool told;
 
 	spin_lock(&queue->lock);
 	for (;;) {
 		set_current_state(TASK_KILLABLE);
-		if (uf_event_over(ctx, event))
+		if (uf_event_over(queue, event))
 			break;
 		spin_unlock(&queue->lock);
 		schedule();
@@ -69,7 +81,7 @@ bool uf_event_await(struct uf_ctx *ctx, struct uf_event *event)
 }
 
 bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
-		   struct uf_event_telling *telling)
+		   struct uf_event_telling *telling, void (*hold)(struct uf_ctx *child))
 {
 	struct uf_event *event;
 
@@ -82,7 +94,7 @@ bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
 		telling->id = event->id;
 		telling->child = event->child;
 		if (event->child)
-			uf_ctx_get(event->child);
+			hold(event->child);
 	}
 	spin_unlock(&queue->lock);
 	return event;
@@ -102,7 +114,7 @@ static struct uf_event *uf_event_find(struct uf_event_queue *queue,
 	return NULL;
 }
 
-void uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *telling)
+bool uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *telling)
 {
 	struct uf_event *event;
 
@@ -114,8 +126,7 @@ void uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *
 		wake_up_process(event->task);
 	}
 	spin_unlock(&queue->lock);
-	if (event && telling->child)
-		uf_ctx_put(telling->child);
+	return event;
 }
 
 void uf_event_untell(struct uf_event_queue *queue, const struct uf_event_telling *telling)
@@ -128,17 +139,5 @@ void uf_event_untell(struct uf_event_queue *queue, const struct uf_event_telling
 		list_move(&event->entry, &queue->pending);
 		event->state = UF_EVENT_PENDING;
 	}
-	spin_unlock(&queue->lock);
-}
-
-void uf_events_wake_all(struct uf_event_queue *queue)
-{
-	struct uf_event *event;
-
-	spin_lock(&queue->lock);
-	list_for_each_entry(event, &queue->pending, entry)
-		wake_up_process(event->task);
-	list_for_each_entry(event, &queue->telling, entry)
-		wake_up_process(event->task);
 	spin_unlock(&queue->lock);
 }

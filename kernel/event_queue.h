@@ -14,7 +14,8 @@
  * thread may have been killed, and the event be gone: so a reader knows an event by its number
  * only, and looks for it on the list of those that are being told.
  *
- * A thread stops waiting when its event was told, when the context is closed, or when it is killed.
+ * A thread stops waiting when its event was told, when the queue is closed, or when the thread is
+ * killed.
  *
  * Locking
  *
@@ -23,9 +24,11 @@
  * Field protection
  *
  *	queue->pending, telling		queue->lock; whether pending is empty may be read without
- *	queue->last_id			queue->lock
+ *	queue->last_id, closed		queue->lock
  *	event->entry, state		queue->lock; TOLD is the last that anybody else does to it
  *	event's other fields		constant while it is queued
+ *
+ * The queue is pure logic: it knows no mm, and of a context only its address.
  */
 #ifndef UF_EVENT_QUEUE_H
 #define UF_EVENT_QUEUE_H
@@ -58,6 +61,7 @@ struct uf_event_queue {
 	struct list_head pending;
 	struct list_head telling;
 	u64 last_id;
+	bool closed;			/* nobody will be told any more */
 };
 
 /* What a reader keeps of an event that it is telling. */
@@ -66,8 +70,14 @@ struct uf_event_telling {
 	struct uf_ctx *child;		/* of a fork, referenced; else NULL */
 };
 
-/* Make @queue empty; nobody uses it yet. */
+/* Make @queue empty and open; nobody uses it yet. */
 void uf_event_queue_init(struct uf_event_queue *queue);
+
+/* Open a queue that was closed; it is empty, and nobody uses it yet. */
+void uf_event_queue_reopen(struct uf_event_queue *queue);
+
+/* From here on nobody is told: all threads that wait go on, and those that come later, too. */
+void uf_event_queue_close(struct uf_event_queue *queue);
 
 /* Whether an event is pending; a hint. */
 static inline bool uf_events_pending(const struct uf_event_queue *queue)
@@ -76,37 +86,32 @@ static inline bool uf_events_pending(const struct uf_event_queue *queue)
 }
 
 /*
- * Queue @event, whose msg and child are filled in, for the readers of @ctx. From here until
- * uf_event_await() has returned it must stay where it is. The caller holds a reference to @ctx, and
- * no lock. Doesn't sleep.
+ * Queue @event, whose msg and child are filled in. The caller wakes the readers. From here until
+ * uf_event_await() has returned @event must stay where it is. Doesn't sleep.
  */
-void uf_event_post(struct uf_ctx *ctx, struct uf_event *event);
+void uf_event_push(struct uf_event_queue *queue, struct uf_event *event);
 
 /*
  * By the same thread: sleep until @event was told: true; or nobody will be told: false. The caller
- * holds the same.
+ * holds no lock.
  */
-bool uf_event_await(struct uf_ctx *ctx, struct uf_event *event);
+bool uf_event_await(struct uf_event_queue *queue, struct uf_event *event);
 
 /*
  * Begin to tell the oldest pending event; its message is copied to @msg. False: none is pending.
- * End it with uf_event_told() or uf_event_untell(); the reference to a child is the caller's from
- * here on.
+ * End it with uf_event_told() or uf_event_untell(). A child is referenced with @hold, which mustn't
+ * sleep, while the waiting thread still holds it: that reference is the caller's from here on.
  */
 bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
-		   struct uf_event_telling *telling);
+		   struct uf_event_telling *telling, void (*hold)(struct uf_ctx *child));
 
 /*
- * The reader has it: whoever waits, goes on. His reference to a child is put for him: the file that
- * the reader was given has the only one then, and if it is closed before he runs nobody need be
- * looked for who waits.
+ * The reader has it: whoever waits, goes on. True if there was a thread that waited, whose reference
+ * to a child is the caller's now. False: it has given up, and keeps its reference.
  */
-void uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *telling);
+bool uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *telling);
 
 /* The reader could not be told after all: the event, if it still waits, is the next to be told. */
 void uf_event_untell(struct uf_event_queue *queue, const struct uf_event_telling *telling);
-
-/* The context is dead, as uf_ctx_dead() has it: let everybody see that. */
-void uf_events_wake_all(struct uf_event_queue *queue);
 
 #endif /* UF_EVENT_QUEUE_H */

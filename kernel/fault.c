@@ -214,7 +214,7 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	if (WARN_ON_ONCE(ctx->view.mm != vmf->vma->vm_mm))
 		return VM_FAULT_SIGBUS;
 
-	if (unlikely(uf_moves_any(&ctx->moves)) && uf_moved_covers(ctx, vmf->address))
+	if (unlikely(uf_moves_any(&ctx->moves)) && uf_moved_covers(&ctx->moves, vmf->address))
 		return uf_fault_settle(ctx, vmf);
 
 	if (ctx->view.features & UFFD_FEATURE_SIGBUS)
@@ -228,7 +228,7 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
-	if (unlikely(uf_ctx_changing(ctx)) && uf_change_is_own(ctx))
+	if (unlikely(uf_ctx_changing(ctx)) && uf_change_is_own(&ctx->changes))
 		return VM_FAULT_SIGBUS;
 
 	uf_fault_wait(ctx, vmf, reason);

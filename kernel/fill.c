@@ -210,7 +210,7 @@ static int uf_fill_all(struct uf_filling *filling)
 	do {
 		err = uf_fill_lock(filling);
 		if (unlikely(err == -EAGAIN && !filling->done)) {
-			err = uf_changes_await(filling->ctx);
+			err = uf_changes_await(&filling->ctx->changes);
 			continue;
 		}
 		if (unlikely(err))

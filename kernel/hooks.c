@@ -56,7 +56,6 @@
 #include "fault.h"
 #include "hook.h"
 #include "ksm.h"
-#include "moved.h"
 
 #define UF_HOOK_ROW(hooked, whom, ours) \
 	{ .name = #hooked, .kind = (whom), .function = (ours) },
@@ -70,7 +69,7 @@ struct uf_hook uf_hooks[] __ro_after_init = {
 	UF_HOOK_ROW(dup_userfaultfd_complete, UF_HOOK_FORKS, uf_event_fork_complete)
 	UF_HOOK_ROW(mremap_userfaultfd_prep, UF_HOOK_VMA, uf_event_mremap)
 	UF_HOOK_ROW(mremap_userfaultfd_complete, UF_HOOK_MOVED, uf_event_mremap_complete)
-	UF_HOOK_OBSERVER(copy_vma, UF_HOOK_VMA_POINTER, uf_moved_observe)
+	UF_HOOK_OBSERVER(copy_vma, UF_HOOK_VMA_POINTER, uf_event_copy_vma)
 	UF_HOOK_ROW(userfaultfd_remove, UF_HOOK_VMA, uf_event_remove)
 	UF_HOOK_ROW(userfaultfd_unmap_complete, UF_HOOK_UNMAPS, uf_event_unmap_complete)
 #ifdef CONFIG_KSM

@@ -5,7 +5,6 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "ctx.h"
 #include "moved.h"
 
 void uf_moves_init(struct uf_moves *moves)
@@ -23,29 +22,11 @@ void uf_moves_destroy(struct uf_moves *moves)
 	INIT_LIST_HEAD(&moves->list);
 }
 
-void notrace uf_moved_observe(const unsigned long *arguments)
+bool uf_moved_is_all_of(const struct uf_moves *moves, const struct vm_area_struct *vma)
 {
-	struct vm_area_struct *vma = *(struct vm_area_struct **)arguments[0];
-	struct uf_moves *moves = &uf_ctx_of(vma)->moves;
+	mmap_assert_write_locked(vma->vm_mm);
 
-	moves->to = arguments[1];
-	moves->len = arguments[2];
-	moves->from = vma->vm_start + ((arguments[3] - vma->vm_pgoff) << PAGE_SHIFT);
-}
-
-bool uf_moved_is_all_of(const struct uf_ctx *ctx, const struct vm_area_struct *vma)
-{
-	mmap_assert_write_locked(ctx->view.mm);
-
-	return vma->vm_start == ctx->moves.to && vma->vm_end - vma->vm_start == ctx->moves.len;
-}
-
-/* The copy may be longer than what was moved: to wake too many does no harm. */
-void uf_moved_wake_source(struct uf_ctx *ctx)
-{
-	mmap_assert_write_locked(ctx->view.mm);
-
-	uf_ctx_wake(ctx, ctx->moves.from, ctx->moves.len);
+	return vma->vm_start == moves->to && vma->vm_end - vma->vm_start == moves->len;
 }
 
 static void uf_moved_add(struct uf_moves *moves, struct uf_moved *moved)
@@ -55,31 +36,25 @@ static void uf_moved_add(struct uf_moves *moves, struct uf_moved *moved)
 	spin_unlock(&moves->lock);
 }
 
-/* mm's first half can't fail. */
-void uf_moved_begin(struct uf_ctx *ctx, bool told)
+void uf_moved_begin(struct uf_moves *moves, struct uf_moved *moved, struct mm_struct *mm,
+		    bool unregister)
 {
-	struct uf_moves *moves = &ctx->moves;
-	struct uf_moved *moved = kmalloc(sizeof(*moved), GFP_KERNEL | __GFP_NOFAIL);
-
-	mmap_assert_write_locked(ctx->view.mm);
+	mmap_assert_write_locked(mm);
 
 	moved->task = current;
 	moved->start = moves->to;
-	moved->end = told ? moves->to : moves->to + moves->len;
-	if (told)
-		uf_change_begin(ctx, &moved->change);
+	moved->end = unregister ? moves->to + moves->len : moves->to;
 	uf_moved_add(moves, moved);
 }
 
 /* The @n-th that is to be unregistered. These come and go with the mmap lock held for writing only. */
-static bool uf_moved_find(struct uf_ctx *ctx, unsigned int n, unsigned long *start,
-			  unsigned long *end)
+static bool uf_moved_find(struct uf_moves *moves, struct mm_struct *mm, unsigned int n,
+			  unsigned long *start, unsigned long *end)
 {
-	struct uf_moves *moves = &ctx->moves;
 	struct uf_moved *moved;
 	bool found = false;
 
-	mmap_assert_write_locked(ctx->view.mm);
+	mmap_assert_write_locked(mm);
 
 	spin_lock(&moves->lock);
 	list_for_each_entry(moved, &moves->list, entry) {
@@ -94,26 +69,26 @@ static bool uf_moved_find(struct uf_ctx *ctx, unsigned int n, unsigned long *sta
 	return found;
 }
 
-int uf_moves_inherit(struct uf_ctx *child, struct uf_ctx *parent)
+int uf_moves_inherit(struct uf_moves *child, struct uf_moves *parent, struct mm_struct *parent_mm)
 {
 	unsigned long start, end;
 	struct uf_moved *copy;
 	unsigned int n;
 
-	for (n = 0; uf_moved_find(parent, n, &start, &end); n++) {
+	for (n = 0; uf_moved_find(parent, parent_mm, n, &start, &end); n++) {
 		copy = kmalloc(sizeof(*copy), GFP_KERNEL);
 		if (!copy)
 			return -ENOMEM;
 		copy->task = NULL;
 		copy->start = start;
 		copy->end = end;
-		uf_moved_add(&child->moves, copy);
+		uf_moved_add(child, copy);
 	}
 	return 0;
 }
 
 /* A thread has one at most. */
-static struct uf_moved *uf_moved_take_own(struct uf_moves *moves)
+struct uf_moved *uf_moved_end(struct uf_moves *moves)
 {
 	struct uf_moved *moved, *own = NULL;
 
@@ -127,20 +102,8 @@ static struct uf_moved *uf_moved_take_own(struct uf_moves *moves)
 	return own;
 }
 
-void uf_moved_end(struct uf_ctx *ctx, bool told)
+bool uf_moved_covers(struct uf_moves *moves, unsigned long addr)
 {
-	struct uf_moved *moved = uf_moved_take_own(&ctx->moves);
-
-	if (WARN_ON_ONCE(!moved))
-		return;
-	if (told)
-		uf_change_end(ctx, &moved->change);
-	kfree(moved);
-}
-
-bool uf_moved_covers(struct uf_ctx *ctx, unsigned long addr)
-{
-	struct uf_moves *moves = &ctx->moves;
 	struct uf_moved *moved;
 	bool covers = false;
 
@@ -151,18 +114,19 @@ bool uf_moved_covers(struct uf_ctx *ctx, unsigned long addr)
 	return covers;
 }
 
-bool uf_moved_next(struct uf_ctx *ctx, unsigned long *start, unsigned long *end)
+bool uf_moved_next(struct uf_moves *moves, struct mm_struct *mm, unsigned long *start,
+		   unsigned long *end)
 {
-	return uf_moved_find(ctx, 0, start, end);
+	return uf_moved_find(moves, mm, 0, start, end);
 }
 
 /* Nobody comes for what was inherited. */
-void uf_moved_settled(struct uf_ctx *ctx, unsigned long start, unsigned long end)
+void uf_moved_settled(struct uf_moves *moves, struct mm_struct *mm, unsigned long start,
+		      unsigned long end)
 {
-	struct uf_moves *moves = &ctx->moves;
 	struct uf_moved *moved, *next;
 
-	mmap_assert_write_locked(ctx->view.mm);
+	mmap_assert_write_locked(mm);
 
 	spin_lock(&moves->lock);
 	list_for_each_entry_safe(moved, next, &moves->list, entry) {

@@ -30,15 +30,10 @@
 #include <linux/mm_types.h>
 #include <linux/spinlock.h>
 
-#include "change.h"
-
-struct uf_ctx;
-
 /* A move between its halves, or one that a forked child has inherited. */
 struct uf_moved {
 	struct list_head entry;
 	struct task_struct *task;	/* whose system call it is; NULL: inherited */
-	struct uf_change change;	/* if it is to be told of */
 	unsigned long start, end;	/* what is to be unregistered; empty, if nothing is */
 };
 
@@ -55,32 +50,36 @@ void uf_moves_init(struct uf_moves *moves);
 void uf_moves_destroy(struct uf_moves *moves);
 
 /*
- * An observer of copy_vma(), see hook.h: @arguments are a pointer to a pointer to a VMA of ours, and
- * address, length and page offset in the file of the copy that is to be made of it. The mmap lock is
- * held for writing.
+ * A copy of [@from, @from + @len) is made at @to. The mmap lock is held for writing. Calls nothing
+ * that could be traced: an ftrace callback calls it.
  */
-void uf_moved_observe(const unsigned long *arguments);
+static __always_inline void uf_moves_note(struct uf_moves *moves, unsigned long from,
+					  unsigned long to, unsigned long len)
+{
+	moves->from = from;
+	moves->to = to;
+	moves->len = len;
+}
 
 /* In the first half: whether @vma is what was moved, and nothing else. */
-bool uf_moved_is_all_of(const struct uf_ctx *ctx, const struct vm_area_struct *vma);
-
-/* In the first half: wake whoever waits for a page at its old place. */
-void uf_moved_wake_source(struct uf_ctx *ctx);
+bool uf_moved_is_all_of(const struct uf_moves *moves, const struct vm_area_struct *vma);
 
 /*
- * In the first half. If the move is to be @told of, mappings are changing until uf_moved_end(); else
- * what moved is to be unregistered. The caller holds @ctx. May sleep.
+ * In the first half: the current thread's move has begun, and stays until uf_moved_end(). If
+ * @unregister what moved is to be unregistered. The mmap lock of @mm, the context's, is held for
+ * writing.
  */
-void uf_moved_begin(struct uf_ctx *ctx, bool told);
+void uf_moved_begin(struct uf_moves *moves, struct uf_moved *moved, struct mm_struct *mm,
+		    bool unregister);
 
-/* In the second half, by the same thread. */
-void uf_moved_end(struct uf_ctx *ctx, bool told);
+/* In the second half: the same thread's move, which is over. NULL: it has none. */
+struct uf_moved *uf_moved_end(struct uf_moves *moves);
 
 /*
- * What is to be unregistered in @parent's memory is so in that of @child, a copy of it that nobody
- * uses yet. Both mmap locks are held for writing. May sleep. ENOMEM.
+ * What is to be unregistered in the parent's memory is so in that of @child, a copy of it that nobody
+ * uses yet. The mmap lock of the @parent_mm is held for writing. May sleep. ENOMEM.
  */
-int uf_moves_inherit(struct uf_ctx *child, struct uf_ctx *parent);
+int uf_moves_inherit(struct uf_moves *child, struct uf_moves *parent, struct mm_struct *parent_mm);
 
 /*
  * Whether anything may be under way. Without moves->lock; whoever asks has the mmap lock, or that of
@@ -92,13 +91,15 @@ static inline bool uf_moves_any(const struct uf_moves *moves)
 }
 
 /* Whether @addr is to be unregistered. */
-bool uf_moved_covers(struct uf_ctx *ctx, unsigned long addr);
+bool uf_moved_covers(struct uf_moves *moves, unsigned long addr);
 
 /*
  * A range that is to be unregistered, which the caller does before uf_moved_settled(); false: there
- * is none. The mmap lock is held for writing over both.
+ * is none. The mmap lock of @mm, the context's, is held for writing over both.
  */
-bool uf_moved_next(struct uf_ctx *ctx, unsigned long *start, unsigned long *end);
-void uf_moved_settled(struct uf_ctx *ctx, unsigned long start, unsigned long end);
+bool uf_moved_next(struct uf_moves *moves, struct mm_struct *mm, unsigned long *start,
+		   unsigned long *end);
+void uf_moved_settled(struct uf_moves *moves, struct mm_struct *mm, unsigned long start,
+		      unsigned long end);
 
 #endif /* UF_MOVED_H */

@@ -50,7 +50,7 @@ static bool uf_msg_next(struct uf_ctx *ctx, struct uf_msg *next)
 		return true;
 	}
 	if (uf_events_pending(&ctx->events) &&
-	    uf_event_tell(&ctx->events, &next->msg, &next->event)) {
+	    uf_event_tell(&ctx->events, &next->msg, &next->event, uf_ctx_get)) {
 		next->is_event = true;
 		return true;
 	}
@@ -132,11 +132,10 @@ static int uf_msg_give_event(struct uf_ctx *ctx, struct uf_msg *next, const stru
 	int err;
 
 	err = child ? uf_msg_copy_fork(next, inode, to) : uf_msg_copy(next, to);
-	if (!err) {
-		uf_event_told(&ctx->events, &next->event);
-		return 0;
-	}
-	uf_event_untell(&ctx->events, &next->event);
+	if (err)
+		uf_event_untell(&ctx->events, &next->event);
+	else if (!uf_event_told(&ctx->events, &next->event))
+		child = NULL;	/* its thread keeps its reference, and the file has the other */
 	if (child)
 		uf_ctx_put(child);
 	return err;

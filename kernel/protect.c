@@ -378,7 +378,7 @@ static int uf_protect_lock(struct uf_ctx *ctx)
 		if (likely(!uf_ctx_changing(ctx)))
 			return 0;
 		uf_protect_unlock(ctx);
-		err = uf_changes_await(ctx);
+		err = uf_changes_await(&ctx->changes);
 	} while (!err);
 	return err;
 }

@@ -306,9 +306,9 @@ static noinline void uf_region_settle_moves(struct uf_ctx *ctx)
 {
 	unsigned long start, end;
 
-	while (uf_moved_next(ctx, &start, &end)) {
+	while (uf_moved_next(&ctx->moves, ctx->view.mm, &start, &end)) {
 		uf_region_clear(ctx, start, end);
-		uf_moved_settled(ctx, start, end);
+		uf_moved_settled(&ctx->moves, ctx->view.mm, start, end);
 	}
 }
 

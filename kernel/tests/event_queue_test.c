@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of the queue of events. It is built into this module a second time, so that they run
+ * without the other module, and can look inside.
+ */
+#include "../event_queue.c"
+
+#include <kunit/test.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+
+#define THREADS		8
+#define READERS		3
+#define ROUNDS		200
+
+static struct uf_event_queue *new_queue(struct kunit *test)
+{
+	struct uf_event_queue *queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	uf_event_queue_init(queue);
+	return queue;
+}
+
+/* In place of a context: how often it is held. */
+static void hold(struct uf_ctx *child)
+{
+	(*(int *)child)++;
+}
+
+/* An event of the running thread, which doesn't wait: waking it does no harm. */
+static void push(struct uf_event_queue *queue, struct uf_event *event, u64 number)
+{
+	*event = (struct uf_event){ .msg.event = UFFD_EVENT_REMAP };
+	event->msg.arg.remap.from = number;
+	uf_event_push(queue, event);
+}
+
+static bool tell(struct uf_event_queue *queue, struct uf_event_telling *telling, u64 *number)
+{
+	struct uffd_msg msg = {};
+	bool there = uf_event_tell(queue, &msg, telling, hold);
+
+	*number = msg.arg.remap.from;
+	return there;
+}
+
+static void expect_told(struct kunit *test, struct uf_event_queue *queue, u64 number)
+{
+	struct uf_event_telling telling;
+	u64 seen;
+
+	KUNIT_ASSERT_TRUE(test, tell(queue, &telling, &seen));
+	KUNIT_EXPECT_EQ(test, seen, number);
+	KUNIT_EXPECT_TRUE(test, uf_event_told(queue, &telling));
+}
+
+static void expect_empty(struct kunit *test, struct uf_event_queue *queue)
+{
+	struct uf_event_telling telling;
+	u64 number;
+
+	KUNIT_EXPECT_FALSE(test, uf_events_pending(queue));
+	KUNIT_EXPECT_FALSE(test, tell(queue, &telling, &number));
+	KUNIT_EXPECT_TRUE(test, list_empty(&queue->telling));
+}
+
+static void new_queue_is_empty(struct kunit *test)
+{
+	expect_empty(test, new_queue(test));
+}
+
+static void events_are_told_in_their_order(struct kunit *test)
+{
+	struct uf_event_queue *queue = new_queue(test);
+	struct uf_event events[3];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		push(queue, &events[i], i);
+		KUNIT_EXPECT_EQ(test, events[i].state, UF_EVENT_PENDING);
+		KUNIT_EXPECT_PTR_EQ(test, events[i].task, current);
+	}
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_TRUE(test, uf_events_pending(queue));
+		expect_told(test, queue, i);
+		KUNIT_EXPECT_EQ(test, events[i].state, UF_EVENT_TOLD);
+		KUNIT_EXPECT_TRUE(test, uf_event_await(queue, &events[i]));
+	}
+	expect_empty(test, queue);
+}
+
+static void untold_event_is_told_next(struct kunit *test)
+{
+	struct uf_event_queue *queue = new_queue(test);
+	struct uf_event_telling telling;
+	struct uf_event events[2];
+	u64 number;
+
+	push(queue, &events[0], 0);
+	push(queue, &events[1], 1);
+	KUNIT_ASSERT_TRUE(test, tell(queue, &telling, &number));
+	KUNIT_EXPECT_EQ(test, events[0].state, UF_EVENT_TELLING);
+	uf_event_untell(queue, &telling);
+	KUNIT_EXPECT_EQ(test, events[0].state, UF_EVENT_PENDING);
+	expect_told(test, queue, 0);
+	expect_told(test, queue, 1);
+	expect_empty(test, queue);
+}
+
+/* Two readers at once, who come to an end in the other order. */
+static void events_are_told_side_by_side(struct kunit *test)
+{
+	struct uf_event_queue *queue = new_queue(test);
+	struct uf_event_telling first, second;
+	struct uf_event events[2];
+	u64 number;
+
+	push(queue, &events[0], 0);
+	push(queue, &events[1], 1);
+	KUNIT_ASSERT_TRUE(test, tell(queue, &first, &number));
+	KUNIT_ASSERT_TRUE(test, tell(queue, &second, &number));
+	KUNIT_EXPECT_EQ(test, number, 1);
+	KUNIT_EXPECT_TRUE(test, uf_event_told(queue, &second));
+	KUNIT_EXPECT_EQ(test, events[0].state, UF_EVENT_TELLING);
+	KUNIT_EXPECT_EQ(test, events[1].state, UF_EVENT_TOLD);
+	KUNIT_EXPECT_TRUE(test, uf_event_told(queue, &first));
+	expect_empty(test, queue);
+}
+
+static void child_is_held_for_each_telling(struct kunit *test)
+{
+	struct uf_event_queue *queue = new_queue(test);
+	struct uf_event_telling telling;
+	struct uf_event event = {};
+	int held = 0;
+	u64 number;
+
+	event.child = (struct uf_ctx *)&held;
+	uf_event_push(queue, &event);
+	KUNIT_EXPECT_EQ(test, held, 0);
+	KUNIT_ASSERT_TRUE(test, tell(queue, &telling, &number));
+	KUNIT_EXPECT_PTR_EQ(test, telling.child, event.child);
+	KUNIT_EXPECT_EQ(test, held, 1);
+	uf_event_untell(queue, &telling);
+	KUNIT_EXPECT_EQ(test, held, 1);
+	KUNIT_ASSERT_TRUE(test, tell(queue, &telling, &number));
+	KUNIT_EXPECT_EQ(test, held, 2);
+	KUNIT_EXPECT_TRUE(test, uf_event_told(queue, &telling));
+}
+
+static void closed_queue_lets_go_of_all(struct kunit *test)
+{
+	struct uf_event_queue *queue = new_queue(test);
+	struct uf_event_telling telling;
+	struct uf_event events[3];
+	u64 number;
+
+	push(queue, &events[0], 0);
+	push(queue, &events[1], 1);
+	KUNIT_ASSERT_TRUE(test, tell(queue, &telling, &number));
+	uf_event_queue_close(queue);
+	push(queue, &events[2], 2);	/* comes too late */
+	KUNIT_EXPECT_FALSE(test, uf_event_await(queue, &events[0]));
+	KUNIT_EXPECT_FALSE(test, uf_event_await(queue, &events[1]));
+	KUNIT_EXPECT_FALSE(test, uf_event_await(queue, &events[2]));
+	KUNIT_EXPECT_FALSE(test, uf_event_told(queue, &telling));
+	uf_event_untell(queue, &telling);
+	expect_empty(test, queue);
+
+	uf_event_queue_reopen(queue);
+	push(queue, &events[0], 3);
+	expect_told(test, queue, 3);
+	KUNIT_EXPECT_TRUE(test, uf_event_await(queue, &events[0]));
+}
+
+/* A thread that waits for its event to be told. */
+struct waiting {
+	struct uf_event_queue *queue;
+	struct uf_event event;
+	bool told;
+	bool over;
+};
+
+static int wait_for_reader(void *data)
+{
+	struct waiting *waiting = data;
+
+	allow_signal(SIGKILL);
+	push(waiting->queue, &waiting->event, 0);
+	waiting->told = uf_event_await(waiting->queue, &waiting->event);
+	flush_signals(current);
+	smp_store_release(&waiting->over, true);
+	while (!kthread_should_stop())
+		schedule_timeout_idle(1);
+	return 0;
+}
+
+static struct task_struct *start_waiting(struct kunit *test, struct waiting *waiting)
+{
+	struct task_struct *thread = kthread_run(wait_for_reader, waiting, "uf_waiting");
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	while (!uf_events_pending(waiting->queue) ||
+	       READ_ONCE(thread->__state) != TASK_KILLABLE)
+		schedule_timeout_idle(1);
+	return thread;
+}
+
+static void stop_waiting(struct waiting *waiting, struct task_struct *thread)
+{
+	while (!smp_load_acquire(&waiting->over))
+		schedule_timeout_idle(1);
+	kthread_stop(thread);
+}
+
+static void thread_waits_until_it_is_told(struct kunit *test)
+{
+	struct waiting waiting = { .queue = new_queue(test) };
+	struct task_struct *thread = start_waiting(test, &waiting);
+	struct uf_event_telling telling;
+	u64 number;
+
+	wake_up_process(thread);	/* somebody else's wake-up is not enough */
+	while (READ_ONCE(thread->__state) != TASK_KILLABLE)
+		schedule_timeout_idle(1);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(waiting.over));
+
+	KUNIT_ASSERT_TRUE(test, tell(waiting.queue, &telling, &number));
+	KUNIT_EXPECT_TRUE(test, uf_event_told(waiting.queue, &telling));
+	stop_waiting(&waiting, thread);
+	KUNIT_EXPECT_TRUE(test, waiting.told);
+	expect_empty(test, waiting.queue);
+}
+
+static void killed_thread_gives_up(struct kunit *test)
+{
+	struct waiting waiting = { .queue = new_queue(test) };
+	struct task_struct *thread = start_waiting(test, &waiting);
+	struct uf_event_telling telling;
+	int held = 0;
+	u64 number;
+
+	waiting.event.child = (struct uf_ctx *)&held;
+	KUNIT_ASSERT_TRUE(test, tell(waiting.queue, &telling, &number));
+	send_sig(SIGKILL, thread, 1);
+	stop_waiting(&waiting, thread);
+	KUNIT_EXPECT_FALSE(test, waiting.told);
+	KUNIT_EXPECT_FALSE(test, uf_event_told(waiting.queue, &telling));
+	KUNIT_EXPECT_EQ(test, held, 1);
+	expect_empty(test, waiting.queue);
+}
+
+/* Threads that have events to tell, and readers that don't get each to its end at once. */
+struct crowd {
+	struct uf_event_queue queue;
+	atomic_t told;			/* by the readers */
+	atomic_t heard;			/* by the threads */
+	atomic_t running;
+};
+
+static int tell_many(void *data)
+{
+	struct crowd *crowd = data;
+	struct uf_event event;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		push(&crowd->queue, &event, i);
+		if (uf_event_await(&crowd->queue, &event))
+			atomic_inc(&crowd->heard);
+	}
+	atomic_dec(&crowd->running);
+	while (!kthread_should_stop())
+		schedule_timeout_idle(1);
+	return 0;
+}
+
+static int read_many(void *data)
+{
+	struct crowd *crowd = data;
+	struct uf_event_telling telling;
+	unsigned int n = 0;
+	u64 number;
+
+	while (!kthread_should_stop()) {
+		cond_resched();
+		if (!tell(&crowd->queue, &telling, &number))
+			continue;
+		if (n++ % 3 == 0)
+			uf_event_untell(&crowd->queue, &telling);
+		else if (uf_event_told(&crowd->queue, &telling))
+			atomic_inc(&crowd->told);
+	}
+	return 0;
+}
+
+static void each_of_many_is_told_once(struct kunit *test)
+{
+	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
+	struct task_struct *threads[THREADS + READERS];
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	uf_event_queue_init(&crowd->queue);
+	atomic_set(&crowd->running, THREADS);
+	for (i = 0; i < THREADS + READERS; i++) {
+		threads[i] = kthread_run(i < THREADS ? tell_many : read_many, crowd, "uf_crowd");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(threads[i]));
+	}
+	while (atomic_read(&crowd->running))
+		schedule_timeout_idle(1);
+	for (i = 0; i < THREADS + READERS; i++)
+		kthread_stop(threads[i]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->heard), THREADS * ROUNDS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->told), THREADS * ROUNDS);
+	expect_empty(test, &crowd->queue);
+}
+
+static struct kunit_case event_queue_tests[] = {
+	KUNIT_CASE(new_queue_is_empty),
+	KUNIT_CASE(events_are_told_in_their_order),
+	KUNIT_CASE(untold_event_is_told_next),
+	KUNIT_CASE(events_are_told_side_by_side),
+	KUNIT_CASE(child_is_held_for_each_telling),
+	KUNIT_CASE(closed_queue_lets_go_of_all),
+	KUNIT_CASE(thread_waits_until_it_is_told),
+	KUNIT_CASE(killed_thread_gives_up),
+	KUNIT_CASE(each_of_many_is_told_once),
+	{}
+};
+
+static struct kunit_suite event_queue_suite = {
+	.name		= "userfault_event_queue",
+	.test_cases	= event_queue_tests,
+};
+kunit_test_suite(event_queue_suite);
