@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A context's life; see ctx.h. */
+/* A context; see ctx.h. */
 #include <linux/userfault.h>
 
-#include <linux/capability.h>
-#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "ctx.h"
-#include "fdinfo.h"
 #include "hooks.h"
-#include "ioctl.h"
-#include "msg.h"
-#include "region.h"
-
-static bool uf_kernel_faults = true;
-module_param_named(kernel_faults, uf_kernel_faults, bool, 0644);
-MODULE_PARM_DESC(kernel_faults,
-		 "whoever may open the device may handle faults of the kernel itself (default); "
-		 "if off, only CAP_SYS_PTRACE may, and others must ask for UFFD_USER_MODE_ONLY");
 
 static struct kmem_cache *uf_ctx_cache;
 
@@ -124,84 +112,11 @@ void uf_ctx_put(struct uf_ctx *ctx)
 }
 
 /*
- * The file is closed: mark dead, take the context out of every VMA, wake every waiter.
- *
- * No waiter can be missed. A thread becomes a waiter with the fault lock held, under which the VMA
- * still pointed here. Clearing the VMAs takes the mmap lock for writing, and writes each VMA's
- * lock, which excludes the fault lock: so a thread that saw the VMA before is a waiter by now and
- * is woken below, and one that comes later sees a VMA without a context. If the address space has
- * no users left, nobody can be faulting in it.
- *
- * Nor can anybody keep the closing from coming to its end: whoever faults meanwhile sleeps, on the
- * wait table or for a lock that is held here, and so leaves the processor.
- *
- * Nor can an event be missed: the queue stays closed, and lets go of whoever comes to it later.
+ * The barrier in wq_has_sleeper() pairs with that of a reader, or poller, that has joined the
+ * queue.
  */
-static int uf_ctx_release(struct inode *inode, struct file *file)
+void uf_ctx_announce(struct uf_ctx *ctx)
 {
-	struct uf_ctx *ctx = file->private_data;
-
-	WRITE_ONCE(ctx->view.released, true);
-	uf_region_unregister_all(ctx);
-	uf_ctx_wake_all(ctx);
-	uf_event_queue_close(&ctx->events);
-	wake_up_poll(&ctx->view.fd_wqh, EPOLLHUP);
-	uf_ctx_put(ctx);
-	return 0;
-}
-
-static const struct file_operations uf_ctx_fops = {
-	.owner		= THIS_MODULE,
-	.release	= uf_ctx_release,
-	.read_iter	= uf_msg_read_iter,
-	.poll		= uf_msg_poll,
-	.unlocked_ioctl	= uf_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-	.show_fdinfo	= uf_fdinfo_show,
-	.llseek		= noop_llseek,
-};
-
-/* By upstream's name: CRIU and others know a userfaultfd by it. */
-struct file *uf_ctx_file(struct uf_ctx *ctx, const struct inode *context)
-{
-	return uf_compat_anon_inode_getfile("[userfaultfd]", &uf_ctx_fops, ctx,
-					    O_RDONLY | uf_ctx_fd_flags(ctx), context);
-}
-
-/* The file may be in use by another thread before this returns. */
-static int uf_ctx_fd(struct uf_ctx *ctx)
-{
-	struct file *file;
-	int fd;
-
-	fd = get_unused_fd_flags(uf_ctx_fd_flags(ctx));
-	if (fd < 0)
-		return fd;
-	file = uf_ctx_file(ctx, NULL);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
-	fd_install(fd, file);
-	return fd;
-}
-
-int uf_ctx_create(unsigned int flags)
-{
-	struct uf_ctx *ctx;
-	int fd;
-
-	if (flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
-		return -EINVAL;
-	if (!(flags & UFFD_USER_MODE_ONLY) && !READ_ONCE(uf_kernel_faults) &&
-	    !capable(CAP_SYS_PTRACE))
-		return -EPERM;
-
-	ctx = uf_ctx_alloc(current->mm, flags, 0);
-	if (IS_ERR(ctx))
-		return PTR_ERR(ctx);
-	fd = uf_ctx_fd(ctx);
-	if (fd < 0)
-		uf_ctx_put(ctx);
-	return fd;
+	if (wq_has_sleeper(&ctx->view.fd_wqh))
+		wake_up_poll(&ctx->view.fd_wqh, EPOLLIN);
 }

@@ -4,10 +4,10 @@
  *
  * Overview
  *
- * Made by uf_ctx_create() for the current process's mm, whose struct it holds with mmgrab(); every
+ * Made by uf_file_create() for the current process's mm, whose struct it holds with mmgrab(); every
  * command takes the address space with mmget_not_zero() for as long as it works. VMAs point at it
  * through vma->vm_userfaultfd_ctx. Its file holds it, and each thread blocked in a fault or an
- * event; it holds the module. Closing the file ends it for everybody, see uf_ctx_release(). The
+ * event; it holds the module. Closing the file ends it for everybody, see file.c. The
  * context of a forked child is made by fork() for the child's mm, and is held by the event until a
  * reader has made its file.
  *
@@ -36,7 +36,7 @@
  *					writing and the lock of each registered VMA written: so it
  *					is constant under the mmap lock or the fault lock, and is
  *					read with READ_ONCE() without
- *	view.released			set once, read without a lock; uf_ctx_release() says why that is safe
+ *	view.released			set once, read without a lock; uf_file_release() says why that is safe
  *	view.refcount			atomic
  *	view.fd_wqh			its own lock; readers (exclusive) and pollers
  *	view.fault_pending_wqh		holds the bridge and nothing else, always
@@ -134,18 +134,6 @@ static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
  */
 struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned int features);
 
-/*
- * The one file of @ctx, which takes the caller's reference over; or an error, and the caller keeps
- * it. @context: the inode of the file that it comes from, or NULL. May sleep.
- */
-struct file *uf_ctx_file(struct uf_ctx *ctx, const struct inode *context);
-
-/* The flags of a file descriptor that is made for it. */
-static inline unsigned int uf_ctx_fd_flags(const struct uf_ctx *ctx)
-{
-	return ctx->view.flags & (O_CLOEXEC | O_NONBLOCK);
-}
-
 /* Doesn't sleep. The last one frees it, and lets go of the hooks and the module. */
 void uf_ctx_put(struct uf_ctx *ctx);
 
@@ -181,10 +169,10 @@ static inline void uf_ctx_wake_all(struct uf_ctx *ctx)
 }
 
 /*
- * A new context for the current process, as a file descriptor; @flags as of USERFAULTFD_IOC_NEW.
- * EINVAL, EPERM, ENOMEM, EMFILE, EBUSY (see uf_hooks_get()), and what a security module says.
+ * There is something to tell: wake every poller and one reader. Any context that can take a
+ * spinlock.
  */
-int uf_ctx_create(unsigned int flags);
+void uf_ctx_announce(struct uf_ctx *ctx);
 
 /*
  * The cache that contexts come from: at load, ENOMEM; and at unload, when none is left. May sleep.

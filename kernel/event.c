@@ -24,7 +24,6 @@
 #include "event_queue.h"
 #include "ksyms.h"
 #include "moved.h"
-#include "msg.h"
 #include "region.h"
 
 /* By way of reserved, which is as long as the union: no byte of the stack gets out. */
@@ -79,7 +78,7 @@ static void uf_event_begin(struct uf_ctx *ctx, struct uf_change *change)
 static void uf_event_post(struct uf_ctx *ctx, struct uf_event *event)
 {
 	uf_event_push(&ctx->events, event);
-	uf_msg_announce(ctx);
+	uf_ctx_announce(ctx);
 	uf_changes_announce(&ctx->changes);
 }
 

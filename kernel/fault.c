@@ -27,7 +27,7 @@
  * the wake-up makes it running again, and schedule() returns at once if it hadn't slept yet. (So it
  * does when the thread has set another state since: it waits for its waker then, until UF_WOKEN.)
  *
- * A context that is closed needs no look here: see uf_ctx_release().
+ * A context that is closed needs no look here: see uf_file_release().
  *
  * On a kernel for real time the locks that are taken between sleep themselves. It saves the task's
  * state meanwhile, and a wake-up that comes then makes the saved state running.
@@ -36,7 +36,7 @@
  * fault because it was told, so that the waiter was in its bucket before; and a wake-up that comes
  * before the fault has nobody to wake.
  *
- * Readers: the waiter is put on the pending queue before [A]; uf_msg_announce() looks for sleeping
+ * Readers: the waiter is put on the pending queue before [A]; uf_ctx_announce() looks for sleeping
  * readers after it. A reader first joins the wait queue, then looks at the pending queue (msg.c),
  * with a full barrier between. Either it sees the waiter, or we see it.
  */
@@ -49,7 +49,6 @@
 #include "ctx.h"
 #include "fault.h"
 #include "hugetlb.h"
-#include "msg.h"
 #include "region.h"
 
 static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
@@ -167,7 +166,7 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	waiter.page = waiter.msg.arg.pagefault.address & PAGE_MASK;
 	uf_ctx_get(ctx);
 	if (uf_fault_prepare(ctx, &waiter, vmf, reason, outlast)) {
-		uf_msg_announce(ctx);
+		uf_ctx_announce(ctx);
 		schedule_timeout(outlast ? UF_FAULT_OUTLAST : MAX_SCHEDULE_TIMEOUT);
 	}
 	__set_current_state(TASK_RUNNING);

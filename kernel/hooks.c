@@ -31,7 +31,7 @@
  * Locking and lifetime
  *
  * uf_hook_choose() runs in the context of the caller, who keeps the VMA from changing, and with it
- * the context (see uf_ctx_release()); a list, or what mremap() keeps, holds its contexts itself. It
+ * the context (see uf_file_release()); a list, or what mremap() keeps, holds its contexts itself. It
  * may be in the path of ftrace, and so it, and an observer, must call nothing that can be traced,
  * and mustn't sleep.
  *

@@ -10,8 +10,8 @@
  * there on speaks the protocol of userfaultfd(2). The module can be unloaded when no context is
  * left.
  *
- * The way of a fault: hooks.c, fault.c, waiters.c, msg.c. The way of a resolution: ioctl.c; fill.c
- * or protect.c; waiters.c. The way of an event: hooks.c, event.c, event_queue.c, msg.c.
+ * The way of a fault: hooks.c, fault.c, waiters.c, msg.c, file.c. The way of a resolution: ioctl.c; fill.c
+ * or protect.c; waiters.c. The way of an event: hooks.c, event.c, event_queue.c, msg.c, file.c.
  */
 #include <linux/userfault.h>
 
@@ -20,6 +20,7 @@
 
 #include "compat/compat.h"
 #include "ctx.h"
+#include "file.h"
 #include "hooks.h"
 #include "ioctl.h"
 #include "ksyms.h"
@@ -28,7 +29,7 @@ static long uf_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	if (cmd != USERFAULTFD_IOC_NEW)
 		return -EINVAL;
-	return uf_ctx_create(arg);
+	return uf_file_create(arg);
 }
 
 static const struct file_operations uf_dev_fops = {
