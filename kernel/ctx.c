@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 
 #include "ctx.h"
-#include "hooks.h"
+#include "hook_users.h"
 
 static struct kmem_cache *uf_ctx_cache;
 

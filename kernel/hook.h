@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A row of the table of functions taken over: what hooks.c, which has the table, and
- * hook_attach.c, which has ftrace call it, share.
+ * The table of functions taken over. hooks.c has it, and hands it down: to hook_users.c, which says
+ * when the functions are taken, and hook_attach.c, which has ftrace call it.
  */
 #ifndef UF_HOOK_H
 #define UF_HOOK_H
@@ -37,23 +37,24 @@ struct uf_hook {
 	unsigned long location;		/* where ftrace is called */
 };
 
-extern struct uf_hook uf_hooks[];
-extern const unsigned int uf_hooks_count;
-
 struct ftrace_ops;
 struct ftrace_regs;
 
+typedef void uf_hook_callback(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
+			      struct ftrace_regs *fregs);
+
+struct uf_hook_table {
+	struct uf_hook *hooks;		/* that for faults is the first, and always attached */
+	unsigned int nr;
+	uf_hook_callback *fault;	/* called for that */
+	uf_hook_callback *divert;	/* called for the others, where there are no stubs */
+};
+
 /*
- * What runs in place of the function that calls ftrace at @location: NULL if that function does.
- * @arguments: those of the call. Doesn't sleep.
+ * Called by the stubs: what runs in place of the function that calls ftrace at @location; NULL if
+ * that function does. @arguments: those of the call. Doesn't sleep. In hooks.c.
  */
 void *uf_hook_choose(const unsigned long *arguments, unsigned long location);
-
-/* The callbacks of ftrace: for the fault's function; and for the others, where there is no stub. */
-void uf_hook_fault(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
-		   struct ftrace_regs *fregs);
-void uf_hook_divert(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
-		    struct ftrace_regs *fregs);
 
 /*
  * Wait until nobody is in a function of ours whose calls pin nothing, and that counts in @calls those

@@ -42,22 +42,19 @@ static struct uf_hook_direct {
 /* PERMANENT: kernel.ftrace_enabled=0 must not pull functions from under live contexts. */
 #define UF_HOOK_FLAGS	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
 
-static struct ftrace_ops uf_hook_fault_ops = {
-	.func	= uf_hook_fault,
-	.flags	= UF_HOOK_FLAGS,
-};
+static struct ftrace_ops uf_hook_fault_ops = { .flags = UF_HOOK_FLAGS };
 
 /* In place of all direct calls. */
-static struct ftrace_ops uf_hook_divert_ops = {
-	.func	= uf_hook_divert,
-	.flags	= UF_HOOK_FLAGS,
-};
+static struct ftrace_ops uf_hook_divert_ops = { .flags = UF_HOOK_FLAGS };
 
 /* To find out which functions can be taken. */
-static struct ftrace_ops uf_hook_try_ops = {
-	.func	= uf_hook_divert,
-	.flags	= UF_HOOK_FLAGS,
-};
+static struct ftrace_ops uf_hook_try_ops = { .flags = UF_HOOK_FLAGS };
+
+static const struct uf_hook_table *uf_hook_table;
+
+#define uf_hook_for_each(hook)							\
+	for (hook = uf_hook_table->hooks;					\
+	     hook < uf_hook_table->hooks + uf_hook_table->nr; hook++)
 
 static bool uf_hook_diverting;		/* they are attached so */
 static bool uf_hook_blamed;		/* who is in the way is in the log */
@@ -167,7 +164,7 @@ static bool uf_hook_try(const struct uf_hook *hook)
 /* Functions from @hook on can't be had all: say which, or that none can. */
 static void uf_hook_blame(const struct uf_hook *hook, int err)
 {
-	const struct uf_hook *first = hook, *end = uf_hooks + uf_hooks_count;
+	const struct uf_hook *first = hook, *end = uf_hook_table->hooks + uf_hook_table->nr;
 	unsigned long taken = 0;
 
 	for (; hook < end; hook++)
@@ -192,7 +189,7 @@ int uf_hook_attach_all(void)
 		goto attached;
 	}
 	if (!uf_hook_blamed)
-		uf_hook_blame(uf_hooks + 1, err);
+		uf_hook_blame(uf_hook_table->hooks + 1, err);
 	uf_hook_blamed = true;
 	return err;
 
@@ -222,19 +219,25 @@ static void uf_hook_free_filters(void)
 	ftrace_free_filter(&uf_hook_fault_ops);
 }
 
-int uf_hook_attach_init(void)
+int uf_hook_attach_init(const struct uf_hook_table *table)
 {
 	struct uf_hook *hook;
-	int err = 0;
+	int err;
 
-	for (hook = uf_hooks; hook < uf_hooks + uf_hooks_count && !err; hook++)
+	uf_hook_table = table;
+	uf_hook_fault_ops.func = table->fault;
+	uf_hook_divert_ops.func = table->divert;
+	uf_hook_try_ops.func = table->divert;
+
+	uf_hook_for_each(hook) {
 		err = uf_hook_locate(hook) ?: uf_hook_filter(hook);
-	if (err)
-		goto free;
+		if (err)
+			goto free;
+	}
 	err = register_ftrace_function(&uf_hook_fault_ops);
 	if (!err)
 		return 0;
-	uf_hook_blame(uf_hooks, err);
+	uf_hook_blame(uf_hook_table->hooks, err);
 free:
 	uf_hook_free_filters();
 	return err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Attaching: having ftrace call the table in hooks.c.
+ * Attaching: having ftrace call the table of hook.h.
  *
  * Overview
  *
@@ -29,12 +29,14 @@
 #ifndef UF_HOOK_ATTACH_H
 #define UF_HOOK_ATTACH_H
 
+struct uf_hook_table;
+
 /*
- * Find the functions and attach the fault's, at load. -EBUSY: a livepatch or the like has it, or
+ * Find the functions of @table, which stays, and attach the fault's, at load. -EBUSY: a livepatch or the like has it, or
  * ftrace is off; -ENOENT: the kernel hasn't one of the functions, or can't trace it. What failed is
  * in the log. May sleep.
  */
-int uf_hook_attach_init(void);
+int uf_hook_attach_init(const struct uf_hook_table *table);
 
 /* Detach it, and wait until no task is in a stub or a callback any more. May sleep. */
 void uf_hook_attach_exit(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While the functions are taken over; see hooks.h.
+ * While the functions are taken over; see hook_users.h.
  *
  * Overview
  *
@@ -34,7 +34,7 @@
  * Unloading
  *
  * A context pins the module until it is no user any more, and has queued the item. So nobody comes
- * or goes when uf_hooks_exit() runs, and it cancels the item for good.
+ * or goes when uf_hook_users_exit() runs, and it cancels the item for good.
  */
 #include <linux/userfault.h>
 
@@ -43,10 +43,8 @@
 #include <linux/refcount.h>
 #include <linux/workqueue.h>
 
-#include "compat/unmap.h"
 #include "hook_attach.h"
-#include "hooks.h"
-#include "ksm.h"
+#include "hook_users.h"
 
 /* How long the functions stay attached after the last user. */
 #define UF_HOOKS_LINGER		HZ
@@ -99,11 +97,11 @@ static void uf_hooks_linger(struct work_struct *work)
 }
 
 /* As for a user who leaves at once: that somebody else has a function is known from the start. */
-int uf_hooks_init(void)
+int uf_hook_users_init(const struct uf_hook_table *table)
 {
 	int err;
 
-	err = uf_hook_attach_init();
+	err = uf_hook_attach_init(table);
 	if (err)
 		return err;
 	err = uf_hooks_get();
@@ -115,13 +113,11 @@ int uf_hooks_init(void)
 	return 0;
 }
 
-void uf_hooks_exit(void)
+void uf_hook_users_exit(void)
 {
 	cancel_delayed_work_sync(&uf_hooks_lingering);
 	if (refcount_dec_if_one(&uf_hooks_users))
 		uf_hook_detach_all();
 	WARN_ON_ONCE(refcount_read(&uf_hooks_users));
 	uf_hook_attach_exit();
-	uf_compat_unmap_drain();
-	uf_ksm_drain();
 }

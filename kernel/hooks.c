@@ -55,6 +55,8 @@
 #include "event.h"
 #include "fault.h"
 #include "hook.h"
+#include "hook_users.h"
+#include "hooks.h"
 #include "ksm.h"
 
 #define UF_HOOK_ROW(hooked, whom, ours) \
@@ -62,8 +64,7 @@
 #define UF_HOOK_OBSERVER(hooked, whom, ours) \
 	{ .name = #hooked, .kind = (whom), .observer = (ours) },
 
-/* That for faults is the first, and always attached. */
-struct uf_hook uf_hooks[] __ro_after_init = {
+static struct uf_hook uf_hooks[] __ro_after_init = {
 	UF_HOOK_ROW(handle_userfault, UF_HOOK_FAULT, uf_fault_handle)
 	UF_HOOK_ROW(dup_userfaultfd, UF_HOOK_VMA, uf_event_fork)
 	UF_HOOK_ROW(dup_userfaultfd_complete, UF_HOOK_FORKS, uf_event_fork_complete)
@@ -77,8 +78,6 @@ struct uf_hook uf_hooks[] __ro_after_init = {
 #endif
 	UF_COMPAT_HOOKS(UF_HOOK_ROW)
 };
-
-const unsigned int uf_hooks_count = ARRAY_SIZE(uf_hooks);
 
 static __always_inline bool uf_hook_forks_ours(struct list_head *forks)
 {
@@ -154,8 +153,8 @@ void *notrace uf_hook_choose(const unsigned long *arguments, unsigned long locat
 	return hook->function;
 }
 
-void notrace uf_hook_divert(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
-			    struct ftrace_regs *fregs)
+static void notrace uf_hook_divert(unsigned long location, unsigned long caller,
+				   struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
 	unsigned long arguments[UF_HOOK_ARGUMENTS];
 	void *function;
@@ -168,11 +167,30 @@ void notrace uf_hook_divert(unsigned long location, unsigned long caller, struct
 		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)function);
 }
 
-void notrace uf_hook_fault(unsigned long location, unsigned long caller, struct ftrace_ops *ops,
-			   struct ftrace_regs *fregs)
+static void notrace uf_hook_fault(unsigned long location, unsigned long caller,
+				  struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
 	struct vm_fault *vmf = (void *)ftrace_regs_get_argument(fregs, 0);
 
 	if (uf_ctx_of(vmf->vma))
 		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)uf_fault_handle);
+}
+
+static const struct uf_hook_table uf_hook_rows = {
+	.hooks = uf_hooks,
+	.nr = ARRAY_SIZE(uf_hooks),
+	.fault = uf_hook_fault,
+	.divert = uf_hook_divert,
+};
+
+int uf_hooks_init(void)
+{
+	return uf_hook_users_init(&uf_hook_rows);
+}
+
+void uf_hooks_exit(void)
+{
+	uf_hook_users_exit();
+	uf_compat_unmap_drain();
+	uf_ksm_drain();
 }

@@ -19,14 +19,4 @@ int uf_hooks_init(void);
  */
 void uf_hooks_exit(void);
 
-/*
- * From here until uf_hooks_put() all functions are taken over: before a context is made. -EBUSY as
- * above, -ENOMEM; -EINTR: the caller is being killed. Then nothing is. May sleep, for the grace
- * periods of a detaching under way; takes no lock and doesn't sleep if somebody else is a user.
- */
-int uf_hooks_get(void);
-
-/* Doesn't sleep. The caller holds the module. */
-void uf_hooks_put(void);
-
 #endif /* UF_HOOKS_H */
