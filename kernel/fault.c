@@ -72,6 +72,29 @@ static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
 		msg->arg.pagefault.feat.ptid = task_pid_vnr(current);
 }
 
+/*
+ * Whether an entry, of a page of any size, is still what a fault for @reason is about. A page that
+ * isn't there any more, or whose entry is on its way through swap or migration, is for mm to find
+ * out about: the access is tried again, and may fault again.
+ */
+static bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
+{
+	if (reason & VM_UFFD_WP)
+		return pte_present(pte) && pte_uffd_wp(pte);
+	if (reason & VM_UFFD_RWP)
+		return pte_protnone(pte) && pte_uffd_wp(pte);
+	return pte_none(pte) || (uf_pte_missing(pte) && !uf_pte_poisoned(pte));
+}
+
+static bool uf_fault_huge_unresolved(const struct vm_fault *vmf, unsigned long reason)
+{
+	pte_t pte;
+
+	if (!uf_hugetlb_entry(vmf, &pte))
+		return !(reason & (VM_UFFD_WP | VM_UFFD_RWP));
+	return uf_fault_pte_unresolved(pte, reason);
+}
+
 static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
 {
 	if (reason & VM_UFFD_WP)
@@ -93,7 +116,7 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason
 	pmd_t pmd;
 
 	if (is_vm_hugetlb_page(vmf->vma))
-		return uf_hugetlb_fault_unresolved(vmf, reason);
+		return uf_fault_huge_unresolved(vmf, reason);
 
 	pmd = pmdp_get_lockless(vmf->pmd);
 	if (unlikely(!uf_pmd_is_table(pmd)))

@@ -51,6 +51,7 @@
 #include "compat/event_lists.h"
 #include "compat/ftrace.h"
 #include "compat/hooks.h"
+#include "compat/unmap.h"
 #include "ctx.h"
 #include "event.h"
 #include "fault.h"
@@ -58,6 +59,20 @@
 #include "hook_users.h"
 #include "hooks.h"
 #include "ksm.h"
+
+#ifdef UF_COMPAT_UNMAP_BY_MM
+static int uf_hook_unmap_one(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			     struct list_head *unmaps)
+{
+	return uf_ctx_of(vma) ? uf_event_unmap(vma, start, end, unmaps) : 0;
+}
+
+static int uf_hook_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
+			 struct list_head *unmaps)
+{
+	return uf_compat_unmap(mm, start, end, unmaps, uf_hook_unmap_one);
+}
+#endif
 
 #define UF_HOOK_ROW(hooked, whom, ours) \
 	{ .name = #hooked, .kind = (whom), .function = (ours) },

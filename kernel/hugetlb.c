@@ -7,7 +7,6 @@
 
 #include "compat/compat.h"
 #include "compat/hugetlb.h"
-#include "fault.h"
 #include "hugetlb.h"
 
 void uf_hugetlb_lock(struct vm_area_struct *vma)
@@ -25,16 +24,16 @@ void uf_hugetlb_unlock(struct vm_area_struct *vma)
 /*
  * hugetlb doesn't set vmf->pmd, and vmf->pte, where it is set, is from before the lock was dropped.
  */
-bool uf_hugetlb_fault_unresolved(const struct vm_fault *vmf, unsigned long reason)
+bool uf_hugetlb_entry(const struct vm_fault *vmf, pte_t *entry)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	unsigned long size = huge_page_size(hstate_vma(vmf->vma));
-	pte_t *pte;
+	pte_t *pte = uf_ksym(huge_pte_offset)(mm, vmf->address, size);
 
-	pte = uf_ksym(huge_pte_offset)(mm, vmf->address, size);
 	if (!pte)
-		return !(reason & (VM_UFFD_WP | VM_UFFD_RWP));
-	return uf_fault_pte_unresolved(uf_compat_huge_ptep_get(mm, vmf->address, pte), reason);
+		return false;
+	*entry = uf_compat_huge_ptep_get(mm, vmf->address, pte);
+	return true;
 }
 
 void uf_hugetlb_registered(struct vm_area_struct *vma)

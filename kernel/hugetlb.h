@@ -19,9 +19,10 @@ void uf_hugetlb_lock(struct vm_area_struct *vma);
 void uf_hugetlb_unlock(struct vm_area_struct *vma);
 
 /*
- * Whether the page of a fault is still missing, or protected. Caller holds the lock; doesn't sleep.
+ * The entry of the page of a fault; false: there is not even a page table for it. Caller holds the
+ * lock; doesn't sleep.
  */
-bool uf_hugetlb_fault_unresolved(const struct vm_fault *vmf, unsigned long reason);
+bool uf_hugetlb_entry(const struct vm_fault *vmf, pte_t *entry);
 
 /*
  * After a change of @vma's registration: what is told of one process's page table must not change

@@ -8,8 +8,6 @@
 
 #include <linux/mm.h>
 
-#include "../ctx.h"
-#include "../event.h"
 #include "../hook.h"
 #include "../ksyms.h"
 
@@ -18,17 +16,15 @@ atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];
 /* Calls under way. */
 static atomic_t uf_unmap_calls;
 
-static int uf_compat_unmap_ours(struct mm_struct *mm, unsigned long start, unsigned long end,
-				struct list_head *unmaps)
+static int uf_compat_unmap_each(struct mm_struct *mm, unsigned long start, unsigned long end,
+				struct list_head *unmaps, uf_compat_unmap_one *one)
 {
 	VMA_ITERATOR(vmi, mm, start);
 	struct vm_area_struct *vma;
 	int err;
 
 	for_each_vma_range(vmi, vma, end) {
-		if (!uf_ctx_of(vma))
-			continue;
-		err = uf_event_unmap(vma, start, end, unmaps);
+		err = one(vma, start, end, unmaps);
 		if (err)
 			return err;
 	}
@@ -36,12 +32,12 @@ static int uf_compat_unmap_ours(struct mm_struct *mm, unsigned long start, unsig
 }
 
 int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    struct list_head *unmaps)
+		    struct list_head *unmaps, uf_compat_unmap_one *one)
 {
 	int err;
 
 	atomic_inc(&uf_unmap_calls);
-	err = uf_compat_unmap_ours(mm, start, end, unmaps) ?:
+	err = uf_compat_unmap_each(mm, start, end, unmaps, one) ?:
 	      uf_ksym(userfaultfd_unmap_prep)(mm, start, end, unmaps);
 	atomic_dec(&uf_unmap_calls);
 	return err;

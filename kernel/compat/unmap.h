@@ -5,7 +5,7 @@
  * One call may so concern our VMAs and native ones, and whoever decides whether it is diverted,
  * who can't walk, doesn't know whether any is ours. He diverts the call if the mm may have a
  * context of ours; that is counted in a small table, because every munmap() in the system comes
- * by. uf_compat_unmap() then lists our contexts, and lets the kernel's function do the rest, which
+ * by. uf_compat_unmap() then has our contexts listed, and lets the kernel's function do the rest, which
  * passes over a context that is on the list already.
  */
 #ifndef UF_COMPAT_UNMAP_H
@@ -18,6 +18,8 @@
 #include "version.h"
 
 #ifdef UF_COMPAT_6_1
+
+#define UF_COMPAT_UNMAP_BY_MM
 
 #define UF_UNMAP_WATCH_BITS	8
 extern atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];
@@ -41,9 +43,15 @@ static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 
 #define uf_compat_stub_mm uf_hook_stub_mm
 
-/* In place of the kernel's function. The mmap lock is held for writing. ENOMEM. */
+typedef int uf_compat_unmap_one(struct vm_area_struct *vma, unsigned long start,
+				unsigned long end, struct list_head *unmaps);
+
+/*
+ * @one for each VMA of the range, as newer kernels call their function, and then the kernel's. The
+ * mmap lock is held for writing. ENOMEM.
+ */
 int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    struct list_head *unmaps);
+		    struct list_head *unmaps, uf_compat_unmap_one *one);
 
 /*
  * Wait until nobody is in there: a call may find no context of ours, which would pin the module,
