@@ -22,7 +22,8 @@
 #include "ctx.h"
 #include "event.h"
 #include "event_queue.h"
-#include "ksyms.h"
+#include "hook.h"
+#include "compat/ksyms.h"
 #include "moved.h"
 #include "region.h"
 
@@ -399,6 +400,47 @@ int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned lon
 	unmap->has_exit = uf_event_unmap_at_exit(unmap);
 	return 0;
 }
+
+#ifdef UF_COMPAT_UNMAP_BY_MM
+
+/* Calls under way. */
+static atomic_t uf_event_unmap_calls;
+
+static int uf_event_unmap_ours(struct mm_struct *mm, unsigned long start, unsigned long end,
+			       struct list_head *unmaps)
+{
+	VMA_ITERATOR(vmi, mm, start);
+	struct vm_area_struct *vma;
+	int err;
+
+	for_each_vma_range(vmi, vma, end) {
+		if (!uf_ctx_of(vma))
+			continue;
+		err = uf_event_unmap(vma, start, end, unmaps);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int uf_event_unmap_mm(struct mm_struct *mm, unsigned long start, unsigned long end,
+		      struct list_head *unmaps)
+{
+	int err;
+
+	atomic_inc(&uf_event_unmap_calls);
+	err = uf_event_unmap_ours(mm, start, end, unmaps) ?:
+	      uf_ksym(userfaultfd_unmap_prep)(mm, start, end, unmaps);
+	atomic_dec(&uf_event_unmap_calls);
+	return err;
+}
+
+void uf_event_drain(void)
+{
+	uf_hook_drain(&uf_event_unmap_calls);
+}
+
+#endif
 
 /* Queue what of the list is ours, and take off it what isn't. */
 static void uf_event_sort_unmaps(struct list_head *unmaps, struct list_head *native)

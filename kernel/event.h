@@ -13,6 +13,8 @@
 
 #include <linux/mm_types.h>
 
+#include "compat/unmap.h"
+
 /*
  * dup_userfaultfd(): @vma is the child's copy, not in its tree yet. Both mmap locks are held for
  * writing. With UFFD_FEATURE_EVENT_FORK it is given to a new context, which the list keeps for the
@@ -56,6 +58,25 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
  */
 int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   struct list_head *unmaps);
+
+#ifdef UF_COMPAT_UNMAP_BY_MM
+/*
+ * The same for all VMAs of the range, native ones included: by the kernel's function. Nothing pins
+ * the module meanwhile: uf_event_drain().
+ */
+int uf_event_unmap_mm(struct mm_struct *mm, unsigned long start, unsigned long end,
+		      struct list_head *unmaps);
+
+/*
+ * Wait until nobody is in there: a call may find no context of ours, which would pin the module,
+ * and the kernel's function sleep below it. Nothing is diverted any more. May sleep.
+ */
+void uf_event_drain(void);
+#else
+static inline void uf_event_drain(void)
+{
+}
+#endif
 
 /* userfaultfd_unmap_complete(): some of the list are ours. No locks; may sleep. */
 void uf_event_unmap_complete(struct mm_struct *mm, struct list_head *unmaps);

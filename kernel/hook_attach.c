@@ -10,7 +10,7 @@
 #include "compat/unmap.h"
 #include "hook.h"
 #include "hook_attach.h"
-#include "ksyms.h"
+#include "compat/ksyms.h"
 
 /* In hook_stubs.S; to be called by ftrace alone. */
 void uf_hook_stub_vma(void);

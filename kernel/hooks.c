@@ -39,8 +39,8 @@
  * one that it holds a reference to; or one of a VMA (a copy of one, perhaps) with the mmap lock
  * held for writing, so that it can't be released. Except for a few instructions before it takes its
  * reference and after it has dropped it, where it doesn't sleep: detaching waits for those, see
- * uf_hook_attach_exit(). What isn't so waits by itself: see compat/unmap.h
- * and ksm.h.
+ * uf_hook_attach_exit(). What isn't so waits by itself: see uf_event_drain()
+ * and uf_ksm_drain().
  */
 #include <linux/userfault.h>
 
@@ -59,20 +59,6 @@
 #include "hook_users.h"
 #include "hooks.h"
 #include "ksm.h"
-
-#ifdef UF_COMPAT_UNMAP_BY_MM
-static int uf_hook_unmap_one(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			     struct list_head *unmaps)
-{
-	return uf_ctx_of(vma) ? uf_event_unmap(vma, start, end, unmaps) : 0;
-}
-
-static int uf_hook_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
-			 struct list_head *unmaps)
-{
-	return uf_compat_unmap(mm, start, end, unmaps, uf_hook_unmap_one);
-}
-#endif
 
 #define UF_HOOK_ROW(hooked, whom, ours) \
 	{ .name = #hooked, .kind = (whom), .function = (ours) },
@@ -206,6 +192,6 @@ int uf_hooks_init(void)
 void uf_hooks_exit(void)
 {
 	uf_hook_users_exit();
-	uf_compat_unmap_drain();
+	uf_event_drain();
 	uf_ksm_drain();
 }

@@ -9,7 +9,7 @@
 #include "ctx.h"
 #include "hook.h"
 #include "ksm.h"
-#include "ksyms.h"
+#include "compat/ksyms.h"
 
 int uf_ksm_unmerge(struct mm_struct *mm, unsigned long start, unsigned long end)
 {

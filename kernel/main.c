@@ -23,7 +23,7 @@
 #include "file.h"
 #include "hooks.h"
 #include "ioctl.h"
-#include "ksyms.h"
+#include "compat/ksyms.h"
 
 static long uf_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {

@@ -5,7 +5,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/fs.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 /*
  * A new file on an inode of its own, so that a security module has its say; or an error. @context:

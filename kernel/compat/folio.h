@@ -10,7 +10,7 @@
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 #ifndef alloc_pages_bulk	/* before 6.14, by another name */
 #define alloc_pages_bulk(gfp, nr, pages) alloc_pages_bulk_array(gfp, nr, pages)

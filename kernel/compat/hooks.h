@@ -6,7 +6,7 @@
 #ifndef UF_COMPAT_HOOKS_H
 #define UF_COMPAT_HOOKS_H
 
-#include "../ksyms.h"
+#include "ksyms.h"
 #include "version.h"
 
 #if defined(CONFIG_KSM) && defined(UF_COMPAT_KSM_ANY)
@@ -20,7 +20,7 @@
 #ifdef UF_COMPAT_6_1
 
 #define UF_COMPAT_HOOKS(X)							\
-	X(userfaultfd_unmap_prep, UF_HOOK_MM, uf_hook_unmap)
+	X(userfaultfd_unmap_prep, UF_HOOK_MM, uf_event_unmap_mm)
 
 /* A fork that failed is told like any other. */
 #define uf_compat_dup_userfaultfd_fail(forks) uf_ksym(dup_userfaultfd_complete)(forks)

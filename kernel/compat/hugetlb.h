@@ -11,7 +11,7 @@
 #include <linux/mm.h>
 #include <linux/rmap.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 #ifdef UF_COMPAT_6_1	/* before 6.7: no folios here, and huge indices in the page cache */
 

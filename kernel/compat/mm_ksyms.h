@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The mm primitives that only some kernels have, or have in another shape; UF_COMPAT_KSYMS(X) calls
- * X(name, purpose) for each. The rest of the table is in ../ksyms.h.
+ * X(name, purpose) for each. The rest of the table is in ksyms.h.
  */
 #ifndef UF_COMPAT_MM_KSYMS_H
 #define UF_COMPAT_MM_KSYMS_H

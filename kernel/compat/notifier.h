@@ -5,7 +5,7 @@
 
 #include <linux/mmu_notifier.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 #ifdef CONFIG_MMU_NOTIFIER
 

@@ -10,7 +10,7 @@
 #include <linux/pgtable.h>
 #include <linux/swap.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 #if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
 

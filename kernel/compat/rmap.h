@@ -20,7 +20,7 @@
 #include <linux/swap.h>
 #include <linux/swapops.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 #ifdef UF_COMPAT_6_1
 

@@ -6,7 +6,7 @@
 #include <linux/fs.h>
 #include <linux/shmem_fs.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 /*
  * Pay for @pages more of the file, and count them in the page cache, where they are already. False:

@@ -5,7 +5,7 @@
  * One call may so concern our VMAs and native ones, and whoever decides whether it is diverted,
  * who can't walk, doesn't know whether any is ours. He diverts the call if the mm may have a
  * context of ours; that is counted in a small table, because every munmap() in the system comes
- * by. uf_compat_unmap() then has our contexts listed, and lets the kernel's function do the rest, which
+ * by. uf_event_unmap_mm() then lists our contexts, and lets the kernel's function do the rest, which
  * passes over a context that is on the list already.
  */
 #ifndef UF_COMPAT_UNMAP_H
@@ -43,22 +43,6 @@ static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 
 #define uf_compat_stub_mm uf_hook_stub_mm
 
-typedef int uf_compat_unmap_one(struct vm_area_struct *vma, unsigned long start,
-				unsigned long end, struct list_head *unmaps);
-
-/*
- * @one for each VMA of the range, as newer kernels call their function, and then the kernel's. The
- * mmap lock is held for writing. ENOMEM.
- */
-int uf_compat_unmap(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    struct list_head *unmaps, uf_compat_unmap_one *one);
-
-/*
- * Wait until nobody is in there: a call may find no context of ours, which would pin the module,
- * and the kernel's function sleep below it. Nothing is diverted any more. May sleep.
- */
-void uf_compat_unmap_drain(void);
-
 #else
 
 #define uf_compat_stub_mm uf_hook_stub_ask
@@ -74,10 +58,6 @@ static inline void uf_compat_unmap_unwatch(struct mm_struct *mm)
 static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 {
 	return false;
-}
-
-static inline void uf_compat_unmap_drain(void)
-{
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include <linux/mm_inline.h>
 #include <linux/rmap.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 
 #ifndef VM_DROPPABLE		/* since 6.11 */
 #define VM_DROPPABLE VM_NONE

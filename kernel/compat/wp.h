@@ -12,7 +12,7 @@
 #include <linux/mm.h>
 #include <linux/swapops.h>
 
-#include "../ksyms.h"
+#include "ksyms.h"
 #include "ctx_view.h"
 
 /* @vma's context, if it has one, uses @feature. */

@@ -6,9 +6,9 @@
  * call. That is faster than a function pointer, and needs no ENDBR at the target, which the kernel
  * may have sealed where the processor enforces IBT.
  *
- * To add one: a line in the list, UF_KSYMS_DATA for a variable; in compat/mm_ksyms.h if not all
+ * To add one: a line in the list, UF_KSYMS_DATA for a variable; in mm_ksyms.h if not all
  * kernels have it. Its type is that of its declaration in the kernel's headers. What is declared in
- * no header that modules can include is declared in compat/mm_ksyms.h.
+ * no header that modules can include is declared in mm_ksyms.h.
  */
 #ifndef UF_KSYMS_H
 #define UF_KSYMS_H
@@ -18,7 +18,7 @@
 #include <linux/swap.h>
 #include <linux/swapops.h>
 
-#include "compat/mm_ksyms.h"
+#include "mm_ksyms.h"
 
 /* Without CONFIG_X86_5LEVEL the level is folded into the one above, and needs no allocation. */
 #ifdef __PAGETABLE_P4D_FOLDED
