@@ -5,10 +5,13 @@
 #include <linux/mm.h>
 #include <linux/hugetlb.h>
 #include <linux/sched/signal.h>
-#include <linux/vmalloc.h>
 
 #include "ctx.h"
 #include "fill.h"
+#include "fill_anon.h"
+#include "fill_hugetlb.h"
+#include "fill_run.h"
+#include "fill_shmem.h"
 #include "page_table.h"
 
 /* A fill under way. */
@@ -17,7 +20,7 @@ struct uf_filling {
 	struct uf_ctx *ctx;
 	struct mm_struct *mm;
 	const struct uf_fill_ops *ops;	/* NULL: no VMA was looked up yet */
-	unsigned int (*fill_run)(struct uf_run *run);	/* theirs, for the source */
+	uf_fill_run_fn *fill_run;	/* theirs, for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes */
 	unsigned int max;		/* pages of the next run at most */
@@ -46,6 +49,21 @@ static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
 	return &uf_fill_no_ops;
 }
 
+static uf_fill_run_fn *uf_fill_op(const struct uf_fill_ops *ops, enum uf_fill_source source)
+{
+	switch (source) {
+	case UF_FILL_COPY:
+		return ops->copy;
+	case UF_FILL_ZERO:
+		return ops->zero;
+	case UF_FILL_CONTINUE:
+		return ops->map_cached;
+	case UF_FILL_POISON:
+		return ops->poison;
+	}
+	return NULL;
+}
+
 /*
  * Choose what fills @vma. ENOENT: that has changed while no lock was held. EINVAL: nothing does as
  * asked.
@@ -56,7 +74,7 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	const struct uf_fill *fill = filling->fill;
 	unsigned long unit = PAGE_SIZE;
 
-	filling->fill_run = ops->fill[fill->source];
+	filling->fill_run = uf_fill_op(ops, fill->source);
 	if (unlikely(!filling->fill_run))
 		return -EINVAL;
 	if (unlikely(ops->huge))
@@ -222,10 +240,8 @@ static int uf_fill_all(struct uf_filling *filling)
 		err = uf_fill_copy_faulting(filling);
 	} while (!err);
 
-	if (unlikely(run->first))
-		folio_put(run->first);
-	if (unlikely(run->bounce))
-		vfree(run->bounce);
+	if (unlikely(run->kept))
+		filling->ops->release(run);
 	return err;
 }
 
@@ -241,12 +257,8 @@ long uf_fill(struct uf_ctx *ctx, struct uf_fill fill)
 	filling.done = 0;
 	filling.max = PTRS_PER_PTE;
 	filling.run.faulting = false;
-	filling.run.first = NULL;
-	filling.run.first_copied = false;
-	filling.run.bounced = false;
-	filling.run.busy = NULL;
-	filling.run.bounce = NULL;
-	filling.run.bounce_size = 0;
+	filling.run.kept = NULL;
+	filling.run.kept_copied = false;
 
 	err = uf_fill_all(&filling);
 	return filling.done ?: err;

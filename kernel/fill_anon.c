@@ -10,7 +10,7 @@
 #include <linux/swap.h>
 
 #include "compat/compat.h"
-#include "fill_run.h"
+#include "fill_anon.h"
 
 /*
  * Whether the pages of @vma are simply to come from the local node. A file may have a policy of its
@@ -101,10 +101,9 @@ unsigned int uf_anon_zero(struct uf_run *run)
 }
 
 const struct uf_fill_ops uf_fill_anon_ops = {
-	.fill = {
-		[UF_FILL_COPY] = uf_anon_copy,
-		[UF_FILL_ZERO] = uf_anon_zero,
-		[UF_FILL_POISON] = uf_run_poison,
-	},
+	.copy = uf_anon_copy,
+	.zero = uf_anon_zero,
+	.poison = uf_run_poison,
 	.copy_faulting = uf_run_copy_first,
+	.release = uf_run_release,
 };

@@ -38,12 +38,20 @@
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "compat/compat.h"
 #include "compat/hugetlb.h"
-#include "fill_run.h"
+#include "fill_hugetlb.h"
+
+/* What is kept from one run to the next. */
+struct uf_huge_kept {
+	struct file *busy;	/* with a reference: its inode's lock is to be waited for; or NULL */
+	void *bounce;		/* memory for the source of a huge page, of @size; or NULL */
+	size_t size;
+};
 
 /* The place of a run's page. */
 struct uf_huge_place {
@@ -151,12 +159,13 @@ static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 {
 	size_t size = folio_size(folio), step = SZ_64K, at;
 	const void __user *src = (const void __user *)run->src;
+	const struct uf_huge_kept *kept = run->kept;
 	void *to = folio_address(folio);
 	unsigned long left = 0;
 
 	for (at = 0; at < size && !left; at += step) {
-		if (run->bounced) {
-			memcpy(to + at, run->bounce + at, step);
+		if (run->kept_copied) {
+			memcpy(to + at, kept->bounce + at, step);
 		} else {
 			pagefault_disable();
 			left = copy_from_user(to + at, src + at, step);
@@ -165,7 +174,7 @@ static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 		cond_resched(); /* a huge page may be a gigabyte */
 	}
 	flush_dcache_folio(folio);
-	run->bounced = false;
+	run->kept_copied = false;
 	run->faulting = left;
 	return left ? -EFAULT : 0;
 }
@@ -262,6 +271,28 @@ uf_huge_do(struct uf_run *run, int (*locked)(struct uf_run *run, const struct uf
 	return run->err ? 0 : run->nr;
 }
 
+/* What the run keeps, made if need be; NULL: there is no memory. */
+static struct uf_huge_kept *uf_huge_keep(struct uf_run *run)
+{
+	if (!run->kept)
+		run->kept = kzalloc(sizeof(struct uf_huge_kept), GFP_KERNEL_ACCOUNT);
+	return run->kept;
+}
+
+/* The inode's lock has to be waited for, without locks. */
+static void uf_huge_keep_busy(struct uf_run *run)
+{
+	struct uf_huge_kept *kept = uf_huge_keep(run);
+
+	if (!kept) {
+		run->err = -ENOMEM;
+		return;
+	}
+	kept->busy = get_file(run->vma->vm_file);
+	run->faulting = true;
+	run->err = -EFAULT;
+}
+
 /* The same; if @settled, while the file is neither truncated nor punched. */
 static __always_inline unsigned int
 uf_huge_do_settled(struct uf_run *run,
@@ -271,9 +302,7 @@ uf_huge_do_settled(struct uf_run *run,
 	unsigned int installed;
 
 	if (settled && !inode_trylock_shared(inode)) {
-		run->busy = get_file(run->vma->vm_file);
-		run->faulting = true;
-		run->err = -EFAULT;
+		uf_huge_keep_busy(run);
 		return 0;
 	}
 	installed = uf_huge_do(run, locked);
@@ -302,50 +331,65 @@ static unsigned int uf_huge_poison(struct uf_run *run)
 	return uf_huge_do_settled(run, uf_huge_poison_locked, uf_huge_is_private(run));
 }
 
-static int uf_huge_await_inode(struct uf_run *run)
+static int uf_huge_await_inode(struct uf_huge_kept *kept)
 {
-	struct rw_semaphore *lock = &file_inode(run->busy)->i_rwsem;
+	struct rw_semaphore *lock = &file_inode(kept->busy)->i_rwsem;
 	int err = down_read_killable(lock);
 
 	if (!err)
 		up_read(lock);
-	fput(run->busy);
-	run->busy = NULL;
+	fput(kept->busy);
+	kept->busy = NULL;
 	return err;
+}
+
+/* Memory for a copy of @size bytes; what is there may be of another size. */
+static int uf_huge_alloc_bounce(struct uf_huge_kept *kept, size_t size)
+{
+	if (kept->bounce && kept->size == size)
+		return 0;
+	vfree(kept->bounce);
+	kept->size = size;
+	kept->bounce = __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	return kept->bounce ? 0 : -ENOMEM;
 }
 
 static int uf_huge_copy_faulting(struct uf_run *run)
 {
 	size_t size = (size_t)run->nr << PAGE_SHIFT, step = SZ_64K, at;
 	const void __user *src = (const void __user *)run->src;
+	struct uf_huge_kept *kept = uf_huge_keep(run);
 
-	if (run->busy)
-		return uf_huge_await_inode(run);
-	if (run->bounce_size != size) {
-		vfree(run->bounce);
-		run->bounce = __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-						      __GFP_NOWARN);
-		run->bounce_size = run->bounce ? size : 0;
-		if (!run->bounce)
-			return -ENOMEM;
-	}
+	if (!kept)
+		return -ENOMEM;
+	if (kept->busy)
+		return uf_huge_await_inode(kept);
+	if (uf_huge_alloc_bounce(kept, size))
+		return -ENOMEM;
 	for (at = 0; at < size; at += step) {
-		if (copy_from_user(run->bounce + at, src + at, step))
+		if (copy_from_user(kept->bounce + at, src + at, step))
 			return -EFAULT;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
-	run->bounced = true;
+	run->kept_copied = true;
 	return 0;
+}
+
+static void uf_huge_release(struct uf_run *run)
+{
+	struct uf_huge_kept *kept = run->kept;
+
+	vfree(kept->bounce);
+	kfree(kept);
 }
 
 const struct uf_fill_ops uf_fill_hugetlb_ops = {
 	.huge = true,
-	.fill = {
-		[UF_FILL_COPY] = uf_huge_copy,
-		[UF_FILL_CONTINUE] = uf_huge_map_cached,
-		[UF_FILL_POISON] = uf_huge_poison,
-	},
+	.copy = uf_huge_copy,
+	.map_cached = uf_huge_map_cached,
+	.poison = uf_huge_poison,
 	.copy_faulting = uf_huge_copy_faulting,
+	.release = uf_huge_release,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Preparing the folios of a run; see fill_run.h. */
+/* What filling takes on more than one memory type of small pages; see fill_run.h. */
 #include <linux/userfault.h>
 
 #include <linux/highmem.h>
@@ -15,12 +15,17 @@ static void uf_run_free(struct uf_run *run, unsigned int from, unsigned int to)
 		folio_put(run->folios[from]);
 }
 
+void uf_run_release(struct uf_run *run)
+{
+	if (run->kept)
+		folio_put(uf_run_first(run));
+	run->kept = NULL;
+}
+
 void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err)
 {
 	uf_run_free(run, n, prepared);
-	if (run->first)
-		folio_put(run->first);
-	run->first = NULL;
+	uf_run_release(run);
 	run->faulting = false;
 	run->nr = n;
 	run->err = err;
@@ -38,9 +43,9 @@ void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local)
 {
 	unsigned int n = 0, i, nr = run->nr;
 
-	if (run->first)
-		run->folios[n++] = run->first;
-	run->first = NULL;
+	if (run->kept)
+		run->folios[n++] = uf_run_first(run);
+	run->kept = NULL;
 
 	/* A page without companions is a folio; folios[] may be handed over as pages. */
 	if (nr - n > 1 && local) {
@@ -76,29 +81,29 @@ void uf_run_copy_sources(struct uf_run *run)
 	struct folio *faulting;
 	unsigned int n;
 
-	for (n = run->first_copied; n < run->nr; n++) {
+	for (n = run->kept_copied; n < run->nr; n++) {
 		if (uf_run_copy_page(run->folios[n], run->src + n * PAGE_SIZE))
 			continue;
 		faulting = run->folios[n];
 		uf_run_free(run, n + 1, run->nr);
 		uf_run_cut(run, n, n, -EFAULT);
-		run->first = faulting;
+		run->kept = faulting;
 		run->faulting = true;
 	}
-	run->first_copied = false;
+	run->kept_copied = false;
 }
 
 int uf_run_copy_first(struct uf_run *run)
 {
-	void *to = kmap_local_folio(run->first, 0);
+	void *to = kmap_local_folio(uf_run_first(run), 0);
 	unsigned long left;
 
 	left = copy_from_user(to, (const void __user *)run->src, PAGE_SIZE);
 	kunmap_local(to);
 	if (left)
 		return -EFAULT;
-	flush_dcache_folio(run->first);
-	run->first_copied = true;
+	flush_dcache_folio(uf_run_first(run));
+	run->kept_copied = true;
 	return 0;
 }
 
@@ -113,4 +118,14 @@ void uf_run_complete(struct uf_run *run)
 		if (uf_compat_mem_cgroup_charge(folio, run->vma->vm_mm))
 			uf_run_cut(run, n, run->nr, -ENOMEM);
 	}
+}
+
+static pte_t uf_run_poison_entry(struct vm_area_struct *vma, unsigned long addr)
+{
+	return uf_compat_poison_entry();
+}
+
+unsigned int uf_run_poison(struct uf_run *run)
+{
+	return uf_run_install_entries(run, uf_run_poison_entry);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What filling takes on more than one memory type of small pages; for the ops of fill.h. If not
- * said otherwise, all are called with the VMA locked and no page-table lock.
+ * A run of a fill (fill.h), what a memory type does with it, and what that takes on more than one
+ * type. If not said otherwise, all are called with the VMA locked and no page-table lock.
  */
 #ifndef UF_FILL_RUN_H
 #define UF_FILL_RUN_H
@@ -12,28 +12,82 @@
 #include <linux/preempt.h>
 
 #include "compat/compat.h"
-#include "fill.h"
+
+/*
+ * Folios that a run has at most: enough that locking and counting cost next to nothing a page, few
+ * enough to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole
+ * page table; where there is, the ops leave the rest to the next.
+ */
+#define UF_RUN_FOLIOS_MAX	64U
+
+struct uf_run {
+	struct vm_area_struct *vma;
+	pmd_t *pmd;			/* its page table has the whole run; not for huge pages */
+	unsigned long dst;		/* first page */
+	unsigned long src;
+	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */
+	int err;			/* what is wrong with the page behind those, if anything is */
+	bool wp;			/* install write-protected */
+	bool faulting;			/* copy_faulting() is to be called, without locks */
+	bool kept_copied;		/* @kept has the source of the first page */
+	void *kept;			/* of the memory type, for the next run; freed by release() */
+	struct folio *folios[UF_RUN_FOLIOS_MAX];
+};
+
+/* Fills a run, as struct uf_fill_ops says. */
+typedef unsigned int uf_fill_run_fn(struct uf_run *run);
+
+/*
+ * What a memory type does. The first four, one for each source (fill.h), are called with the VMA
+ * locked and no page-table lock, and return the number of pages that are installed now, at the
+ * beginning of the run; if that is less than run->nr was, run->err says why there was no getting
+ * further, or 0: the rest is for the next run. NULL: there is no such source.
+ *
+ * If the source of the page behind has to be faulted in, or something else needs doing that can't be
+ * done under locks, run->faulting is set, and run->err is -EFAULT. Then copy_faulting() is called
+ * without locks, and if it returns 0 the filling goes on, when the VMA has been looked up anew. What
+ * it needs for that is in run->kept; release() is called without locks in the end, if something is
+ * left there.
+ */
+struct uf_fill_ops {
+	bool huge;	/* a run is one huge page, whose page table is for the ops to find */
+	uf_fill_run_fn *copy, *zero, *map_cached, *poison;
+	int (*copy_faulting)(struct uf_run *run);
+	void (*release)(struct uf_run *run);
+};
+
+/* For small pages, what is kept is the folio of the first page, if it is left from the run before. */
+static inline struct folio *uf_run_first(const struct uf_run *run)
+{
+	return run->kept;
+}
 
 /*
  * End the run before page @n, for this reason: of @prepared folios those behind are put back, and
- * so is run->first.
+ * so is what is kept.
  */
 void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err);
 
 /*
- * Folios of one page for the run, which takes run->first over: from where the VMA's memory policy
+ * Folios of one page for the run, which takes over what is kept: from where the VMA's memory policy
  * wants them, or simply @local ones. The run is cut down to what there is.
  */
 void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local);
 
 /*
  * Copy the sources to run->folios, as far as they can be had without a fault. The run is cut where
- * that ends, and the folio there kept in run->first.
+ * that ends, and the folio there kept.
  */
 void uf_run_copy_sources(struct uf_run *run);
 
-/* Copy the source of run->first, faulting it in; called without locks. EFAULT: there is none. */
+/* Copy the source of the folio that is kept, faulting it in; without locks. EFAULT: there is none. */
 int uf_run_copy_first(struct uf_run *run);
+
+/* Put the folio that is kept back. */
+void uf_run_release(struct uf_run *run);
+
+/* Poison, for every memory type with pages of PAGE_SIZE: entries that kill who touches them. */
+unsigned int uf_run_poison(struct uf_run *run);
 
 /*
  * Charge run->folios to the cgroup of the address space, and make their contents visible before the

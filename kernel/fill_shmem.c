@@ -31,7 +31,8 @@
 #include <linux/xarray.h>
 
 #include "compat/compat.h"
-#include "fill_run.h"
+#include "fill_anon.h"
+#include "fill_shmem.h"
 
 static struct address_space *uf_shmem_mapping(const struct uf_run *run)
 {
@@ -423,21 +424,19 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 }
 
 const struct uf_fill_ops uf_fill_shmem_shared_ops = {
-	.fill = {
-		[UF_FILL_COPY] = uf_shmem_copy,
-		[UF_FILL_ZERO] = uf_shmem_zero,
-		[UF_FILL_CONTINUE] = uf_shmem_map_cached,
-		[UF_FILL_POISON] = uf_run_poison,
-	},
+	.copy = uf_shmem_copy,
+	.zero = uf_shmem_zero,
+	.map_cached = uf_shmem_map_cached,
+	.poison = uf_run_poison,
 	.copy_faulting = uf_run_copy_first,
+	.release = uf_run_release,
 };
 
 const struct uf_fill_ops uf_fill_shmem_private_ops = {
-	.fill = {
-		[UF_FILL_COPY] = uf_anon_copy,
-		[UF_FILL_ZERO] = uf_anon_zero,
-		[UF_FILL_CONTINUE] = uf_shmem_map_cached,
-		[UF_FILL_POISON] = uf_run_poison,
-	},
+	.copy = uf_anon_copy,
+	.zero = uf_anon_zero,
+	.map_cached = uf_shmem_map_cached,
+	.poison = uf_run_poison,
 	.copy_faulting = uf_run_copy_first,
+	.release = uf_run_release,
 };
