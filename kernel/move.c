@@ -8,23 +8,8 @@
 #include "compat/compat.h"
 #include "ctx.h"
 #include "move.h"
+#include "move_step.h"
 #include "page_table.h"
-
-void uf_move_lock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
-{
-	if (dst_ptl > src_ptl)
-		swap(dst_ptl, src_ptl);
-	spin_lock(dst_ptl);
-	if (src_ptl != dst_ptl)
-		spin_lock_nested(src_ptl, SINGLE_DEPTH_NESTING);
-}
-
-void uf_move_unlock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
-{
-	spin_unlock(dst_ptl);
-	if (src_ptl != dst_ptl)
-		spin_unlock(src_ptl);
-}
 
 static bool uf_move_vma_fits(struct vm_area_struct *vma)
 {

@@ -8,7 +8,7 @@
 #include <linux/swapops.h>
 
 #include "compat/compat.h"
-#include "move.h"
+#include "move_step.h"
 
 /* Whether the move takes all of the huge page to a place that is free of any page table. */
 static bool uf_move_huge_fits(const struct uf_moving *moving)

@@ -16,7 +16,7 @@
 #include <linux/swapops.h>
 
 #include "compat/compat.h"
-#include "move.h"
+#include "move_step.h"
 
 /* Pages moved together: enough to make what is done once a run cost next to nothing a page. */
 #define UF_MOVE_RUN_MAX	64
