@@ -7,19 +7,11 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "compat/native.h"
 #include "ctx.h"
 #include "hook_users.h"
 
 static struct kmem_cache *uf_ctx_cache;
-
-/*
- * What native userfaultfd_unregister() hands to the entries of the queue that it wakes: the range,
- * all of it if the length is 0. It holds that queue's lock, with interrupts off.
- */
-struct uf_native_wake_range {
-	unsigned long start;
-	unsigned long len;
-};
 
 static int uf_ctx_bridge_wake(struct wait_queue_entry *entry, unsigned int mode, int wake_flags,
 			      void *key)

@@ -17,8 +17,7 @@
 #include <linux/slab.h>
 #include <linux/task_work.h>
 
-#include "compat/event_lists.h"
-#include "compat/hooks.h"
+#include "compat/native.h"
 #include "ctx.h"
 #include "event.h"
 #include "event_queue.h"
@@ -194,7 +193,7 @@ static void uf_event_end_forks(struct list_head *forks, bool forked)
 	else if (forked)
 		uf_ksym(dup_userfaultfd_complete)(&native);
 	else
-		uf_compat_dup_userfaultfd_fail(&native);
+		uf_compat_fork_failed(&native);
 	list_for_each_entry_safe(entry, next, forks, list)
 		uf_event_end_fork(uf_fork_of(entry), forked);
 }
@@ -401,7 +400,7 @@ int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned lon
 	return 0;
 }
 
-#ifdef UF_COMPAT_UNMAP_BY_MM
+#if !UF_HAS_UNMAP_BY_VMA
 
 /* Calls under way. */
 static atomic_t uf_event_unmap_calls;

@@ -59,7 +59,7 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
 int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   struct list_head *unmaps);
 
-#ifdef UF_COMPAT_UNMAP_BY_MM
+#if !UF_HAS_UNMAP_BY_VMA
 /*
  * The same for all VMAs of the range, native ones included: by the kernel's function. Nothing pins
  * the module meanwhile: uf_event_drain().

@@ -44,13 +44,15 @@
  */
 #include <linux/userfault.h>
 
+#include <linux/build_bug.h>
 #include <linux/cache.h>
+#include <linux/ksm.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/userfaultfd_k.h>
 
-#include "compat/event_lists.h"
+#include "compat/native.h"
 #include "compat/ftrace.h"
-#include "compat/hooks.h"
 #include "compat/unmap.h"
 #include "ctx.h"
 #include "event.h"
@@ -60,8 +62,13 @@
 #include "hooks.h"
 #include "ksm.h"
 
-#define UF_HOOK_ROW(hooked, whom, ours) \
-	{ .name = #hooked, .kind = (whom), .function = (ours) },
+/* What runs in place of a function is called as that is. */
+#define UF_HOOK_ROW(hooked, whom, ours)						\
+	{									\
+		.name = #hooked,						\
+		.kind = (whom),							\
+		.function = (ours) + BUILD_BUG_ON_ZERO(!__same_type(hooked, ours)), \
+	},
 #define UF_HOOK_OBSERVER(hooked, whom, ours) \
 	{ .name = #hooked, .kind = (whom), .observer = (ours) },
 
@@ -74,10 +81,24 @@ static struct uf_hook uf_hooks[] __ro_after_init = {
 	UF_HOOK_OBSERVER(copy_vma, UF_HOOK_VMA_POINTER, uf_event_copy_vma)
 	UF_HOOK_ROW(userfaultfd_remove, UF_HOOK_VMA, uf_event_remove)
 	UF_HOOK_ROW(userfaultfd_unmap_complete, UF_HOOK_UNMAPS, uf_event_unmap_complete)
+#if UF_HAS_UNMAP_BY_VMA
+	UF_HOOK_ROW(userfaultfd_unmap_prep, UF_HOOK_VMA, uf_event_unmap)
+#else
+	UF_HOOK_ROW(userfaultfd_unmap_prep, UF_HOOK_MM, uf_event_unmap_mm)
+#endif
+#if UF_HAS_FORK_FAIL
+	UF_HOOK_ROW(dup_userfaultfd_fail, UF_HOOK_FORKS, uf_event_fork_fail)
+#endif
+#if UF_HAS_MREMAP_FAIL
+	UF_HOOK_ROW(mremap_userfaultfd_fail, UF_HOOK_MOVED, uf_event_mremap_fail)
+#endif
 #ifdef CONFIG_KSM
 	UF_HOOK_ROW(ksm_madvise, UF_HOOK_MERGE, uf_ksm_madvise)
+#if UF_HAS_KSM_MERGE_ANY
+	UF_HOOK_ROW(ksm_enable_merge_any, UF_HOOK_ALL, uf_ksm_enable_any)
+	UF_HOOK_ROW(ksm_disable_merge_any, UF_HOOK_ALL, uf_ksm_disable_any)
 #endif
-	UF_COMPAT_HOOKS(UF_HOOK_ROW)
+#endif
 };
 
 static __always_inline bool uf_hook_forks_ours(struct list_head *forks)

@@ -36,7 +36,7 @@ int uf_ksm_madvise(struct vm_area_struct *vma, unsigned long start, unsigned lon
 	return 0;
 }
 
-#ifdef UF_COMPAT_KSM_ANY
+#if UF_HAS_KSM_MERGE_ANY
 
 /* Calls under way. */
 static atomic_t uf_ksm_calls;

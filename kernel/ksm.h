@@ -15,7 +15,7 @@
 
 #include <linux/mm.h>
 
-#include "compat/mm_ksyms.h"
+#include "compat/interfaces.h"
 #include "compat/rwp.h"
 
 static __always_inline bool uf_ksm_refused(const struct vm_area_struct *vma)
@@ -45,7 +45,7 @@ static inline int uf_ksm_unmerge(struct mm_struct *mm, unsigned long start, unsi
 
 #endif
 
-#if defined(CONFIG_KSM) && defined(UF_COMPAT_KSM_ANY)
+#if defined(CONFIG_KSM) && UF_HAS_KSM_MERGE_ANY
 
 /*
  * In place of ksm_enable_merge_any() and ksm_disable_merge_any(), which puts everything back when it

@@ -16,7 +16,7 @@ static inline struct file *uf_compat_anon_inode_getfile(const char *name,
 							void *priv, int flags,
 							const struct inode *context)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_ANON_INODE_CREATE
 	return uf_ksym(anon_inode_getfile_secure)(name, fops, priv, flags, context);
 #else
 	struct file *file = anon_inode_create_getfile(name, fops, priv, flags, context);

@@ -6,7 +6,7 @@
 #ifndef UF_COMPAT_H
 #define UF_COMPAT_H
 
-#include "version.h"
+#include "interfaces.h"
 
 #include "anon_inode.h"
 #include "ctx_view.h"

@@ -10,9 +10,9 @@
 
 #include <linux/userfaultfd_k.h>
 
-#include "version.h"
+#include "interfaces.h"
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_CTX_IN_HEADER
 struct userfaultfd_ctx {
 	wait_queue_head_t fault_pending_wqh;
 	wait_queue_head_t fault_wqh;

@@ -16,25 +16,27 @@
 #define alloc_pages_bulk(gfp, nr, pages) alloc_pages_bulk_array(gfp, nr, pages)
 #endif
 
-#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
-#include <linux/pagevec.h>
-/* Its callers have switched interrupts off. */
-#define lruvec_stat_mod_folio(folio, item, nr) __lruvec_stat_mod_folio(folio, item, nr)
-#else
+#if __has_include(<linux/folio_batch.h>)
 #include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
+
+#if !UF_HAS_ONE_LRUVEC_STAT	/* its callers here have switched interrupts off */
+#define lruvec_stat_mod_folio(folio, item, nr) __lruvec_stat_mod_folio(folio, item, nr)
 #endif
 
 /*
- * A folio as @vma's memory policy wants it for @addr, or NULL; before 6.13 one says what THP wants.
+ * A folio as @vma's memory policy wants it for @addr, or NULL.
  */
 static inline struct folio *uf_compat_vma_alloc_folio(gfp_t gfp, int order,
 						      struct vm_area_struct *vma,
 						      unsigned long addr)
 {
-#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
-	return vma_alloc_folio(gfp, order, vma, addr, false);
-#else
+#if UF_HAS_SHORT_VMA_ALLOC
 	return vma_alloc_folio(gfp, order, vma, addr);
+#else
+	return vma_alloc_folio(gfp, order, vma, addr, false);
 #endif
 }
 
@@ -55,7 +57,7 @@ static inline int uf_compat_mem_cgroup_charge(struct folio *folio, struct mm_str
 static inline void uf_compat_folio_add_new_anon(struct folio *folio, struct vm_area_struct *vma,
 						unsigned long addr)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_FOLIO_ANON_RMAP
 	uf_ksym(page_add_new_anon_rmap)(&folio->page, vma, addr);
 	uf_ksym(lru_cache_add_inactive_or_unevictable)(&folio->page, vma);
 #else
@@ -68,7 +70,7 @@ static inline void uf_compat_folio_add_new_anon(struct folio *folio, struct vm_a
 static inline void uf_compat_folio_add_file_rmap(struct folio *folio, struct page *page,
 						 struct vm_area_struct *vma)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_FOLIO_FILE_RMAP
 	uf_ksym(page_add_file_rmap)(page, vma, false);
 #else
 	uf_ksym(folio_add_file_rmap_ptes)(folio, page, 1, vma);
@@ -91,7 +93,7 @@ static inline void uf_compat_throttle_swaprate(struct folio *folio, gfp_t gfp)
 #if defined(CONFIG_MEMCG) && defined(CONFIG_BLK_CGROUP) && defined(CONFIG_SWAP)
 	if (mem_cgroup_disabled())
 		return;
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_FOLIO_THROTTLE
 	uf_ksym(__cgroup_throttle_swaprate)(&folio->page, gfp);
 #else
 	uf_ksym(__folio_throttle_swaprate)(folio, gfp);
@@ -102,7 +104,7 @@ static inline void uf_compat_throttle_swaprate(struct folio *folio, gfp_t gfp)
 /* add_mm_counter(), whose inline version calls an unexported function to trace. */
 static inline void uf_compat_add_mm_counter(struct mm_struct *mm, int member, long value)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_PERCPU_RSS
 	long count = atomic_long_add_return(value, &mm->rss_stat.count[member]);
 
 	uf_ksym(mm_trace_rss_stat)(mm, member, count);

@@ -5,7 +5,7 @@
 
 #include <linux/ftrace.h>
 
-#include "version.h"
+#include "interfaces.h"
 
 /* Since 6.2; before, ftrace_instruction_pointer_set() and the x86 register by name. */
 #ifndef ftrace_regs_set_instruction_pointer
@@ -21,7 +21,7 @@
  */
 static inline int uf_compat_register_direct(struct ftrace_ops *ops, unsigned long stub)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#if UF_HAS_FTRACE_DIRECT_OPS
 	return register_ftrace_direct(ops, stub);
 #else
 	int err = register_ftrace_direct_multi(ops, stub);
@@ -37,7 +37,7 @@ static inline int uf_compat_register_direct(struct ftrace_ops *ops, unsigned lon
 /* @ops keeps its filter. */
 static inline int uf_compat_unregister_direct(struct ftrace_ops *ops, unsigned long stub)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#if UF_HAS_FTRACE_DIRECT_OPS
 	return unregister_ftrace_direct(ops, stub, false);
 #else
 	return unregister_ftrace_direct_multi(ops, stub);

@@ -13,7 +13,7 @@
 
 #include "ksyms.h"
 
-#ifdef UF_COMPAT_6_1	/* before 6.7: no folios here, and huge indices in the page cache */
+#if !UF_HAS_HUGETLB_FOLIOS
 
 /*
  * A folio for @addr, out of the reserve if there is one, charged to the caller's cgroup; or an

@@ -6,19 +6,76 @@
  * call. That is faster than a function pointer, and needs no ENDBR at the target, which the kernel
  * may have sealed where the processor enforces IBT.
  *
- * To add one: a line in the list, UF_KSYMS_DATA for a variable; in mm_ksyms.h if not all
- * kernels have it. Its type is that of its declaration in the kernel's headers. What is declared in
- * no header that modules can include is declared in mm_ksyms.h.
+ * To add one: a line in a list, UF_KSYMS_DATA for a variable. Its type is that of its declaration in
+ * the kernel's headers; what is declared in no header that modules can include is declared in
+ * private.h.
  */
-#ifndef UF_KSYMS_H
-#define UF_KSYMS_H
+#ifndef UF_COMPAT_KSYMS_H
+#define UF_COMPAT_KSYMS_H
 
+#include <linux/anon_inodes.h>
 #include <linux/ftrace.h>
+#include <linux/hugetlb.h>
+#include <linux/ksm.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/rmap.h>
+#include <linux/shmem_fs.h>
 #include <linux/static_call.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 
-#include "mm_ksyms.h"
+#include "interfaces.h"
+#include "private.h"
+
+/* --- contexts, and what mm calls ------------------------------------------------- */
+
+#if UF_HAS_ANON_INODE_CREATE
+#define UF_KSYMS_ANON_INODE(X)
+#else
+#define UF_KSYMS_ANON_INODE(X) X(anon_inode_getfile_secure, "making contexts")
+#endif
+
+#if UF_HAS_FORK_FAIL
+#define UF_KSYMS_FORK_FAIL(X) X(dup_userfaultfd_fail, "events")
+#else
+#define UF_KSYMS_FORK_FAIL(X)
+#endif
+
+#if UF_HAS_UNMAP_BY_VMA
+#define UF_KSYMS_UNMAP(X)
+#else
+#define UF_KSYMS_UNMAP(X) X(userfaultfd_unmap_prep, "events")
+#endif
+
+#if !defined(CONFIG_KSM)
+#define UF_KSYMS_KSM(X)
+#elif UF_HAS_KSM_MERGE_ANY
+#define UF_KSYMS_KSM(X)								\
+	X(ksm_madvise, "registering for write protection")			\
+	X(ksm_enable_merge_any, "registering for write protection")		\
+	X(ksm_disable_merge_any, "registering for write protection")
+#else
+#define UF_KSYMS_KSM(X) X(ksm_madvise, "registering for write protection")
+#endif
+
+/* --- VMAs ---------------------------------------------------------------------------- */
+
+#if UF_HAS_VMA_MODIFY
+#define UF_KSYMS_VMA_MODIFY(X) X(vma_modify_flags_uffd, "registering")
+#else
+#define UF_KSYMS_VMA_MODIFY(X)							\
+	X(vma_merge, "registering")						\
+	X(split_vma, "registering")
+#endif
+
+#ifdef CONFIG_PER_VMA_LOCK
+#define UF_KSYMS_VMA_LOCK(X) X(lock_vma_under_rcu, "filling and moving")
+#else
+#define UF_KSYMS_VMA_LOCK(X)
+#endif
+
+/* --- page tables --------------------------------------------------------------------- */
 
 /* Without CONFIG_X86_5LEVEL the level is folded into the one above, and needs no allocation. */
 #ifdef __PAGETABLE_P4D_FOLDED
@@ -27,26 +84,112 @@
 #define UF_KSYMS_P4D(X) X(__p4d_alloc, "filling")
 #endif
 
+#if !UF_HAS_VANISHING_PAGE_TABLES
+#define UF_KSYMS_PTE_MAP(X)
+#elif UF_HAS_PTE_MAP_LOCK
+#define UF_KSYMS_PTE_MAP(X)							\
+	X(__pte_offset_map, "capture and filling")				\
+	X(pte_offset_map_lock, "filling")
+#else
+#define UF_KSYMS_PTE_MAP(X)							\
+	X(__pte_offset_map, "capture and filling")				\
+	X(__pte_offset_map_lock, "filling")
+#endif
+
+#if !defined(CONFIG_MMU_NOTIFIER)
+#define UF_KSYMS_NOTIFIER(X)
+#elif UF_HAS_SECONDARY_TLBS
+#define UF_KSYMS_NOTIFIER(X)							\
+	X(__mmu_notifier_invalidate_range_start, "write protection and moving")	\
+	X(__mmu_notifier_invalidate_range_end, "write protection and moving")
+#else
+#define UF_KSYMS_NOTIFIER(X)							\
+	X(__mmu_notifier_invalidate_range_start, "write protection and moving")	\
+	X(__mmu_notifier_invalidate_range, "moving")				\
+	X(__mmu_notifier_invalidate_range_end, "write protection and moving")
+#endif
+
+/* --- folios --------------------------------------------------------------------------- */
+
 #ifdef CONFIG_MEMCG
 #define UF_KSYMS_MEMCG(X) X(__mem_cgroup_charge, "filling")
 #else
 #define UF_KSYMS_MEMCG(X)
 #endif
 
-#ifdef CONFIG_MMU_NOTIFIER
-#define UF_KSYMS_NOTIFIER(X)							\
-	X(__mmu_notifier_invalidate_range_start, "write protection and moving")	\
-	X(__mmu_notifier_invalidate_range_end, "write protection and moving")
+#if !defined(CONFIG_MEMCG) || !defined(CONFIG_BLK_CGROUP) || !defined(CONFIG_SWAP)
+#define UF_KSYMS_THROTTLE(X)
+#elif UF_HAS_FOLIO_THROTTLE
+#define UF_KSYMS_THROTTLE(X) X(__folio_throttle_swaprate, "filling")
 #else
-#define UF_KSYMS_NOTIFIER(X)
+#define UF_KSYMS_THROTTLE(X) X(__cgroup_throttle_swaprate, "filling")
 #endif
 
-#ifdef CONFIG_KSM
-#define UF_KSYMS_KSM(X)								\
-	X(ksm_madvise, "registering for write protection")			\
-	UF_COMPAT_KSYMS_KSM(X)
+#if UF_HAS_FOLIO_ANON_RMAP
+#define UF_KSYMS_ANON_RMAP(X)							\
+	X(folio_add_new_anon_rmap, "filling")					\
+	X(folio_add_lru_vma, "filling")
 #else
-#define UF_KSYMS_KSM(X)
+#define UF_KSYMS_ANON_RMAP(X)							\
+	X(page_add_new_anon_rmap, "filling")					\
+	X(lru_cache_add_inactive_or_unevictable, "filling")
+#endif
+
+#if UF_HAS_FOLIO_FILE_RMAP
+#define UF_KSYMS_FILE_RMAP(X) X(folio_add_file_rmap_ptes, "filling")
+#else
+#define UF_KSYMS_FILE_RMAP(X) X(page_add_file_rmap, "filling")
+#endif
+
+#if UF_HAS_SHMEM_GET_FOLIO
+#define UF_KSYMS_SHMEM_GET(X)
+#else
+#define UF_KSYMS_SHMEM_GET(X) X(shmem_get_folio, "filling")
+#endif
+
+#if UF_HAS_FOLIO_MOVE_ANON_RMAP
+#define UF_KSYMS_MOVE_RMAP(X) X(folio_move_anon_rmap, "moving")
+#else
+#define UF_KSYMS_MOVE_RMAP(X)
+#endif
+
+#if UF_HAS_RMAP_BY_FOLIO_LOCK
+#define UF_KSYMS_ANON_VMA(X)
+#else
+#define UF_KSYMS_ANON_VMA(X)							\
+	X(folio_get_anon_vma, "moving")						\
+	X(__put_anon_vma, "moving")
+#endif
+
+#if UF_HAS_RENAMED_SPLIT_TO_ORDER
+#define UF_KSYMS_SPLIT(X) X(__split_huge_page_to_list_to_order, "moving")
+#elif UF_HAS_SPLIT_TO_ORDER
+#define UF_KSYMS_SPLIT(X) X(split_huge_page_to_list_to_order, "moving")
+#else
+#define UF_KSYMS_SPLIT(X) X(split_huge_page_to_list, "moving")
+#endif
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+#define UF_KSYMS_THP(X)								\
+	X(vm_normal_page_pmd, "moving")						\
+	X(pmdp_huge_clear_flush, "moving")					\
+	X(pgtable_trans_huge_withdraw, "moving")				\
+	X(pgtable_trans_huge_deposit, "moving")					\
+	X(pmd_migration_entry_wait, "moving")					\
+	X(__split_huge_pmd, "write protection and moving")			\
+	UF_KSYMS_SPLIT(X)
+#else
+#define UF_KSYMS_THP(X)
+#endif
+
+#if UF_HAS_HUGETLB_FOLIOS
+#define UF_KSYMS_HUGETLB_FOLIOS(X)						\
+	X(alloc_hugetlb_folio, "filling")					\
+	X(hugetlb_add_new_anon_rmap, "filling")
+#else
+#define UF_KSYMS_HUGETLB_FOLIOS(X)						\
+	X(alloc_huge_page, "filling")						\
+	X(hugepage_add_new_anon_rmap, "filling")
 #endif
 
 #ifdef CONFIG_HUGETLB_PAGE
@@ -57,7 +200,9 @@
 	X(hugetlb_vma_unlock_read, "capture and filling")			\
 	X(hugetlb_fault_mutex_hash, "filling")					\
 	X(hugetlb_unshare_all_pmds, "registering")				\
-	UF_COMPAT_KSYMS_HUGETLB(X)
+	X(restore_reserve_on_error, "filling")					\
+	X(hugetlb_add_to_page_cache, "filling")					\
+	UF_KSYMS_HUGETLB_FOLIOS(X)
 #define UF_KSYMS_DATA(X)							\
 	X(hugetlb_fault_mutex_table, "filling")
 #else
@@ -65,44 +210,47 @@
 #define UF_KSYMS_DATA(X)
 #endif
 
-#ifdef CONFIG_TRANSPARENT_HUGEPAGE
-#define UF_KSYMS_THP(X)								\
-	X(vm_normal_page_pmd, "moving")						\
-	X(pmdp_huge_clear_flush, "moving")					\
-	X(pgtable_trans_huge_withdraw, "moving")				\
-	X(pgtable_trans_huge_deposit, "moving")					\
-	X(pmd_migration_entry_wait, "moving")
-#else
-#define UF_KSYMS_THP(X)
-#endif
-
 #define UF_KSYMS(X)								\
 	X(ftrace_location, "taking functions over")				\
+	X(dup_userfaultfd_complete, "events")					\
+	X(userfaultfd_unmap_complete, "events")					\
+	UF_KSYMS_ANON_INODE(X)							\
+	UF_KSYMS_FORK_FAIL(X)							\
+	UF_KSYMS_UNMAP(X)							\
+	UF_KSYMS_KSM(X)								\
+	X(__anon_vma_prepare, "filling")					\
+	X(vma_is_shmem, "registering and filling")				\
+	X(vma_set_page_prot, "registering")					\
+	UF_KSYMS_VMA_MODIFY(X)							\
+	UF_KSYMS_VMA_LOCK(X)							\
 	X(__pte_alloc, "filling")						\
 	X(__pmd_alloc, "filling")						\
 	X(__pud_alloc, "filling")						\
 	UF_KSYMS_P4D(X)								\
-	X(__anon_vma_prepare, "filling")					\
-	UF_KSYMS_MEMCG(X)							\
-	X(vma_is_shmem, "registering and filling")				\
-	X(shmem_charge, "filling")						\
-	X(shmem_uncharge, "filling")						\
-	X(filemap_remove_folio, "filling")					\
-	X(dup_userfaultfd_complete, "events")					\
-	X(userfaultfd_unmap_complete, "events")					\
-	X(vma_set_page_prot, "registering")					\
-	X(flush_tlb_batched_pending, "write protection and moving")		\
-	UF_KSYMS_NOTIFIER(X)							\
+	UF_KSYMS_PTE_MAP(X)							\
+	X(change_protection, "write protection")				\
 	X(tlb_gather_mmu, "write protection")					\
 	X(tlb_finish_mmu, "write protection")					\
-	X(vm_normal_page, "moving")						\
+	X(flush_tlb_batched_pending, "write protection and moving")		\
 	X(flush_tlb_mm_range, "moving")						\
+	UF_KSYMS_NOTIFIER(X)							\
+	UF_KSYMS_MEMCG(X)							\
+	UF_KSYMS_THROTTLE(X)							\
+	UF_KSYMS_ANON_RMAP(X)							\
+	UF_KSYMS_FILE_RMAP(X)							\
+	X(mm_trace_rss_stat, "filling")						\
+	X(shmem_charge, "filling")						\
+	X(shmem_uncharge, "filling")						\
+	UF_KSYMS_SHMEM_GET(X)							\
+	X(filemap_remove_folio, "filling")					\
+	X(vm_normal_page, "moving")						\
 	X(migration_entry_wait, "moving")					\
 	X(get_swap_device, "moving")						\
-	UF_KSYMS_KSM(X)								\
+	X(swap_cache_get_folio, "moving")					\
+	UF_KSYMS_MOVE_RMAP(X)							\
+	UF_KSYMS_ANON_VMA(X)							\
 	UF_KSYMS_THP(X)								\
-	UF_KSYMS_HUGETLB(X)							\
-	UF_COMPAT_KSYMS(X)
+	UF_KSYMS_HUGETLB(X)
 
 #define UF_KSYM_DECLARE(name, purpose) DECLARE_STATIC_CALL(uf_ksym_##name, typeof(name));
 UF_KSYMS(UF_KSYM_DECLARE)
@@ -132,4 +280,4 @@ unsigned long uf_ksyms_lookup(const char *name);
  */
 void uf_ksyms_enter_at(const char *name, unsigned long entry);
 
-#endif /* UF_KSYMS_H */
+#endif /* UF_COMPAT_KSYMS_H */

@@ -21,11 +21,11 @@ static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
 {
 	if (!mm_has_notifiers(vma->vm_mm))
 		return false;
-#ifdef UF_COMPAT_6_1
+#if UF_HAS_SECONDARY_TLBS
+	mmu_notifier_range_init(range, event, MMU_NOTIFIER_RANGE_BLOCKABLE, vma->vm_mm, start, end);
+#else
 	mmu_notifier_range_init(range, event, MMU_NOTIFIER_RANGE_BLOCKABLE, vma, vma->vm_mm, start,
 				end);
-#else
-	mmu_notifier_range_init(range, event, MMU_NOTIFIER_RANGE_BLOCKABLE, vma->vm_mm, start, end);
 #endif
 	uf_ksym(__mmu_notifier_invalidate_range_start)(range);
 	return true;
@@ -37,7 +37,7 @@ static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
  */
 static inline void uf_compat_notifier_flush(struct mmu_notifier_range *range, bool told)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_SECONDARY_TLBS
 	if (told)
 		uf_ksym(__mmu_notifier_invalidate_range)(range->mm, range->start, range->end);
 #endif
@@ -48,10 +48,10 @@ static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool
 {
 	if (!told)
 		return;
-#ifdef UF_COMPAT_6_1
-	uf_ksym(__mmu_notifier_invalidate_range_end)(range, false);
-#else
+#if UF_HAS_SECONDARY_TLBS
 	uf_ksym(__mmu_notifier_invalidate_range_end)(range);
+#else
+	uf_ksym(__mmu_notifier_invalidate_range_end)(range, false);
 #endif
 }
 

@@ -10,9 +10,9 @@
 
 #include <linux/bits.h>
 
-#include "version.h"
+#include "interfaces.h"
 
-#ifdef UF_COMPAT_6_1	/* before UFFDIO_POISON (6.6) and UFFDIO_MOVE (6.8) */
+#if !UF_HAS_NATIVE_MOVE
 
 #define UF_COMPAT_NEWER_FEATURES						\
 	(UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |			\

@@ -12,7 +12,7 @@
 
 #include "ksyms.h"
 
-#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
+#if !UF_HAS_LEAF_ENTRIES
 
 #include <linux/swapops.h>
 
@@ -39,7 +39,7 @@
  * Since 7.3 the bit of write protection is that of read-write protection too, and its functions
  * have lost the "_wp". What says "_wp" here means write protection.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#if UF_HAS_UFFD_BIT
 #define pte_uffd_wp(pte) pte_uffd(pte)
 #define pte_mkuffd_wp(pte) pte_mkuffd(pte)
 #define pte_clear_uffd_wp(pte) pte_clear_uffd(pte)
@@ -67,7 +67,7 @@ static inline pte_t *uf_pmd_table_entry(pmd_t table, unsigned long addr)
 	return (pte_t *)__va(pmd_val(table) & PTE_PFN_MASK) + pte_index(addr);
 }
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_VANISHING_PAGE_TABLES
 
 #define pmdp_get_lockless(pmd) READ_ONCE(*(pmd))
 #define pte_mkwrite_novma(pte) pte_mkwrite(pte)
@@ -110,10 +110,10 @@ static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
-#ifdef UF_COMPAT_6_12
-	return uf_ksym(__pte_offset_map_lock)(mm, pmd, addr, ptl);
-#else
+#if UF_HAS_PTE_MAP_LOCK
 	return uf_ksym(pte_offset_map_lock)(mm, pmd, addr, ptl);
+#else
+	return uf_ksym(__pte_offset_map_lock)(mm, pmd, addr, ptl);
 #endif
 }
 
@@ -132,7 +132,7 @@ static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
  * the page: no page has an error, the entry only needs one that is always there. A kernel of then
  * that knows no memory errors (Debian's for clouds) has no such entry: UF_HAS_POISON is 0 there.
  */
-#if !defined(UF_COMPAT_6_1) || defined(CONFIG_MEMORY_FAILURE)
+#if UF_HAS_POISON_MARKER || defined(CONFIG_MEMORY_FAILURE)
 
 #define UF_HAS_POISON		1
 #define UF_POISON_FEATURES	UFFD_FEATURE_POISON
@@ -140,7 +140,7 @@ static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
 
 static inline pte_t uf_compat_poison_entry(void)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_POISON_MARKER
 	return swp_entry_to_pte(swp_entry(SWP_HWPOISON, zero_pfn(0)));
 #else
 	return make_pte_marker(PTE_MARKER_POISONED);
@@ -165,10 +165,10 @@ static inline bool uf_pte_poisoned(pte_t pte)
 {
 #if !UF_HAS_POISON
 	return false;
-#elif defined(UF_COMPAT_6_1)
+#elif !UF_HAS_POISON_MARKER
 	return is_swap_pte(pte) && pte_to_swp_entry(pte).val ==
 				   pte_to_swp_entry(uf_compat_poison_entry()).val;
-#elif defined(UF_COMPAT_6_12)
+#elif !UF_HAS_LEAF_ENTRIES
 	return is_swap_pte(pte) && is_poisoned_swp_entry(pte_to_swp_entry(pte));
 #else
 	return softleaf_is_poison_marker(softleaf_from_pte(pte));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rmap.h"
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_RMAP_RECHECK
 
 #include <linux/slab.h>
 #include <linux/workqueue.h>

@@ -22,7 +22,7 @@
 
 #include "ksyms.h"
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_RMAP_RECHECK
 
 /* Lets put_anon_vma() be called later, from where it may sleep. At load, ENOMEM; and at unload. */
 int uf_compat_rmap_init(void);
@@ -84,7 +84,7 @@ static inline void uf_compat_anon_init(struct uf_compat_anon_lock *anon)
 	anon->root = NULL;
 }
 
-#ifdef UF_COMPAT_ANON_VMA_LOCK
+#if !UF_HAS_RMAP_BY_FOLIO_LOCK
 
 /* @folio is anonymous and locked. If it is mapped too, its anon_vma can't go away. */
 static inline struct anon_vma *uf_compat_folio_anon_vma(struct folio *folio)
@@ -160,7 +160,7 @@ static inline void uf_compat_anon_unlock(struct uf_compat_anon_lock *anon)
  */
 static inline pgoff_t uf_compat_anon_index(struct vm_area_struct *vma, unsigned long addr)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#if UF_HAS_ANON_INDEX
 	return linear_anon_page_index(vma, addr);
 #else
 	return linear_page_index(vma, addr);
@@ -175,10 +175,10 @@ static inline pgoff_t uf_compat_anon_index(struct vm_area_struct *vma, unsigned 
 static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area_struct *vma,
 					     pgoff_t index)
 {
-#ifdef UF_COMPAT_6_1	/* page_move_anon_rmap() would mark a folio exclusive that is in the swap cache */
-	WRITE_ONCE(folio->mapping, (void *)vma->anon_vma + PAGE_MAPPING_ANON);
-#else
+#if UF_HAS_FOLIO_MOVE_ANON_RMAP
 	uf_ksym(folio_move_anon_rmap)(folio, vma);
+#else	/* page_move_anon_rmap() would mark a folio exclusive that is in the swap cache */
+	WRITE_ONCE(folio->mapping, (void *)vma->anon_vma + PAGE_MAPPING_ANON);
 #endif
 	folio->index = index;
 }
@@ -188,12 +188,12 @@ static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area
 /* Split @folio, large and locked, into folios of one page. EBUSY, EAGAIN, and what else mm says. */
 static inline int uf_compat_split_folio(struct folio *folio)
 {
-#if defined(UF_COMPAT_6_1)
-	return uf_ksym(split_huge_page_to_list)(&folio->page, NULL);
-#elif defined(UF_COMPAT_6_12)
+#if UF_HAS_RENAMED_SPLIT_TO_ORDER
+	return uf_ksym(__split_huge_page_to_list_to_order)(&folio->page, NULL, 0);
+#elif UF_HAS_SPLIT_TO_ORDER
 	return uf_ksym(split_huge_page_to_list_to_order)(&folio->page, NULL, 0);
 #else
-	return uf_ksym(__split_huge_page_to_list_to_order)(&folio->page, NULL, 0);
+	return uf_ksym(split_huge_page_to_list)(&folio->page, NULL);
 #endif
 }
 
@@ -201,20 +201,20 @@ static inline int uf_compat_split_folio(struct folio *folio)
 static inline void uf_compat_split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd,
 					    unsigned long addr)
 {
-#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
-	uf_ksym(__split_huge_pmd)(vma, pmd, addr, false, NULL);
-#else
+#if UF_HAS_FOLIO_PMD
 	uf_ksym(__split_huge_pmd)(vma, pmd, addr, false);
+#else
+	uf_ksym(__split_huge_pmd)(vma, pmd, addr, false, NULL);
 #endif
 }
 
 /* The huge entry for all of @folio. */
 static inline pmd_t uf_compat_folio_mk_pmd(struct folio *folio, pgprot_t prot)
 {
-#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
-	return mk_huge_pmd(&folio->page, prot);
-#else
+#if UF_HAS_FOLIO_PMD
 	return folio_mk_pmd(folio, prot);
+#else
+	return mk_huge_pmd(&folio->page, prot);
 #endif
 }
 
@@ -235,20 +235,20 @@ static inline void uf_compat_split_huge_pmd(struct vm_area_struct *vma, pmd_t *p
 /* The folio that is in the swap cache for @entry, with a reference, or NULL. Doesn't sleep. */
 static inline struct folio *uf_compat_swap_cache_get(swp_entry_t entry)
 {
-#if defined(UF_COMPAT_6_1) || defined(UF_COMPAT_6_12)
-	return uf_ksym(swap_cache_get_folio)(entry, NULL, 0);
-#else
+#if UF_HAS_SHORT_SWAP_CACHE_GET
 	return uf_ksym(swap_cache_get_folio)(entry);
+#else
+	return uf_ksym(swap_cache_get_folio)(entry, NULL, 0);
 #endif
 }
 
 /* Whether @folio, locked, is in the swap cache, for @entry. */
 static inline bool uf_compat_folio_has_swap(struct folio *folio, swp_entry_t entry)
 {
-#ifdef UF_COMPAT_6_1
-	return folio_test_swapcache(folio) && page_private(&folio->page) == entry.val;
-#else
+#if UF_HAS_FOLIO_SWAP
 	return folio_test_swapcache(folio) && folio->swap.val == entry.val;
+#else
+	return folio_test_swapcache(folio) && page_private(&folio->page) == entry.val;
 #endif
 }
 

@@ -10,12 +10,11 @@
 
 /*
  * Pay for @pages more of the file, and count them in the page cache, where they are already. False:
- * the file system or a quota is full, or memory is overcommitted. May sleep. Before 6.6 the caller
- * locks the cache.
+ * the file system or a quota is full, or memory is overcommitted. May sleep.
  */
 static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_SHMEM_CHARGE_UNLOCKED
 	bool charged;
 
 	xa_lock_irq(&inode->i_mapping->i_pages);
@@ -35,7 +34,7 @@ static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
 static inline int uf_compat_shmem_get_cached(struct inode *inode, pgoff_t index,
 					     struct folio **folio)
 {
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_SHMEM_GET_FOLIO
 	return uf_ksym(shmem_get_folio)(inode, index, folio, SGP_NOALLOC);
 #else
 	return shmem_get_folio(inode, index, 0, folio, SGP_NOALLOC);

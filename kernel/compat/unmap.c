@@ -2,6 +2,6 @@
 /* See unmap.h. */
 #include "unmap.h"
 
-#ifdef UF_COMPAT_UNMAP_BY_MM
+#if !UF_HAS_UNMAP_BY_VMA
 atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];
 #endif

@@ -15,11 +15,9 @@
 #include <linux/hash.h>
 #include <linux/mm_types.h>
 
-#include "version.h"
+#include "interfaces.h"
 
-#ifdef UF_COMPAT_6_1
-
-#define UF_COMPAT_UNMAP_BY_MM
+#if !UF_HAS_UNMAP_BY_VMA
 
 #define UF_UNMAP_WATCH_BITS	8
 extern atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];

@@ -17,8 +17,8 @@ static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, 
 
 #ifdef CONFIG_PER_VMA_LOCK	/* since 6.4 */
 
-/* Since 6.15 it fails for a VMA that is locked so often that it can't be counted. */
-#ifdef UF_COMPAT_6_12		/* before vma_start_read_locked(), 6.14 */
+/* Newer ones fail for a VMA that is locked so often that it can't be counted. */
+#if !UF_HAS_VMA_START_READ_LOCKED
 static bool vma_start_read_locked(struct vm_area_struct *vma)
 {
 	down_read(&vma->vm_lock->lock);	/* no writer: the caller holds the mmap lock */
@@ -133,7 +133,7 @@ void uf_compat_vma_unlock_pair(struct uf_compat_vma_pair *pair)
 		uf_compat_vma_end_pair(pair);
 }
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_VMA_MODIFY
 
 /* Split by hand where nothing can be merged; the tree is changed behind the iterator's back. */
 struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
@@ -170,7 +170,7 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 	/* Where the VMA needs no split, no memory to merge it with a neighbour is no error. */
 	bool whole = !ctx && start == vma->vm_start && end == vma->vm_end;
 	struct vm_userfaultfd_ctx new_ctx = { ctx };
-#ifdef UF_COMPAT_6_12
+#if !UF_HAS_VMA_FLAGS_WORDS
 	return uf_ksym(vma_modify_flags_uffd)(vmi, prev, vma, start, end, flags, new_ctx, whole);
 #else
 	vma_flags_t all_flags = vma->flags;

@@ -79,21 +79,20 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 
 /*
  * The VMA before the one at @start, or NULL; @vmi is set to @start, and goes on with mas_find() to
- * the one at @start or behind. In 6.1 a tree's iterator that has gone back can't be trusted to go
- * forth again.
+ * the one at @start or behind.
  */
 static inline struct vm_area_struct *uf_compat_vma_before(struct vma_iterator *vmi,
 							  unsigned long start)
 {
 	struct vm_area_struct *prev = vma_prev(vmi);
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_VMA_ITER_BOTH_WAYS
 	mas_set(&vmi->mas, start);
 #endif
 	return prev;
 }
 
-#ifdef UF_COMPAT_6_1	/* before the VMA's own lock (6.4), and vm_flags_reset() (6.3) */
+#if !UF_HAS_VMA_LOCK
 
 static inline void vma_start_write(struct vm_area_struct *vma)
 {

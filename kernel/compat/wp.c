@@ -8,7 +8,7 @@
 #include "rmap.h"
 #include "wp.h"
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_WP_ASYNC
 
 static void uf_compat_wp_async_pte(struct vm_fault *vmf)
 {

@@ -21,7 +21,7 @@ static inline bool uf_compat_wp_wants(const struct vm_area_struct *vma, unsigned
 	return vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx->features & feature;
 }
 
-#ifdef UF_COMPAT_6_1
+#if !UF_HAS_WP_ASYNC
 
 /*
  * Whether absent pages of @vma, anonymous memory, are to be protected. On memory that is registered
@@ -63,15 +63,6 @@ static inline bool uf_compat_wp_any_file(struct vm_area_struct *vma)
 	return !vma_is_dax(vma);
 }
 
-/* The pages that were changed, or an error. Caller holds the mmap lock. May sleep. */
-static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm_area_struct *vma,
-					       unsigned long start, unsigned long end,
-					       unsigned long flags)
-{
-	/* While registered for write protection no entry of a shared VMA is writable by default. */
-	return uf_ksym(change_protection)(tlb, vma, start, end, vma->vm_page_prot, flags);
-}
-
 #else
 
 static inline bool uf_compat_wp_absent(const struct vm_area_struct *vma)
@@ -100,13 +91,19 @@ static inline bool uf_compat_wp_any_file(struct vm_area_struct *vma)
 	return true;
 }
 
+#endif
+
+/* The pages that were changed, or an error. Caller holds the mmap lock. May sleep. */
 static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm_area_struct *vma,
 					       unsigned long start, unsigned long end,
 					       unsigned long flags)
 {
+#if UF_HAS_SHORT_CHANGE_PROTECTION
 	return uf_ksym(change_protection)(tlb, vma, start, end, flags);
-}
-
+#else
+	/* While registered for write protection no entry of a shared VMA is writable by default. */
+	return uf_ksym(change_protection)(tlb, vma, start, end, vma->vm_page_prot, flags);
 #endif
+}
 
 #endif /* UF_COMPAT_WP_H */

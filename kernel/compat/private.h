@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What mm keeps to itself: declared in no header that modules can include, but in mm/internal.h,
+ * mm/swap.h, mm/vma.h, and for others than modules in <asm/tlbflush.h>. The compiler can't tell when
+ * these change; scripts/check-interfaces can.
+ */
+#ifndef UF_COMPAT_PRIVATE_H
+#define UF_COMPAT_PRIVATE_H
+
+#include <linux/mm.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "interfaces.h"
+
+void flush_tlb_batched_pending(struct mm_struct *mm);
+void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long end,
+			unsigned int stride_shift, bool freed_tables);
+int __anon_vma_prepare(struct vm_area_struct *vma);
+
+#if UF_HAS_PRIVATE_LRU_VMA
+void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
+#endif
+
+#if UF_HAS_SHORT_SWAP_CACHE_GET
+struct folio *swap_cache_get_folio(swp_entry_t entry);
+#else
+struct folio *swap_cache_get_folio(swp_entry_t entry, struct vm_area_struct *vma,
+				   unsigned long addr);
+#endif
+
+#if UF_HAS_VMA_MODIFY
+#if UF_HAS_VMA_FLAGS_WORDS
+typedef const vma_flags_t *uf_compat_vma_flags;
+#else
+typedef unsigned long uf_compat_vma_flags;
+#endif
+struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm_area_struct *prev,
+					     struct vm_area_struct *vma, unsigned long start,
+					     unsigned long end, uf_compat_vma_flags flags,
+					     struct vm_userfaultfd_ctx ctx, bool give_up_on_oom);
+#endif
+
+#endif /* UF_COMPAT_PRIVATE_H */
