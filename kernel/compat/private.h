@@ -31,13 +31,13 @@ struct folio *swap_cache_get_folio(swp_entry_t entry, struct vm_area_struct *vma
 
 #if UF_HAS_VMA_MODIFY
 #if UF_HAS_VMA_FLAGS_WORDS
-typedef const vma_flags_t *uf_compat_vma_flags;
+#define UF_COMPAT_VMA_FLAGS	const vma_flags_t *
 #else
-typedef unsigned long uf_compat_vma_flags;
+#define UF_COMPAT_VMA_FLAGS	unsigned long
 #endif
 struct vm_area_struct *vma_modify_flags_uffd(struct vma_iterator *vmi, struct vm_area_struct *prev,
 					     struct vm_area_struct *vma, unsigned long start,
-					     unsigned long end, uf_compat_vma_flags flags,
+					     unsigned long end, UF_COMPAT_VMA_FLAGS flags,
 					     struct vm_userfaultfd_ctx ctx, bool give_up_on_oom);
 #endif
 
