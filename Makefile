@@ -40,6 +40,8 @@ endif
 fetched = $(shell for kernel in $(1); do test ! -d $(CACHE)/kernels/$$kernel || echo $$kernel; done)
 VM_KERNEL = $(or $(KERNEL),$(lastword $(call fetched,$(STOCK_KERNELS))))
 KERNELDIR := /lib/modules/$(RELEASE)/build
+# The type information of that kernel, where it isn't found by itself: its vmlinux
+TYPES :=
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 PREFIX ?= /usr/local
@@ -50,7 +52,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo selftests kselftest third-party bench features docs install install-module \
+.PHONY: module user demo selftests kselftest third-party bench features docs check-layout \
+	check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
 	bootstrap-stock FORCE
 .DELETE_ON_ERROR:
@@ -79,6 +82,10 @@ help:
 	@echo '                         the module beside native userfaultfd, in instructions: a table, and'
 	@echo '                         build/bench/K.json; T is a part of a name; build/selftests/bench compare FILE FILE'
 	@echo '                         says by how much two of those differ'
+	@echo 'make check-layout        print who includes whom in kernel/; fails if there is a circle'
+	@echo 'make check-interfaces [KERNEL=K | KERNELS=all]'
+	@echo "                         compare what the module takes mm's private functions to be with the"
+	@echo '                         type information of kernels of the list'
 	@echo 'make features            ask each stock kernel in a VM what the module and native'
 	@echo '                         userfaultfd offer, and write it to Documentation/features.rst'
 	@echo 'make docs                check Documentation/, and make HTML of it in build/Documentation/'
@@ -117,23 +124,33 @@ endif
 # The kernel's build system wants sources and objects in one folder: give it one
 # of links to the sources.
 #
-# $(call kbuild,KERNELDIR,FOLDER,SOURCES,VARIABLES,MAKE); a warning is an error only
-# for the kernels of the list, whose compilers are known.
+# $(call kbuild,KERNELDIR,FOLDER,SOURCES,VARIABLES,MAKE,TARGET); a warning is an error
+# only for the kernels of the list, whose compilers are known.
 define kbuild
 @mkdir -p $(2)
 @cp -rsf $(abspath $(3)) $(2)/
 @find $(2) -xtype l -delete
-+@$(or $(5),$(MAKE)) --no-print-directory -C $(1) M=$(abspath $(2)) $(4) modules
++@$(or $(5),$(MAKE)) --no-print-directory -C $(1) M=$(abspath $(2)) $(4) $(or $(6),modules)
 endef
 MODULE_SOURCES := Kbuild kernel uapi
 
+# The interfaces are compared before anything else is built, because what has changed
+# may be no error to the compiler. A kernel that can't tell is one of those that were
+# compared with their sources, or kernel/compat/interfaces.h refuses it.
 build/running/userfault.ko: FORCE
 	@test -e $(KERNELDIR)/Makefile || { \
 		echo "make: there are no headers of kernel $(RELEASE) in $(KERNELDIR)" >&2; \
 		echo "  Install them (Debian: apt install linux-headers-$(RELEASE))," >&2; \
 		echo "  or build for a kernel of the list: make module KERNEL=$(lastword $(STOCK_KERNELS))" >&2; \
 		exit 1; }
-	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES))
+	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES),UF_CHECKED=y,,kernel/interfaces.o)
+	@scripts/check-interfaces --release $(RELEASE) $(if $(TYPES),--types $(TYPES)); case $$? in \
+	0) rm -f build/running/unchecked ;; \
+	2) touch build/running/unchecked ;; \
+	*) echo "make: userfault isn't built for Linux $(RELEASE), whose mm differs from what it knows" >&2; \
+	   echo "  What differs is named above; Documentation/hacking.rst says how to add a kernel." >&2; \
+	   exit 1 ;; esac
+	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES),$$(test -e build/running/unchecked || echo UF_CHECKED=y))
 
 # $(call kernel_make,KERNEL): the make that has the compiler for it, here or in a
 # build folder
@@ -146,6 +163,18 @@ $(LISTED_KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
 # Modules that misbehave, to prove that the runner notices
 build/%/runner: FORCE
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard selftests/runner/*.c) selftests/runner/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
+
+check-layout:
+	@scripts/check-layout
+
+# What is built here has the sources of a stock kernel, and no type information.
+#
+check_interfaces = for kernel in $(filter $(STOCK_KERNELS) $(FLAVOUR_KERNELS),$(NEEDED_KERNELS)); do \
+	scripts/check-interfaces $$kernel || exit; done
+
+check-interfaces: bootstrap
+	$(build) $(NEEDED_KERNELS:%=build/%/userfault.ko)
+	@$(check_interfaces)
 
 # --- the library and the programs ---------------------------------------------
 
@@ -345,6 +374,7 @@ demo: bootstrap-one
 selftests: bootstrap
 	$(build) user $(TESTS) $(if $(TEST),,docs) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
+	@$(if $(TEST),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
 		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))
 

@@ -16,6 +16,10 @@
 #include "compat/native.h"
 #include "compat/tlb.h"
 
+#if !UF_COMPARED
+#warning "Nobody compared userfault with this kernel's sources. Its interfaces are as they should be, but what they mean may have changed: run the selftests before you trust it."
+#endif
+
 /* Functions and variables: pointers to them, by name. */
 struct uf_interfaces {
 #define UF_INTERFACE(name, purpose) typeof(name) *name;

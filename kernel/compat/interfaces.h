@@ -20,7 +20,9 @@
 #define UF_SINCE(major, minor)	(LINUX_VERSION_CODE >= KERNEL_VERSION(major, minor, 0))
 #define UF_IS(major, minor)	(UF_SINCE(major, minor) && !UF_SINCE(major, (minor) + 1))
 
+#ifndef UF_COMPARED		/* a test says that it isn't */
 #define UF_COMPARED		(UF_IS(6, 1) || UF_IS(6, 12) || UF_IS(7, 2) || UF_IS(7, 3))
+#endif
 
 #if !UF_SINCE(6, 1)
 #error "userfault needs Linux 6.1 or later: before, VMAs were not kept in a maple tree."

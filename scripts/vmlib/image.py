@@ -28,7 +28,7 @@ def unpacked(image, unpacked_image):
     """The image that boots fastest: the unpacked one, made if it isn't there, or the image as it
     is, when it can't be unpacked or not be started without its own loader."""
     if not unpacked_image.exists():
-        kernel = _unpack(pathlib.Path(image).read_bytes())
+        kernel = unpack(pathlib.Path(image).read_bytes())
         partial = unpacked_image.with_name(f".{unpacked_image.name}.{os.getpid()}")
         if kernel and ENTRY_NOTE.search(kernel):
             partial.write_bytes(kernel)
@@ -38,8 +38,8 @@ def unpacked(image, unpacked_image):
     return unpacked_image
 
 
-def _unpack(image):
-    """The kernel, or None if it is packed in a way unknown here."""
+def unpack(image):
+    """The kernel that is in an image, or None if it is packed in a way unknown here."""
     offset, size = PAYLOAD.unpack_from(image, PAYLOAD_AT)
     start = (image[SETUP_SECTORS] + 1) * SECTOR + offset
     payload = image[start:start + size]
