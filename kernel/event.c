@@ -127,6 +127,9 @@ int uf_event_fork(struct vm_area_struct *vma, struct list_head *forks)
 	struct uf_ctx *parent = uf_ctx_of(vma);
 	struct uf_ctx *child;
 
+	mmap_assert_write_locked(vma->vm_mm);
+	mmap_assert_write_locked(parent->view.mm);
+
 	if (!uf_event_wanted(parent, UFFD_FEATURE_EVENT_FORK)) {
 		uf_region_forget(vma);
 		return 0;
@@ -298,6 +301,8 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 	struct uf_change change;
 
+	mmap_assert_locked(vma->vm_mm);
+
 	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMOVE))
 		return true;
 
@@ -378,6 +383,8 @@ int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned lon
 {
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 	struct uf_unmap *unmap;
+
+	mmap_assert_write_locked(vma->vm_mm);
 
 	uf_event_wake_unmapped(ctx, vma, start, end);
 	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_UNMAP) ||

@@ -134,6 +134,8 @@ static void uf_shmem_prepare(struct uf_run *run, bool zero)
 static bool uf_shmem_store(struct xa_state *xas, struct address_space *mapping, pgoff_t index,
 			   struct folio *folio)
 {
+	lockdep_assert_held(&mapping->i_pages.xa_lock);
+
 	xas_set(xas, index);
 	if (xas_load(xas)) {
 		xas_set_err(xas, -EEXIST);

@@ -38,6 +38,8 @@ bool uf_hugetlb_entry(const struct vm_fault *vmf, pte_t *entry)
 
 void uf_hugetlb_registered(struct vm_area_struct *vma)
 {
+	mmap_assert_write_locked(vma->vm_mm);
+
 	if (uffd_disable_huge_pmd_share(vma))
 		uf_ksym(hugetlb_unshare_all_pmds)(vma);
 }

@@ -32,6 +32,9 @@ static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct fol
 	struct vm_area_struct *dst_vma = moving->dst_vma;
 	pgtable_t table;
 
+	lockdep_assert_held(pmd_lockptr(moving->mm, moving->dst_pmd));
+	lockdep_assert_held(pmd_lockptr(moving->mm, moving->src_pmd));
+
 	if (!pmd_same(*moving->src_pmd, entry) || !pmd_none(*moving->dst_pmd))
 		return -EAGAIN;
 	if (!uf_move_huge_may_go(folio))

@@ -175,6 +175,9 @@ static __always_inline int uf_move_take(struct uf_move_run *run, struct uf_move_
 	struct page *page;
 	int err;
 
+	lockdep_assert_held(run->dst_ptl);
+	lockdep_assert_held(run->src_ptl);
+
 	if (unlikely(!pte_none(ptep_get(dst_pte))))
 		return -EEXIST;
 	if (unlikely(pte_none(entry))) {

@@ -295,6 +295,8 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	struct uf_protecting work __uninitialized;
 	int err;
 
+	lockdep_assert_held(&vma->vm_mm->mmap_lock);
+
 	work.vma = vma;
 	work.mode = mode;
 	work.protect = protect;
@@ -312,6 +314,8 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      unsigned long mode)
 {
+	mmap_assert_write_locked(vma->vm_mm);
+
 	uf_protect_vma(vma, start, end, mode, false);	/* allocates nothing, and can't fail */
 }
 

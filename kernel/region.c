@@ -96,6 +96,8 @@ void uf_region_release(struct vm_area_struct *vma)
 {
 	unsigned long mode = vma->vm_flags & UF_PROTECT_MODES;
 
+	mmap_assert_write_locked(vma->vm_mm);
+
 	if (mode) {
 		vma_start_write(vma);
 		uf_protect_clear(vma, vma->vm_start, vma->vm_end, mode);

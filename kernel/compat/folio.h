@@ -83,6 +83,8 @@ static inline void uf_compat_folio_add_file_rmap(struct folio *folio, struct pag
  */
 static inline void uf_compat_count_cached_shmem(struct folio *folio)
 {
+	lockdep_assert_held(&folio->mapping->i_pages.xa_lock);
+
 	lruvec_stat_mod_folio(folio, NR_FILE_PAGES, 1);
 	lruvec_stat_mod_folio(folio, NR_SHMEM, 1);
 }

@@ -8,6 +8,8 @@ static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, 
 {
 	struct vm_area_struct *vma = vma_lookup(mm, addr);
 
+	lockdep_assert_held(&mm->mmap_lock);
+
 	if (!vma)
 		return ERR_PTR(-ENOENT);
 	if (!(vma->vm_flags & VM_SHARED) && !vma->anon_vma && uf_ksym(__anon_vma_prepare)(vma))

@@ -52,6 +52,8 @@ int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start
 	unsigned long addr, size = vma_kernel_pagesize(vma);
 	int err = 0;
 
+	mmap_assert_locked(vma->vm_mm);
+
 	uf_ksym(hugetlb_vma_lock_read)(vma);
 	for (addr = start; addr < end && !err; addr += size) {
 		if (!uf_ksym(huge_pte_alloc)(vma->vm_mm, vma, addr, size))

@@ -98,6 +98,8 @@ static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm
 					       unsigned long start, unsigned long end,
 					       unsigned long flags)
 {
+	lockdep_assert_held(&vma->vm_mm->mmap_lock);
+
 #if UF_HAS_SHORT_CHANGE_PROTECTION
 	return uf_ksym(change_protection)(tlb, vma, start, end, flags);
 #else
