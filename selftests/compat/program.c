@@ -10,24 +10,11 @@
 #include "scenes.h"
 #include "stage.h"
 
+#include <abi_asserts.h>
 #include <stdlib.h>
 #include <string.h>
 
 _Static_assert(sizeof(void *) == 4, "to be built with -m32");
-_Static_assert(sizeof(struct uffd_msg) == 32, "uffd_msg");
-_Static_assert(UFFDIO_API == 0xc018aa3f, "UFFDIO_API");
-_Static_assert(UFFDIO_REGISTER == 0xc020aa00, "UFFDIO_REGISTER");
-_Static_assert(UFFDIO_UNREGISTER == 0x8010aa01, "UFFDIO_UNREGISTER");
-_Static_assert(UFFDIO_WAKE == 0x8010aa02, "UFFDIO_WAKE");
-_Static_assert(UFFDIO_COPY == 0xc028aa03, "UFFDIO_COPY");
-_Static_assert(UFFDIO_ZEROPAGE == 0xc020aa04, "UFFDIO_ZEROPAGE");
-_Static_assert(UFFDIO_MOVE == 0xc028aa05, "UFFDIO_MOVE");
-_Static_assert(UFFDIO_WRITEPROTECT == 0xc018aa06, "UFFDIO_WRITEPROTECT");
-_Static_assert(UFFDIO_CONTINUE == 0xc020aa07, "UFFDIO_CONTINUE");
-_Static_assert(UFFDIO_POISON == 0xc020aa08, "UFFDIO_POISON");
-_Static_assert(UFFDIO_RWPROTECT == 0xc018aa09, "UFFDIO_RWPROTECT");
-_Static_assert(UFFDIO_SET_MODE == 0x4010aa0a, "UFFDIO_SET_MODE");
-_Static_assert(USERFAULTFD_IOC_NEW == 0xaa00, "USERFAULTFD_IOC_NEW");
 
 static const struct scene {
 	const char *name;
