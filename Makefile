@@ -3,6 +3,13 @@
 # The door to everything here: "make help" says what there is. The module itself
 # is described to the kernel's build system in Kbuild.
 
+# "make try SHELL=1" asks for a shell in the VM; make would take it for the shell of its own.
+ifeq ($(origin SHELL),command line)
+GUEST_SHELL := $(filter-out 0,$(SHELL))
+override SHELL := /bin/sh
+MAKEOVERRIDES := $(filter-out SHELL=%,$(MAKEOVERRIDES))
+endif
+
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/userfault
 # The scripts read another list too, if they are told of one; so their tests do.
 KERNEL_LIST ?= scripts/kernels
@@ -52,7 +59,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo selftests kselftest third-party bench features docs check-layout \
+.PHONY: module user demo try selftests kselftest third-party bench features docs check-layout \
 	check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
 	bootstrap-stock FORCE
@@ -68,6 +75,9 @@ help:
 	@echo 'make user                the library, userfault-run and the examples'
 	@echo 'make demo [KERNEL=K] [FILE=F] [V=1]'
 	@echo '                         in a VM, serve a file into the memory of another process'
+	@echo 'make try [KERNEL=K] [TEST=T | SHELL=1 | STOP=1]'
+	@echo '                         build the module as it is now, load it into a VM that is kept from one'
+	@echo '                         time to the next, and run a test there; or open a shell; or end the VM'
 	@echo 'make selftests [KERNEL=K | KERNELS=all] [TEST=T] [MEMORY=M] [V=1]'
 	@echo '                         build everything and run all tests, in VMs; T is a name, with * for'
 	@echo '                         what may follow, or a [tag]; TEST=runner runs those of the runner;'
@@ -377,6 +387,14 @@ selftests: bootstrap
 	@$(if $(TEST),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
 		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))
+
+# Keeps its VM: what only a boot takes is built only for one.
+STOP :=
+try: bootstrap-one
+	$(if $(STOP),,$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/selftests \
+		$(if $(wildcard build/try/$(VM_KERNEL)/pid),,$(REDIRECT) $(TESTS) build/$(VM_KERNEL)/runner))
+	@scripts/try --kernel $(VM_KERNEL) $(if $(STOP),--stop) $(if $(GUEST_SHELL),--shell) \
+		$(if $(TEST),-- $(call quoted,$(TEST)))
 
 # selftests/ as a folder of a kernel tree, with as much of that as it takes
 KSELFTEST := build/kselftest/tools/testing/selftests

@@ -22,6 +22,7 @@ RUNNER_MODULES = ("oops", "leak", "forget", "holder", "warn")
 KUNIT_SUITES = sorted(path.name.removesuffix("_test.c")
                       for path in (SOURCES / "kernel/tests").glob("*_test.c"))
 ALL_SKIPPED = 4     # as kselftest's programs say so
+LISTED = "Those there are: build/selftests/selftests --list; kunit's are in a debug kernel."
 
 DEATHS = {
     End.PANIC.value: "the guest's kernel crashed",
@@ -96,6 +97,11 @@ def start(command, titles):
 
 def _not_run(title, why):
     return Suite(title, [ktap.Result("(all tests)", "failed", f"not run: {why}")])
+
+
+def judged(title, reader, end):
+    """The tests of a reader's one document; end says why there are no more."""
+    return _suite([title], 0, reader, end)
 
 
 def _suite(titles, index, reader, end):

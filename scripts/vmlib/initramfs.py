@@ -52,13 +52,13 @@ def write(file, kernel, carried, drivers, flags, command):
     _check(carried)
     for host_path, guest_path in carried:
         if guest_path.endswith(".ko"):
-            archive.add_file(guest_path, _to_be_loaded(host_path))
+            archive.add_file(guest_path, to_be_loaded(host_path))
         else:
             archive.add_host_file(guest_path, host_path)
     archive.close()
 
 
-def _to_be_loaded(module):
+def to_be_loaded(module):
     """A module's content without what only a debugger reads, nearly all of it, which the guest would
     copy at each loading. What is no module is carried as it is."""
     with tempfile.TemporaryDirectory(prefix="userfault-module.") as folder:

@@ -33,6 +33,19 @@ def qemu_options(image, archive, append=""):
             "-kernel", str(image), "-initrd", archive, "-append", f"{BOOT_APPEND} {append}"]
 
 
+# A guest that is kept has its files in the current folder: its console, what it says on its ports,
+# and two pipes each for requests (see scripts/guest-try) and for a shell.
+KEPT_PIPES = ("try", "shell")
+KEPT_OPTIONS = [
+    "-daemonize", "-pidfile", "pid", "-serial", "file:console", "-serial", "pipe:shell",
+    "-device", "virtio-serial-pci",
+    *(word for name in PORTS for word in (
+        "-chardev", f"file,id={name},path={name}",
+        "-device", f"virtserialport,chardev={name},name=org.userfault.{name}")),
+    "-chardev", "pipe,id=try,path=try", "-device", "virtserialport,chardev=try,name=org.userfault.try",
+]
+
+
 @contextlib.contextmanager
 def uninterrupted():
     """A process is not to be started and then forgotten, because a signal came in between."""
