@@ -36,7 +36,7 @@
  *					writing and the lock of each registered VMA written: so it
  *					is constant under the mmap lock or the fault lock, and is
  *					read with READ_ONCE() without
- *	view.released			set once, read without a lock; uf_file_release() says why that is safe
+ *	view.released			set once, for native code, which reads it without a lock
  *	view.refcount			atomic
  *	view.fd_wqh			its own lock; readers (exclusive) and pollers
  *	view.fault_pending_wqh		holds the bridge and nothing else, always

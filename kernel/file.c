@@ -146,9 +146,9 @@ static int uf_file_release(struct inode *inode, struct file *file)
 	struct uf_ctx *ctx = file->private_data;
 
 	WRITE_ONCE(ctx->view.released, true);
+	uf_event_queue_close(&ctx->events);
 	uf_region_unregister_all(ctx);
 	uf_ctx_wake_all(ctx);
-	uf_event_queue_close(&ctx->events);
 	wake_up_poll(&ctx->view.fd_wqh, EPOLLHUP);
 	uf_ctx_put(ctx);
 	return 0;
