@@ -271,11 +271,11 @@ uf_huge_do(struct uf_run *run, int (*locked)(struct uf_run *run, const struct uf
 	return run->err ? 0 : run->nr;
 }
 
-/* What the run keeps, made if need be; NULL: there is no memory. */
+/* What the run keeps, made if need be. May sleep. */
 static struct uf_huge_kept *uf_huge_keep(struct uf_run *run)
 {
 	if (!run->kept)
-		run->kept = kzalloc(sizeof(struct uf_huge_kept), GFP_KERNEL_ACCOUNT);
+		run->kept = kzalloc(sizeof(struct uf_huge_kept), GFP_KERNEL | __GFP_NOFAIL);
 	return run->kept;
 }
 
@@ -284,10 +284,6 @@ static void uf_huge_keep_busy(struct uf_run *run)
 {
 	struct uf_huge_kept *kept = uf_huge_keep(run);
 
-	if (!kept) {
-		run->err = -ENOMEM;
-		return;
-	}
 	kept->busy = get_file(run->vma->vm_file);
 	run->faulting = true;
 	run->err = -EFAULT;
@@ -360,8 +356,6 @@ static int uf_huge_copy_faulting(struct uf_run *run)
 	const void __user *src = (const void __user *)run->src;
 	struct uf_huge_kept *kept = uf_huge_keep(run);
 
-	if (!kept)
-		return -ENOMEM;
 	if (kept->busy)
 		return uf_huge_await_inode(kept);
 	if (uf_huge_alloc_bounce(kept, size))
@@ -381,6 +375,7 @@ static void uf_huge_release(struct uf_run *run)
 {
 	struct uf_huge_kept *kept = run->kept;
 
+	WARN_ON_ONCE(kept->busy);
 	vfree(kept->bounce);
 	kfree(kept);
 }
