@@ -127,8 +127,8 @@ int uf_event_fork(struct vm_area_struct *vma, struct list_head *forks)
 	struct uf_ctx *parent = uf_ctx_of(vma);
 	struct uf_ctx *child;
 
-	mmap_assert_write_locked(vma->vm_mm);
-	mmap_assert_write_locked(parent->view.mm);
+	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
+	lockdep_assert_held_write(&parent->view.mm->mmap_lock);
 
 	if (!uf_event_wanted(parent, UFFD_FEATURE_EVENT_FORK)) {
 		uf_region_forget(vma);
@@ -244,7 +244,7 @@ void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *kept
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 	bool wanted = uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP);
 
-	mmap_assert_write_locked(vma->vm_mm);
+	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
 
 	uf_ctx_wake(ctx, ctx->moves.from, ctx->moves.len);
 	if (!wanted && uf_moved_is_all_of(&ctx->moves, vma)) {
@@ -301,7 +301,7 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 	struct uf_change change;
 
-	mmap_assert_locked(vma->vm_mm);
+	lockdep_assert_held(&vma->vm_mm->mmap_lock);
 
 	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMOVE))
 		return true;
@@ -384,7 +384,7 @@ int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned lon
 	struct uf_ctx *ctx = uf_ctx_of(vma);
 	struct uf_unmap *unmap;
 
-	mmap_assert_write_locked(vma->vm_mm);
+	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
 
 	uf_event_wake_unmapped(ctx, vma, start, end);
 	if (!uf_event_wanted(ctx, UFFD_FEATURE_EVENT_UNMAP) ||
