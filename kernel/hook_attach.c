@@ -3,6 +3,7 @@
 #include <linux/userfault.h>
 
 #include <linux/bits.h>
+#include <linux/cache.h>
 #include <linux/ftrace.h>
 #include <linux/sched.h>
 
@@ -50,7 +51,7 @@ static struct ftrace_ops uf_hook_divert_ops = { .flags = UF_HOOK_FLAGS };
 /* To find out which functions can be taken. */
 static struct ftrace_ops uf_hook_try_ops = { .flags = UF_HOOK_FLAGS };
 
-static const struct uf_hook_table *uf_hook_table;
+static const struct uf_hook_table *uf_hook_table __ro_after_init;
 
 #define uf_hook_for_each(hook)							\
 	for (hook = uf_hook_table->hooks;					\

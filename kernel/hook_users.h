@@ -5,7 +5,7 @@
 
 struct uf_hook_table;
 
-/* Start with nobody, at load. Errors of uf_hook_attach_init() and uf_hook_attach_all(). May sleep. */
+/* Start with nobody, at load. Errors of uf_hook_attach_init() and _all(). May sleep. */
 int uf_hook_users_init(const struct uf_hook_table *table);
 
 /* Nobody is left, nor comes: give the functions back. May sleep. */

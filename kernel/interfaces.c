@@ -20,11 +20,15 @@
 #warning "Nobody compared userfault with this kernel's sources. Its interfaces are as they should be, but what they mean may have changed: run the selftests before you trust it."
 #endif
 
-/* Functions and variables: pointers to them, by name. */
+/*
+ * Functions: pointers to them, by name. Those that are called, and the one that is only observed; what
+ * else is taken over is in headers, and the compiler compares it (hooks.c). Of variables, type
+ * information says nothing.
+ */
 struct uf_interfaces {
 #define UF_INTERFACE(name, purpose) typeof(name) *name;
 	UF_KSYMS(UF_INTERFACE)
-	UF_KSYMS_DATA(UF_INTERFACE)
+	UF_INTERFACE(copy_vma, "events")
 };
 
 /* Structs that are looked into, by name; those of our own by the name that they have in mm. */

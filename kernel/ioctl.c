@@ -100,7 +100,7 @@ refuse:
  */
 static int uf_register_flags(const struct uf_ctx *ctx, u64 mode, unsigned long *vm_flags)
 {
-	const u64 rwp_mode = UF_HAS_RWP ? UFFDIO_REGISTER_MODE_RWP : 0;
+	const u64 rwp_mode = UF_OFFERS_RWP ? UFFDIO_REGISTER_MODE_RWP : 0;
 	bool rwp = mode & rwp_mode;
 
 	if (!mode || mode & ~(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP |
@@ -452,7 +452,7 @@ static const struct uf_ioctl uf_ioctls[] = {
 	},
 	/* Where mm has no poison, or no read-write protection, the row is that of no command. */
 	[_UFFDIO_POISON] = {
-		.cmd = UF_HAS_POISON ? UFFDIO_POISON : 0,
+		.cmd = UF_OFFERS_POISON ? UFFDIO_POISON : 0,
 		.in = offsetof(struct uffdio_poison, updated),
 		.pages = true,
 		.handle = uf_ioctl_poison,
@@ -464,13 +464,13 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.handle = uf_ioctl_move,
 	},
 	[_UFFDIO_RWPROTECT] = {
-		.cmd = UF_HAS_RWP ? UFFDIO_RWPROTECT : 0,
+		.cmd = UF_OFFERS_RWP ? UFFDIO_RWPROTECT : 0,
 		.in = sizeof(struct uffdio_rwprotect),
 		.pages = true,
 		.handle = uf_ioctl_rwprotect,
 	},
 	[_UFFDIO_SET_MODE] = {
-		.cmd = UF_HAS_RWP ? UFFDIO_SET_MODE : 0,
+		.cmd = UF_OFFERS_RWP ? UFFDIO_SET_MODE : 0,
 		.in = sizeof(struct uffdio_set_mode),
 		.handle = uf_ioctl_set_mode,
 	},

@@ -10,7 +10,8 @@
  * first version that has the interface, or, where the change came somewhere between two of these
  * four, the later one. Many of these functions are private to mm, so that no compiler would notice a
  * wrong row: scripts/check-interfaces compares them with the kernel's own type information. What was
- * not compared is built only where that has passed (UF_INTERFACES_CHECKED, set by Kbuild).
+ * not compared is built only where that has passed (UF_INTERFACES_CHECKED, set by Kbuild). Of rows
+ * marked [meaning] neither can tell: they say how something works, not how it is called.
  */
 #ifndef UF_COMPAT_INTERFACES_H
 #define UF_COMPAT_INTERFACES_H
@@ -37,7 +38,7 @@
 /* anon_inode_create_getfile(): an inode of its own for each file */
 #define UF_HAS_ANON_INODE_CREATE	UF_SINCE(6, 12)
 /* userfaultfd_unmap_prep() is called for each VMA */
-#define UF_HAS_UNMAP_BY_VMA		UF_SINCE(6, 4)
+#define UF_HAS_UNMAP_BY_VMA		UF_SINCE(6, 5)
 /* dup_userfaultfd_fail() */
 #define UF_HAS_FORK_FAIL		UF_SINCE(6, 12)
 /* mremap_userfaultfd_fail() */
@@ -49,11 +50,15 @@
 
 /* --- VMAs --------------------------------------------------------------------------- */
 
-/* vm_flags_reset(), vma_start_write(), assert_fault_locked(), release_fault_lock() */
-#define UF_HAS_VMA_LOCK			UF_SINCE(6, 7)
+/* vm_flags_reset(): the flags of a VMA are no plain word */
+#define UF_HAS_VM_FLAGS_RESET		UF_SINCE(6, 3)
+/* vma_start_write(): a VMA has a lock of its own */
+#define UF_HAS_VMA_LOCK			UF_SINCE(6, 4)
+/* assert_fault_locked(), release_fault_lock() */
+#define UF_HAS_FAULT_LOCK		UF_SINCE(6, 6)
 /* vma_start_read_locked(), which may fail */
 #define UF_HAS_VMA_START_READ_LOCKED	UF_SINCE(6, 15)
-/* An iterator that vma_prev() has taken back can be trusted to go forth again */
+/* An iterator that vma_prev() has taken back can be trusted to go forth again [meaning] */
 #define UF_HAS_VMA_ITER_BOTH_WAYS	UF_SINCE(6, 12)
 /* vma_modify_flags_uffd(), which can be told not to fail for want of memory to merge */
 #define UF_HAS_VMA_MODIFY		UF_SINCE(6, 12)
@@ -62,10 +67,14 @@
 
 /* --- page tables ----------------------------------------------------------------------- */
 
-/* Mapping a page table takes an RCU read lock, and may fail; pmdp_get_lockless(), pte_mkwrite_novma() */
-#define UF_HAS_VANISHING_PAGE_TABLES	UF_SINCE(6, 7)
-/* pte_offset_map_lock() is a function; before, an inline one around __pte_offset_map_lock() */
-#define UF_HAS_PTE_MAP_LOCK		UF_SINCE(7, 2)
+/* pmdp_get_lockless() */
+#define UF_HAS_PMDP_GET_LOCKLESS	UF_SINCE(6, 2)
+/* pte_mkwrite_novma(), pmd_mkwrite_novma() */
+#define UF_HAS_MKWRITE_NOVMA		UF_SINCE(6, 6)
+/* Mapping a page table takes an RCU read lock, and may fail [meaning] */
+#define UF_HAS_VANISHING_PAGE_TABLES	UF_SINCE(6, 5)
+/* pte_offset_map_lock() is no inline function around __pte_offset_map_lock() any more */
+#define UF_HAS_LINKED_PTE_MAP_LOCK	UF_SINCE(7, 2)
 /* softleaf_t for what an entry has that isn't present */
 #if __has_include(<linux/leafops.h>)
 #define UF_HAS_LEAF_ENTRIES		1
@@ -81,7 +90,7 @@
 /* UFFDIO_MOVE and UFFDIO_POISON, natively */
 #define UF_HAS_NATIVE_MOVE		UF_SINCE(6, 8)
 /* mmu notifiers: no VMA in the range, and secondary TLBs told when the processors' are flushed */
-#define UF_HAS_SECONDARY_TLBS		UF_SINCE(6, 6)
+#define UF_HAS_NOTIFIED_TLBS		UF_SINCE(6, 6)
 
 /* --- folios ------------------------------------------------------------------------------ */
 
@@ -97,9 +106,9 @@
 #define UF_HAS_FOLIO_FILE_RMAP		UF_SINCE(6, 8)
 /* folio_move_anon_rmap(), which leaves it to the caller whether the folio is exclusive */
 #define UF_HAS_FOLIO_MOVE_ANON_RMAP	UF_SINCE(6, 7)
-/* A walk of an anon_vma looks again whether the folio still belongs to it */
+/* A walk of an anon_vma looks again whether the folio still belongs to it [meaning] */
 #define UF_HAS_RMAP_RECHECK		UF_SINCE(6, 8)
-/* rmap walks an anon_vma with the folio's lock always */
+/* rmap walks an anon_vma with the folio's lock always [meaning] */
 #define UF_HAS_RMAP_BY_FOLIO_LOCK	UF_SINCE(6, 19)
 /* Anonymous folios of a private mapping of a file have an index of their own */
 #define UF_HAS_ANON_INDEX		UF_SINCE(7, 3)

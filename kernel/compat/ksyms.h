@@ -86,7 +86,7 @@
 
 #if !UF_HAS_VANISHING_PAGE_TABLES
 #define UF_KSYMS_PTE_MAP(X)
-#elif UF_HAS_PTE_MAP_LOCK
+#elif UF_HAS_LINKED_PTE_MAP_LOCK
 #define UF_KSYMS_PTE_MAP(X)							\
 	X(__pte_offset_map, "capture and filling")				\
 	X(pte_offset_map_lock, "filling")
@@ -98,7 +98,7 @@
 
 #if !defined(CONFIG_MMU_NOTIFIER)
 #define UF_KSYMS_NOTIFIER(X)
-#elif UF_HAS_SECONDARY_TLBS
+#elif UF_HAS_NOTIFIED_TLBS
 #define UF_KSYMS_NOTIFIER(X)							\
 	X(__mmu_notifier_invalidate_range_start, "write protection and moving")	\
 	X(__mmu_notifier_invalidate_range_end, "write protection and moving")

@@ -21,7 +21,7 @@ static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
 {
 	if (!mm_has_notifiers(vma->vm_mm))
 		return false;
-#if UF_HAS_SECONDARY_TLBS
+#if UF_HAS_NOTIFIED_TLBS
 	mmu_notifier_range_init(range, event, MMU_NOTIFIER_RANGE_BLOCKABLE, vma->vm_mm, start, end);
 #else
 	mmu_notifier_range_init(range, event, MMU_NOTIFIER_RANGE_BLOCKABLE, vma, vma->vm_mm, start,
@@ -37,7 +37,7 @@ static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
  */
 static inline void uf_compat_notifier_flush(struct mmu_notifier_range *range, bool told)
 {
-#if !UF_HAS_SECONDARY_TLBS
+#if !UF_HAS_NOTIFIED_TLBS
 	if (told)
 		uf_ksym(__mmu_notifier_invalidate_range)(range->mm, range->start, range->end);
 #endif
@@ -48,7 +48,7 @@ static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool
 {
 	if (!told)
 		return;
-#if UF_HAS_SECONDARY_TLBS
+#if UF_HAS_NOTIFIED_TLBS
 	uf_ksym(__mmu_notifier_invalidate_range_end)(range);
 #else
 	uf_ksym(__mmu_notifier_invalidate_range_end)(range, false);

@@ -52,6 +52,14 @@
 #define huge_pte_uffd_wp(pte) huge_pte_uffd(pte)
 #endif
 
+#if !UF_HAS_PMDP_GET_LOCKLESS
+#define pmdp_get_lockless(pmd) READ_ONCE(*(pmd))
+#endif
+#if !UF_HAS_MKWRITE_NOVMA
+#define pte_mkwrite_novma(pte) pte_mkwrite(pte)
+#define pmd_mkwrite_novma(pmd) pmd_mkwrite(pmd)
+#endif
+
 /*
  * Whether a pmd entry is a page table: it is there, and no huge page, which keeps its bit while it
  * is split. In a few instructions, where pmd_present() alone takes a dozen.
@@ -68,10 +76,6 @@ static inline pte_t *uf_pmd_table_entry(pmd_t table, unsigned long addr)
 }
 
 #if !UF_HAS_VANISHING_PAGE_TABLES
-
-#define pmdp_get_lockless(pmd) READ_ONCE(*(pmd))
-#define pte_mkwrite_novma(pte) pte_mkwrite(pte)
-#define pmd_mkwrite_novma(pmd) pmd_mkwrite(pmd)
 
 /* What these do is said below. Here a page table stays, once it is seen, under the mmap lock. */
 static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t *val)
@@ -110,7 +114,7 @@ static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
-#if UF_HAS_PTE_MAP_LOCK
+#if UF_HAS_LINKED_PTE_MAP_LOCK
 	return uf_ksym(pte_offset_map_lock)(mm, pmd, addr, ptl);
 #else
 	return uf_ksym(__pte_offset_map_lock)(mm, pmd, addr, ptl);
@@ -130,11 +134,11 @@ static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
  * An entry in place of a page that is not to be had: who touches it gets SIGBUS as for a page with
  * a memory error. A marker since 6.6. Before, what such a page leaves behind, with the zero page as
  * the page: no page has an error, the entry only needs one that is always there. A kernel of then
- * that knows no memory errors (Debian's for clouds) has no such entry: UF_HAS_POISON is 0 there.
+ * that knows no memory errors (Debian's for clouds) has no such entry: UF_OFFERS_POISON is 0 there.
  */
 #if UF_HAS_POISON_MARKER || defined(CONFIG_MEMORY_FAILURE)
 
-#define UF_HAS_POISON		1
+#define UF_OFFERS_POISON		1
 #define UF_POISON_FEATURES	UFFD_FEATURE_POISON
 #define UF_POISON_IOCTLS	BIT_ULL(_UFFDIO_POISON)
 
@@ -149,7 +153,7 @@ static inline pte_t uf_compat_poison_entry(void)
 
 #else
 
-#define UF_HAS_POISON		0
+#define UF_OFFERS_POISON		0
 #define UF_POISON_FEATURES	0
 #define UF_POISON_IOCTLS	0ULL
 
@@ -163,7 +167,7 @@ static inline pte_t uf_compat_poison_entry(void)
 /* Protecting such a page, or moving its mapping, may have left flags in the entry. */
 static inline bool uf_pte_poisoned(pte_t pte)
 {
-#if !UF_HAS_POISON
+#if !UF_OFFERS_POISON
 	return false;
 #elif !UF_HAS_POISON_MARKER
 	return is_swap_pte(pte) && pte_to_swp_entry(pte).val ==

@@ -18,6 +18,16 @@ void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long
 			unsigned int stride_shift, bool freed_tables);
 int __anon_vma_prepare(struct vm_area_struct *vma);
 
+/* Never called, but observed: what its first four arguments are matters. */
+#if UF_HAS_ANON_INDEX
+struct vm_area_struct *copy_vma(struct vm_area_struct **vma, unsigned long addr, unsigned long len,
+				pgoff_t pgoff, pgoff_t anon_pgoff, bool *need_rmap_locks,
+				bool keep_source);
+#else
+struct vm_area_struct *copy_vma(struct vm_area_struct **vma, unsigned long addr, unsigned long len,
+				pgoff_t pgoff, bool *need_rmap_locks, bool keep_source);
+#endif
+
 #if UF_HAS_PRIVATE_LRU_VMA
 void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
 #endif

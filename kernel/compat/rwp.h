@@ -2,7 +2,7 @@
 /*
  * Read-write protection, which mm has since 7.3, on x86-64 always: the faults on such pages, and
  * what becomes of them in swap, migration and fork, are its work. Kernels before never ask whom an
- * entry without access belongs to. There UF_HAS_RWP is 0, and nothing can be registered for it.
+ * entry without access belongs to. There UF_OFFERS_RWP is 0, and nothing can be registered for it.
  */
 #ifndef UF_COMPAT_RWP_H
 #define UF_COMPAT_RWP_H
@@ -15,14 +15,14 @@
 
 #ifdef CONFIG_USERFAULTFD_RWP
 
-#define UF_HAS_RWP		1
+#define UF_OFFERS_RWP		1
 #define UF_RWP_FEATURES		(UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC)
 #define UF_RWP_API_IOCTLS	BIT_ULL(_UFFDIO_SET_MODE)
 #define UF_RWP_RANGE_IOCTLS	BIT_ULL(_UFFDIO_RWPROTECT)
 
 #else
 
-#define UF_HAS_RWP		0
+#define UF_OFFERS_RWP		0
 #define UF_RWP_FEATURES		0
 #define UF_RWP_API_IOCTLS	0ULL
 #define UF_RWP_RANGE_IOCTLS	0ULL

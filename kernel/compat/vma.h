@@ -99,10 +99,16 @@ static inline void vma_start_write(struct vm_area_struct *vma)
 	mmap_assert_write_locked(vma->vm_mm);
 }
 
+#endif
+#if !UF_HAS_VM_FLAGS_RESET
+
 static inline void vm_flags_reset(struct vm_area_struct *vma, unsigned long flags)
 {
 	vma->vm_flags = flags;
 }
+
+#endif
+#if !UF_HAS_FAULT_LOCK
 
 static inline void assert_fault_locked(struct vm_fault *vmf)
 {
