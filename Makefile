@@ -145,8 +145,8 @@ endef
 MODULE_SOURCES := Kbuild kernel uapi
 
 # The interfaces are compared before anything else is built, because what has changed
-# may be no error to the compiler. A kernel that can't tell is one of those that were
-# compared with their sources, or kernel/compat/interfaces.h refuses it.
+# may be no error to the compiler. If that can't be told, the kernel is of a series
+# that was compared with its sources, or kernel/compat/interfaces.h refuses it.
 build/running/userfault.ko: FORCE
 	@test -e $(KERNELDIR)/Makefile || { \
 		echo "make: there are no headers of kernel $(RELEASE) in $(KERNELDIR)" >&2; \
@@ -156,10 +156,10 @@ build/running/userfault.ko: FORCE
 	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES),UF_CHECKED=y,,kernel/interfaces.o)
 	@scripts/check-interfaces --release $(RELEASE) $(if $(TYPES),--types $(TYPES)); case $$? in \
 	0) rm -f build/running/unchecked ;; \
-	2) touch build/running/unchecked ;; \
-	*) echo "make: userfault isn't built for Linux $(RELEASE), whose mm differs from what it knows" >&2; \
+	3) echo "make: userfault isn't built for Linux $(RELEASE), whose mm differs from what it knows" >&2; \
 	   echo "  What differs is named above; Documentation/hacking.rst says how to add a kernel." >&2; \
-	   exit 1 ;; esac
+	   exit 1 ;; \
+	*) touch build/running/unchecked ;; esac
 	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES),$$(test -e build/running/unchecked || echo UF_CHECKED=y))
 
 # $(call kernel_make,KERNEL): the make that has the compiler for it, here or in a
@@ -177,13 +177,16 @@ build/%/runner: FORCE
 check-layout:
 	@scripts/check-layout
 
+$(LISTED_KERNELS:%=build/%/kernel/interfaces.o): build/%/kernel/interfaces.o: FORCE
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),UF_CHECKED=y,$(call kernel_make,$*),kernel/interfaces.o)
+
 # What is built here has the sources of a stock kernel, and no type information.
-#
-check_interfaces = for kernel in $(filter $(STOCK_KERNELS) $(FLAVOUR_KERNELS),$(NEEDED_KERNELS)); do \
+TYPED_KERNELS = $(filter $(STOCK_KERNELS) $(FLAVOUR_KERNELS),$(NEEDED_KERNELS))
+check_interfaces = for kernel in $(TYPED_KERNELS); do \
 	scripts/check-interfaces $$kernel || exit; done
 
 check-interfaces: bootstrap
-	$(build) $(NEEDED_KERNELS:%=build/%/userfault.ko)
+	$(build) $(TYPED_KERNELS:%=build/%/kernel/interfaces.o)
 	@$(check_interfaces)
 
 # --- the library and the programs ---------------------------------------------
@@ -384,6 +387,7 @@ demo: bootstrap-one
 selftests: bootstrap
 	$(build) user $(TESTS) $(if $(TEST),,docs) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
+	$(if $(TEST),,$(build) $(TYPED_KERNELS:%=build/%/kernel/interfaces.o))
 	@$(if $(TEST),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
 		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))
