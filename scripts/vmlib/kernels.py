@@ -39,6 +39,12 @@ def default_name():
     return next((name for name in reversed(stock) if (cache_folder() / "kernels" / name).is_dir()), stock[-1])
 
 
+def built_by_host(name):
+    """That kernel, or another that has been fetched, whose modules this machine's own compiler builds."""
+    host = [row[0] for row in _rows() if row[4] == "host" and row[5] == "all"]
+    return next(each for each in (name, *host) if each in host and (cache_folder() / "kernels" / each).is_dir())
+
+
 def is_flavour(name):
     """Whether it is one of those made for some machines, or that another release of Debian has."""
     return name in _names_of("few")
@@ -64,6 +70,11 @@ class Kernel:
         if not self._folder.is_dir():
             raise Failure(f"kernel {name} has not been fetched yet", f"Run: scripts/bootstrap {name}")
         self.image = self._folder / "vmlinuz"
+        self.build = self._folder / "build"         # what modules are built with
+
+    @property
+    def release(self):
+        return (self._folder / "release").read_text().strip()
 
     def quick_image(self):
         """An image that boots faster, at the address that the kernel was linked to."""
