@@ -254,15 +254,17 @@ $(call objects,user/src): USER_CXXFLAGS += -fPIC
 # Of the tests' assertions an optimizer makes little, and takes long. What most of
 # them include is compiled once: each file says itself what it needs all the same.
 # In cases.cpp the same header means the implementation of Catch2.
-TEST_OBJECTS := $(call objects,selftests)
+TEST_ROOMS := $(addprefix selftests/,harness lib tests errno)
+TEST_OBJECTS := $(foreach room,$(TEST_ROOMS),$(call objects,$(room)))
 PRECOMPILED := build/obj/selftests/precompiled.hpp.gch
 WITH_PRECOMPILED := $(filter-out %/cases.o,$(TEST_OBJECTS))
+$(TEST_OBJECTS): USER_CXXFLAGS += -Iselftests
 $(TEST_OBJECTS) $(PRECOMPILED): CXXFLAGS := $(if $(filter file,$(origin CXXFLAGS)),-O1 -g1,$(CXXFLAGS))
 $(WITH_PRECOMPILED): USER_CXXFLAGS += -include $(PRECOMPILED:.gch=)
 $(WITH_PRECOMPILED): $(PRECOMPILED)
 
 # The header is copied: its name, without .gch, is what -include looks for first.
-$(PRECOMPILED): selftests/precompiled.hpp | compilers
+$(PRECOMPILED): selftests/harness/precompiled.hpp | compilers
 	@mkdir -p $(@D)
 	@echo '  CXX     $<'
 	@cp $< $(@:.gch=)

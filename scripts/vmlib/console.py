@@ -12,7 +12,7 @@ COMPLAINT_LINES = 60
 READY = "userfault vm: ready"
 
 CRASH = re.compile(r"BUG:|kernel BUG at|Oops:|Kernel panic|general protection fault(?! ip:)")
-# The selftests look for these after each test, too: selftests/kernel_log.cpp.
+# The selftests look for these after each test, too: selftests/harness/kernel_log.cpp.
 COMPLAINT = re.compile(
     CRASH.pattern + r"|WARNING: |Call Trace:|Bad page|Bad rss-counter|INFO: (?:rcu|task|possible|trying)"
     r"|soft lockup|blocked for more than|sleeping function called|scheduling while atomic"

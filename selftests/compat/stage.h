@@ -2,7 +2,7 @@
 #ifndef SELFTESTS_COMPAT_STAGE_H
 #define SELFTESTS_COMPAT_STAGE_H
 
-#include "../abi_calls.h"
+#include "../abi/abi_calls.h"
 
 #include <stdbool.h>
 

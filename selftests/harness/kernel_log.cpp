@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/kernel_log.hpp"
+
+#include "harness/backend.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+#include <userfault/fd.hpp>
+
+namespace selftests {
+
+namespace {
+
+constexpr std::array wrong = {
+	"BUG:",
+	"BUG at",
+	"Bad page",
+	"Bad rss-counter",
+	"Call Trace:",
+	"INFO: possible",
+	"INFO: rcu",
+	"INFO: task",
+	"INFO: trying to register",
+	"KASAN",
+	"KCSAN",
+	"KFENCE",
+	"Objects remaining",
+	"Oops",
+	"Out of memory",
+	"UBSAN",
+	"WARNING:",
+	"blocked for more than",
+	"corruption",
+	"general protection fault",
+	"irq event stamp",
+	"kmemleak",
+	"leaked",
+	"locking correctness validator",
+	"non-zero nr_ptes",
+	"non-zero pgtables_bytes",
+	"page allocation failure",
+	"page_table_check",
+	"rcu_sched",
+	"refcount_t:",
+	"scheduling while atomic",
+	"soft lockup",
+	"stack segment",
+	"sleeping function called",
+	"unable to handle",
+};
+
+constexpr auto read_to_here = "userfault selftests: the log has been read to here";
+constexpr auto overwritten = "records of the kernel log were overwritten before they were read";
+
+/* Nothing wrong, though it has such words. */
+constexpr std::array right = {
+	/* who touches a poisoned page; only tests of UFFDIO_POISON have such */
+	"due to hardware memory corruption fault",
+	"kmemleak: Kernel memory leak detector initialized",
+};
+
+bool has_any_of(const auto &words, std::string_view text)
+{
+	return std::ranges::any_of(
+		words, [&](std::string_view word) { return text.find(word) != text.npos; });
+}
+
+bool tells_of_something_wrong(std::string_view text)
+{
+	return has_any_of(wrong, text) && !has_any_of(right, text);
+}
+
+/*
+ * On a kernel with DEBUG_VM, native userfaultfd shows how it was called by whoever can't wait for a
+ * fault. Those who can't are tested, so that is no complaint; the module says nothing there.
+ */
+constexpr std::string_view native_shows_caller = "FAULT_FLAG_ALLOW_RETRY missing";
+constexpr std::string_view end_of_trace = " </TASK>";
+
+bool is_of_trace(std::string_view line)
+{
+	return line.starts_with("Call Trace:") || line.starts_with(' ');
+}
+
+std::vector<std::string> complaints_of(const std::vector<std::string> &lines, bool native)
+{
+	std::vector<std::string> complaints;
+	bool caller_is_shown = false;
+
+	for (const auto &line : lines) {
+		if (native && line.starts_with(native_shows_caller))
+			caller_is_shown = true;
+		if (line == end_of_trace)
+			caller_is_shown = false;
+		if (caller_is_shown && is_of_trace(line))
+			continue;
+		if (line == overwritten || tells_of_something_wrong(line))
+			complaints.push_back(line);
+	}
+	return complaints;
+}
+
+/* A record is "prefix;text\n", continued by " KEY=value\n" lines that are of no interest here. */
+std::string_view text_of(std::string_view record)
+{
+	const auto start = record.find(';');
+
+	if (start == record.npos)
+		return {};
+	record.remove_prefix(start + 1);
+	return record.substr(0, record.find('\n'));
+}
+
+/* What an earlier reader has seen is of no interest any more. */
+void add_line(std::vector<std::string> &lines, std::string_view line)
+{
+	if (line == read_to_here)
+		lines.clear();
+	else
+		lines.emplace_back(line);
+}
+
+} // namespace
+
+KernelLog::KernelLog() : fd_(::open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC)) {}
+
+KernelLog::~KernelLog()
+{
+	if (fd_ >= 0)
+		::close(fd_);
+}
+
+void KernelLog::mark(std::string_view text)
+{
+	/* A descriptor of its own: the kernel counts how much is written by each. */
+	const userfault::Fd log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
+	const std::string line = "<7>" + std::string(text) + '\n';
+
+	if (::write(log.get(), line.data(), line.size()) < 0)
+		return; /* a marker that is missing only makes the log harder to read */
+}
+
+void KernelLog::skip()
+{
+	::lseek(fd_, 0, SEEK_END);
+}
+
+std::vector<std::string> KernelLog::new_lines()
+{
+	std::vector<std::string> lines;
+	std::array<char, 8192> record;
+
+	while (fd_ >= 0) {
+		const ssize_t size = ::read(fd_, record.data(), record.size());
+
+		if (size >= 0)
+			add_line(lines, text_of({record.data(), static_cast<size_t>(size)}));
+		else if (errno == EPIPE)
+			lines.emplace_back(overwritten);
+		else if (errno != EINTR)
+			break;
+	}
+	return lines;
+}
+
+std::vector<std::string> KernelLog::complaints()
+{
+	return complaints_of(new_lines(), backend_under_test() == Backend::native);
+}
+
+std::vector<std::string> KernelLog::complaints_of_either_backend()
+{
+	return complaints_of(new_lines(), true);
+}
+
+std::vector<std::string> KernelLog::last_complaints()
+{
+	auto lines = complaints();
+
+	mark(read_to_here);
+	return lines;
+}
+
+bool KernelLog::has(std::string_view part)
+{
+	const auto lines = new_lines();
+
+	return std::any_of(lines.begin(), lines.end(),
+			   [&](const std::string &line) { return line.find(part) != line.npos; });
+}
+
+} // namespace selftests

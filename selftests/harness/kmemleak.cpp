@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/kmemleak.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fcntl.h>
+#include <fstream>
+#include <stdexcept>
+#include <string_view>
+#include <thread>
+#include <unistd.h>
+#include <userfault/fd.hpp>
+
+namespace selftests {
+
+using userfault::Fd;
+
+namespace {
+
+constexpr auto file = "/sys/kernel/debug/kmemleak";
+/* It says nothing of what is younger than 5 s, which may be on its way to where it belongs. */
+constexpr auto grown_up = std::chrono::milliseconds(5500);
+
+bool tell(std::string_view command)
+{
+	const Fd fd(::open(file, O_WRONLY | O_CLOEXEC));
+
+	return fd && ::write(fd.get(), command.data(), command.size()) >= 0;
+}
+
+std::vector<std::string> read_report()
+{
+	std::ifstream in(file);
+	std::vector<std::string> lines;
+
+	for (std::string line; std::getline(in, line);)
+		lines.push_back(line);
+	return lines;
+}
+
+} // namespace
+
+Kmemleak::Kmemleak() : available_(tell("scan=off")) {}
+
+/*
+ * An object is suspected when two looks at it find the same content and the second finds it old
+ * enough: that is a matter of time, which has to pass. A further look clears who was seen in the
+ * moment in which only a register referred to it.
+ */
+std::vector<std::string> Kmemleak::report() const
+{
+	const auto scan = [] {
+		if (!tell("scan"))
+			throw std::runtime_error("kmemleak does not scan");
+	};
+
+	scan();
+	std::this_thread::sleep_for(grown_up);
+	scan();
+	if (!read_report().empty())
+		scan();
+	return read_report();
+}
+
+std::size_t leaked_objects(const std::vector<std::string> &report)
+{
+	return std::count_if(report.begin(), report.end(), [](const std::string &line) {
+		return line.starts_with("unreferenced object");
+	});
+}
+
+} // namespace selftests

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_COMMAND_HPP
+#define SELFTESTS_COMMAND_HPP
+
+#include "lib/process.hpp"
+
+#include <userfault/fd.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace selftests {
+
+/* A program that runs beside the test, and is killed at the end of its owner's life. */
+class Command {
+public:
+	using Words = std::vector<std::string>;
+
+	/*
+	 * The first word is looked for in PATH; @prepare, if any, is done before, in its process.
+	 */
+	explicit Command(const Words &words, const std::function<void()> &prepare = {});
+
+	void signal(int number) const { process_.signal(number); }
+	/* Waits for its end; returns as Process::wait(). */
+	int wait() { return process_.wait(); }
+	/* What it has written to stdout and stderr so far. */
+	std::string output() const;
+
+private:
+	userfault::Fd output_;
+	Process process_;
+};
+
+/* What became of a command that has ended. */
+struct Outcome {
+	int status;
+	std::string output;
+};
+
+Outcome run(const Command::Words &words, const std::function<void()> &prepare = {});
+
+} // namespace selftests
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lib/maps.hpp"
+
+#include "harness/harness.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fcntl.h>
+#include <fstream>
+#include <unistd.h>
+#include <userfault/fd.hpp>
+#include <vector>
+
+namespace selftests {
+
+using namespace userfault;
+
+namespace {
+
+/* The lines that /proc/self/smaps has for one mapping, the first says where it is. */
+using Entry = std::vector<std::string>;
+
+bool begins_entry(const std::string &line, Range &where)
+{
+	Address start, end;
+
+	/* The lines that follow begin with a name. */
+	if (line.empty() || (line[0] >= 'A' && line[0] <= 'Z') ||
+	    std::sscanf(line.c_str(), "%lx-%lx ", &start, &end) != 2)
+		return false;
+	where = {start, end - start};
+	return true;
+}
+
+bool overlap(Range a, Range b)
+{
+	return a.start < b.end() && b.start < a.end();
+}
+
+std::vector<Entry> entries_in(Range range)
+{
+	std::ifstream file("/proc/self/smaps");
+	std::vector<Entry> entries;
+	bool inside = false;
+	Range where;
+
+	for (std::string line; std::getline(file, line);) {
+		if (begins_entry(line, where)) {
+			if (where.start >= range.end())
+				break;
+			inside = overlap(where, range);
+			if (inside)
+				entries.emplace_back();
+		}
+		if (inside)
+			entries.back().push_back(line);
+	}
+	return entries;
+}
+
+/* @count numbers of the file, from that at @index on; zeroes where it ends. */
+std::vector<std::uint64_t> numbers_at(const char *path, std::uint64_t index, std::size_t count)
+{
+	const Fd file(static_cast<int>(checked(::open(path, O_RDONLY | O_CLOEXEC))));
+	std::vector<std::uint64_t> numbers(count);
+
+	checked(::pread(file.get(), numbers.data(), count * sizeof(numbers[0]),
+			static_cast<off_t>(index * sizeof(numbers[0]))));
+	return numbers;
+}
+
+/* The flags are on the last line, with a space behind each. */
+bool has_flag(const Entry &entry, const std::string &flag)
+{
+	return entry.back().find(' ' + flag + ' ') != std::string::npos;
+}
+
+/* A 1 for each of the first pages that is there, a 0 for each that is not; p if protected, too. */
+std::string presence(Range range)
+{
+	const std::size_t most = 64;
+	std::string bits;
+
+	for (const auto entry : numbers_at("/proc/self/pagemap", range.start / page_size(),
+					   std::min(most, range.length / page_size())))
+		bits += std::string(entry & pagemap_present ? "1" : "0") +
+			(entry & pagemap_write_protected ? "p" : "");
+	return bits;
+}
+
+} // namespace
+
+std::size_t count_mappings(Range range)
+{
+	return entries_in(range).size();
+}
+
+std::size_t smaps_bytes(Range range, const std::string &field)
+{
+	std::size_t kib = 0;
+
+	for (const auto &entry : entries_in(range))
+		for (const auto &line : entry)
+			if (line.starts_with(field + ':'))
+				kib += std::stoul(line.substr(field.size() + 1));
+	return kib << 10;
+}
+
+bool smaps_flag(Range range, const std::string &flag)
+{
+	const auto entries = entries_in(range);
+
+	return !entries.empty() &&
+	       std::all_of(entries.begin(), entries.end(),
+			   [&](const Entry &entry) { return has_flag(entry, flag); });
+}
+
+std::vector<std::string> describe_mappings(Range range)
+{
+	std::vector<std::string> descriptions;
+
+	for (const auto &entry : entries_in(range)) {
+		Range where;
+		begins_entry(entry.front(), where);
+		auto description = entry.front().substr(0, entry.front().find(' '));
+		for (const auto *flag : {"um", "uw", "ui", "ur"})
+			description += has_flag(entry, flag) ? std::string(" ") + flag : "";
+		descriptions.push_back(description + ' ' + presence(where));
+	}
+	return descriptions;
+}
+
+std::uint64_t pagemap_entry(Address address)
+{
+	return numbers_at("/proc/self/pagemap", address / page_size(), 1).front();
+}
+
+std::vector<std::uint64_t> pagemap_entries(const Memory &memory)
+{
+	return numbers_at("/proc/self/pagemap", memory.address(0) / page_size(), memory.pages());
+}
+
+std::uint64_t page_flags(Address address)
+{
+	return numbers_at("/proc/kpageflags", pagemap_entry(address) & pagemap_frame, 1).front();
+}
+
+std::uint64_t frame_of(const Memory &memory, std::size_t index)
+{
+	return pagemap_entry(memory.address(index)) & pagemap_frame;
+}
+
+bool is_there(const Memory &memory, std::size_t index)
+{
+	return pagemap_entry(memory.address(index)) & pagemap_present;
+}
+
+namespace {
+
+constexpr auto mapping_limit = "/proc/sys/vm/max_map_count";
+
+} // namespace
+
+NoMoreMappings::NoMoreMappings()
+{
+	std::ifstream maps("/proc/self/maps");
+	std::size_t count = 0;
+
+	std::ifstream(mapping_limit) >> before_;
+	for (std::string line; std::getline(maps, line);)
+		count += line.find("[vsyscall]") == line.npos;
+	std::ofstream(mapping_limit) << count;
+}
+
+NoMoreMappings::~NoMoreMappings()
+{
+	std::ofstream(mapping_limit) << before_;
+}
+
+} // namespace selftests

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_MAPS_HPP
+#define SELFTESTS_MAPS_HPP
+
+#include "lib/memory.hpp"
+
+#include <userfault/range.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace selftests {
+
+/* What the kernel tells of this process's memory under /proc. */
+
+/* How many mappings (VMAs) lie, in whole or in part, in @range. */
+std::size_t count_mappings(userfault::Range range);
+
+/*
+ * A field of /proc/self/smaps summed over the mappings that lie in @range, in bytes: "Rss",
+ * "AnonHugePages", "Locked".
+ */
+std::size_t smaps_bytes(userfault::Range range, const std::string &field);
+
+/* Whether every mapping in @range has @flag, such as "um", among its VmFlags. */
+bool smaps_flag(userfault::Range range, const std::string &flag);
+
+/*
+ * For each mapping in @range: where it is, what it is registered for, and which of its first pages
+ * are there, and write-protected.
+ */
+std::vector<std::string> describe_mappings(userfault::Range range);
+
+/* The entry of a page in /proc/self/pagemap, and the flags of its frame in /proc/kpageflags. */
+std::uint64_t pagemap_entry(userfault::Address address);
+/* The entries of all pages of @memory, read at once. */
+std::vector<std::uint64_t> pagemap_entries(const Memory &memory);
+std::uint64_t page_flags(userfault::Address address);
+
+/* Which page of the machine's memory it is. */
+std::uint64_t frame_of(const Memory &memory, std::size_t index);
+
+/* Whether a page is in the page table, and present. */
+bool is_there(const Memory &memory, std::size_t index);
+
+/* While it lives this process, as the one with the most mappings, can have no more of them. */
+class NoMoreMappings {
+public:
+	NoMoreMappings();
+	~NoMoreMappings();
+	NoMoreMappings(const NoMoreMappings &) = delete;
+	NoMoreMappings &operator=(const NoMoreMappings &) = delete;
+
+private:
+	std::size_t before_ = 0;
+};
+
+/* In pagemap_entry(): */
+inline constexpr std::uint64_t pagemap_present = 1ull << 63;
+inline constexpr std::uint64_t pagemap_swapped = 1ull << 62;
+inline constexpr std::uint64_t pagemap_file_or_shared = 1ull << 61;
+inline constexpr std::uint64_t pagemap_write_protected = 1ull << 57;
+inline constexpr std::uint64_t pagemap_exclusive = 1ull << 56;
+inline constexpr std::uint64_t pagemap_soft_dirty = 1ull << 55;
+inline constexpr std::uint64_t pagemap_frame = (1ull << 55) - 1;
+
+} // namespace selftests
+
+#endif

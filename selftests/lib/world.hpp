@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_WORLD_HPP
+#define SELFTESTS_WORLD_HPP
+
+#include "harness/backend.hpp"
+#include "harness/harness.hpp"
+#include "lib/fdinfo.hpp"
+#include "lib/memory.hpp"
+
+#include <userfault/context.hpp>
+#include <userfault/message.hpp>
+#include <userfault/region.hpp>
+
+#include <source_location>
+#include <utility>
+#include <variant>
+
+namespace selftests {
+
+/* For a non-blocking context of the backend under test. */
+userfault::Options options_for(userfault::Features required = userfault::Features::None);
+
+/* A non-blocking context after its handshake. */
+userfault::Context open_context(userfault::Features required = userfault::Features::None);
+userfault::Context open_context(const userfault::Options &options);
+
+/*
+ * Skips the test if the backend under test doesn't offer all of @features: an older kernel's own.
+ */
+void need(userfault::Features features);
+
+/* Fills a page with the pattern of its index, and wakes its waiters. */
+void fill(const userfault::Context &context, const Memory &memory, std::size_t index);
+
+/* The next message, whatever it is of; waits for it. */
+userfault::Message next_message(const userfault::Context &context);
+
+/* The next message; waits for it. Gives the test up if it is not of that kind. */
+template <class Kind>
+Kind next_of(const userfault::Context &context,
+	     std::source_location where = std::source_location::current())
+{
+	auto message = next_message(context);
+
+	if (auto *wanted = std::get_if<Kind>(&message))
+		return std::move(*wanted);
+	give_up("told of something else", where);
+}
+
+/* The next message, which has to be a fault. */
+userfault::Fault next_fault(const userfault::Context &context);
+
+/* Whether there is a message to read right now. */
+bool is_readable(const userfault::Context &context);
+
+/* Wait until so many faults wait on @context, told or not; so many that aren't told yet. */
+void wait_for_waiters(const userfault::Context &context, std::size_t count);
+void wait_for_pending(const userfault::Context &context, std::size_t count);
+
+/*
+ * As wait_for_waiters(), and until as many threads of this process sleep in a fault: a waiter is
+ * counted before it looks, for the last time, whether its page is still missing.
+ */
+void wait_for_sleepers(const userfault::Context &context, std::size_t count);
+
+/* The world most tests happen in: some registered memory, none of it there yet. */
+struct World {
+	explicit World(std::size_t pages, userfault::Features features = userfault::Features::None);
+	World(std::size_t pages, const userfault::Options &options);
+	World(std::size_t pages, MemoryKind kind,
+	      userfault::Features features = userfault::Features::None,
+	      userfault::Modes modes = userfault::Modes::Missing);
+	World(Memory memory, userfault::Modes modes);
+
+	void fill(std::size_t index) const { selftests::fill(context, memory, index); }
+
+	Memory memory;
+	userfault::Context context;
+	userfault::Region region;
+};
+
+} // namespace selftests
+
+#endif

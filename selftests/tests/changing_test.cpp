@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Page operations while mappings change, or after a change that failed: what they wait for. */
+#include "lib/maps.hpp"
+#include "lib/waiting_call.hpp"
+#include "lib/world.hpp"
+
+#include <array>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <fcntl.h>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+/* Where the first page of @memory is then; nothing, if it can't be moved. */
+long move(const Memory &memory, std::size_t old_count, const Memory &target, std::size_t new_count)
+{
+	const void *moved = ::mremap(memory.page(0), old_count * page_size(),
+				     new_count * page_size(), MREMAP_MAYMOVE | MREMAP_FIXED,
+				     target.page(0));
+
+	return moved == target.page(0) ? 0 : -1;
+}
+
+/* New memory in place of @memory, some of which may be gone. */
+void map_anew(const Memory &memory)
+{
+	if (::mmap(memory.page(0), memory.range().length, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		give_up("memory can't be mapped anew");
+}
+
+/* Pages behind the program's heap, made by brk(2). */
+class Heap {
+public:
+	explicit Heap(std::size_t pages)
+		: end_(aligned(::sbrk(0))), length_(pages * page_size())
+	{
+		checked(::brk(end_ + length_));
+	}
+
+	Range range(std::size_t first, std::size_t count) const
+	{
+		return {reinterpret_cast<Address>(end_) + first * page_size(), count * page_size()};
+	}
+	bool grow() const { return end_at(end_ + length_); }
+	bool shrink() const { return end_at(end_); }
+
+private:
+	/* The C library's takes a heap that couldn't shrink for a success. */
+	static bool end_at(std::byte *end)
+	{
+		return ::syscall(SYS_brk, end) == reinterpret_cast<long>(end);
+	}
+
+	static std::byte *aligned(void *address)
+	{
+		const auto value = reinterpret_cast<Address>(address);
+
+		return reinterpret_cast<std::byte *>((value + page_size() - 1) & ~(page_size() - 1));
+	}
+
+	std::byte *end_;
+	std::size_t length_;
+};
+
+/* Of a kernel that can be told which of the calling thread's allocations is to fail. */
+class Failures {
+public:
+	Failures() : nth_(::open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC))
+	{
+		if (!nth_)
+			skip("this kernel has no fault injection");
+		if (!(std::ofstream(settings + "ignore-gfp-wait") << "N" << std::flush) ||
+		    !(std::ofstream(settings + "verbose") << 0 << std::flush))
+			give_up("failures can't be set up");
+	}
+
+	/* Whether @call had so many allocations that the @nth of them failed. */
+	bool inject(unsigned nth, const std::function<void()> &call) const
+	{
+		set(nth);
+		call();
+		const auto left = get();
+		set(0);
+		return left == 0;
+	}
+
+private:
+	/* Neither allocates. */
+	void set(unsigned nth) const
+	{
+		const auto text = std::to_string(nth);
+
+		checked(::pwrite(nth_.get(), text.data(), text.size(), 0));
+	}
+	unsigned get() const
+	{
+		std::array<char, 16> text{};
+
+		checked(::pread(nth_.get(), text.data(), text.size() - 1, 0));
+		return std::atoi(text.data());
+	}
+
+	Fd nth_;
+	const std::string settings = "/sys/kernel/debug/failslab/";
+};
+
+/* Reads what a context tells as long as this lives. */
+class Reader {
+public:
+	explicit Reader(const Context &context)
+		: thread_(in_thread([this, &context] {
+			  while (!ended_)
+				  if (take(context.poll(std::chrono::milliseconds(5))))
+					  take(context.read());
+		  }))
+	{
+	}
+
+	~Reader()
+	{
+		ended_ = true;
+		thread_.get();
+	}
+
+private:
+	std::atomic<bool> ended_ = false;
+	std::future<void> thread_;
+};
+
+/* A page that nobody has, of a context whose events are on. */
+struct Probe {
+	explicit Probe(Features features) : world(1, features) {}
+
+	/* Page operations don't wait for anything. */
+	void check() const
+	{
+		CHECK(world.context.zeropage(world.memory.range()));
+		world.memory.drop(0, 1);
+		while (is_readable(world.context))
+			next_message(world.context);
+	}
+
+	World world;
+};
+
+} // namespace
+
+/* Natively they are refused until the thread has gone on, with nothing to be read. */
+TEST_CASE("page operations go on as soon as an event was read", "[event][changing][module]")
+{
+	const World world(2, Features::EventRemove);
+
+	for (unsigned i = 0; i < 100; i++) {
+		auto dropping = in_thread(
+			[&] { return ::madvise(world.memory.page(0), page_size(), MADV_DONTNEED); });
+
+		next_of<Remove>(world.context);
+		const auto progress = world.context.zeropage(world.memory.range(1, 1));
+		CHECK_FALSE(progress.error);
+		CHECK(dropping.get() == 0);
+		auto again = in_thread(
+			[&] { return ::madvise(world.memory.page(1), page_size(), MADV_DONTNEED); });
+		next_of<Remove>(world.context);
+		CHECK(again.get() == 0);
+	}
+}
+
+TEST_CASE("page operations don't wait for the reader of another context", "[event][changing]")
+{
+	Memory memory(4);
+	const World first(1, Features::EventUnmap), second(1, Features::EventUnmap);
+
+	take(first.context.register_range(memory.range(0, 2), Modes::Missing));
+	take(second.context.register_range(memory.range(2, 2), Modes::Missing));
+	WaitingCall unmapping(first.context, SYS_munmap, [&] {
+		memory.unmap(0, 4);
+		return 0;
+	});
+	CHECK(second.context.zeropage(second.memory.range()).error.value() == EAGAIN);
+	if (backend_under_test() == Backend::module) {
+		/* Natively one event is told after the other. */
+		next_of<Unmap>(second.context);
+		CHECK(second.context.zeropage(second.memory.range()).error.value() == EAGAIN);
+		next_of<Unmap>(first.context);
+	} else {
+		next_of<Unmap>(first.context);
+		next_of<Unmap>(second.context);
+	}
+	CHECK(unmapping.result() == 0);
+	CHECK(second.context.zeropage(second.memory.range()));
+	CHECK(first.context.zeropage(first.memory.range()));
+}
+
+TEST_CASE("page operations don't wait for the reader of what a move replaces", "[event][changing]")
+{
+	World moved(2, Features::EventRemap);
+	World replaced(2, Features::EventUnmap);
+	const Memory elsewhere(1);
+
+	take(moved.context.register_range(elsewhere.range(), Modes::Missing));
+	WaitingCall moving(replaced.context, SYS_mremap,
+			   [&] { return move(moved.memory, 2, replaced.memory, 2); });
+	CHECK(moved.context.zeropage(elsewhere.range()).error.value() == EAGAIN);
+	next_of<Unmap>(replaced.context);
+	next_of<Remap>(moved.context);
+	CHECK(moving.result() == 0);
+	CHECK(moved.context.zeropage(elsewhere.range()));
+	moved.region.release();
+	replaced.region.release();
+}
+
+/* Natively it waits for a page that can't be had before it has told of the move. */
+TEST_CASE("memory that is locked grows as it moves", "[event][changing][module]")
+{
+	World world(2, Features::EventRemap);
+	Memory target(4);
+
+	for (std::size_t i = 0; i < 2; i++)
+		world.fill(i);
+	checked(::mlock(world.memory.page(0), 2 * page_size()));
+	WaitingCall moving(world.context, SYS_mremap,
+			   [&] { return move(world.memory, 2, target, 4); });
+	next_of<Remap>(world.context);
+	CHECK(moving.result() == 0);
+	CHECK_FALSE(is_readable(world.context));
+	CHECK(has_pattern(target.bytes(0, 1), 0));
+	CHECK(has_pattern(target.bytes(1, 1), 1));
+	CHECK(world.context.zeropage(target.range(2, 2)));
+	world.region.release();
+}
+
+/* Natively page operations are refused for ever then, and the context is never freed. */
+TEST_CASE("a heap that can't shrink leaves no change behind", "[event][changing][module]")
+{
+	const Probe probe(Features::EventUnmap);
+	const Heap heap(4);
+
+	take(probe.world.context.register_range(heap.range(0, 2), Modes::Missing));
+	if (::syscall(462, heap.range(2, 2).start, heap.range(2, 2).length, 0) != 0)
+		skip("this kernel can't seal memory"); /* mseal(), since 6.10 */
+	CHECK_FALSE(heap.shrink());
+	CHECK(count_mappings(heap.range(0, 4)) > 0);
+	probe.check();
+}
+
+TEST_CASE("a call that finds no memory leaves no change behind", "[event][changing][module]")
+{
+	constexpr auto features = Features::EventUnmap | Features::EventRemap | Features::EventRemove |
+				  Features::EventFork;
+	const Failures failures;
+	const Probe probe(features);
+	const auto &context = probe.world.context;
+	const Heap heap(6);
+	/* For the calls that succeed, and the memory that goes in the end. */
+	const Reader reader(context);
+	const auto until_none_fails = [&](const std::function<void()> &prepare,
+					  const std::function<void()> &call) {
+		unsigned failed = 0;
+
+		for (unsigned nth = 1;; nth++) {
+			prepare();
+			if (!failures.inject(nth, call))
+				break;
+			failed++;
+			CHECK(context.zeropage(probe.world.memory.range()));
+			probe.world.memory.drop(0, 1);
+		}
+		CHECK(failed > 0);
+	};
+
+	until_none_fails(
+		[&] {
+			REQUIRE(heap.grow());
+			take(context.register_range(heap.range(0, 2), Modes::Missing));
+			take(context.register_range(heap.range(4, 2), Modes::Missing));
+		},
+		[&] { heap.shrink(); });
+	Memory area(4), target(4);
+	until_none_fails(
+		[&] {
+			map_anew(area);
+			take(context.register_range(area.range(0, 2), Modes::Missing));
+		},
+		[&] { ::munmap(area.page(1), 3 * page_size()); });
+	until_none_fails(
+		[&] {
+			map_anew(area);
+			take(context.register_range(area.range(), Modes::Missing));
+			CHECK(context.zeropage(area.range(0, 1)));
+		},
+		[&] { move(area, 4, target, 4); });
+	until_none_fails([] {},
+			 [&] {
+				 const auto child = ::fork();
+
+				 if (child == 0)
+					 ::_exit(0);
+				 if (child > 0)
+					 ::waitpid(child, nullptr, 0);
+			 });
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Filling where there is no room left: a full file system, a control group at its limit. A page
+ * that is there already needs no room; and what was paid for pages that nobody got comes back.
+ */
+#include "lib/consumer.hpp"
+#include "lib/files.hpp"
+#include "lib/memory_group.hpp"
+#include "lib/memory_kinds.hpp"
+#include "lib/world.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+/* A file in a file system with @room pages, and registered memory that is a mapping of it. */
+struct SmallFileSystem {
+	SmallFileSystem(std::size_t pages, std::size_t room_for)
+		: file(tmpfs_file(pages, "size", std::to_string(room_for * page_size()).c_str())),
+		  world(Memory(pages, file, MAP_SHARED), Modes::Missing)
+	{
+	}
+
+	Progress copy(std::size_t first, const Memory &source, std::size_t count) const
+	{
+		return world.context.copy(world.memory.address(first), source.bytes(first, count));
+	}
+
+	/* How many pages the file has, and how many it pays for. */
+	std::size_t pages_there() const
+	{
+		std::vector<unsigned char> there(world.memory.pages());
+
+		checked(::mincore(world.memory.page(0), there.size() * page_size(), there.data()));
+		return static_cast<std::size_t>(std::ranges::count(there, 1));
+	}
+
+	std::size_t pages_paid() const
+	{
+		struct stat status;
+
+		checked(::fstat(file.get(), &status));
+		return static_cast<std::size_t>(status.st_blocks) * 512 / page_size();
+	}
+
+	/* How many pages the file system still has room for. */
+	std::size_t room() const
+	{
+		struct statvfs status;
+
+		checked(::fstatvfs(file.get(), &status));
+		return status.f_bfree;
+	}
+
+	void punch(std::size_t first, std::size_t count) const
+	{
+		checked(::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				    static_cast<off_t>(first * page_size()),
+				    static_cast<off_t>(count * page_size())));
+	}
+
+	Fd file;
+	World world;
+};
+
+/*
+ * What natively a page is that is there in a full file system: before Linux 7.2 room is looked for
+ * first.
+ */
+int there_but_full()
+{
+	return native_before(7, 2) ? ENOMEM : EEXIST;
+}
+
+/* Fills page after page of the memory by copies of @most pages. An error that can't be, or 0. */
+int fill_all(const SmallFileSystem &system, const Memory &source, std::size_t most)
+{
+	const auto pages = source.pages();
+
+	for (std::size_t next = 0; next < pages;) {
+		const auto progress = system.copy(next, source, std::min(most, pages - next));
+
+		if (progress.error && progress.error.value() != EAGAIN &&
+		    progress.error.value() != EEXIST)
+			return progress.error.value();
+		next += progress.done ? progress.done / page_size() : 1;
+	}
+	return 0;
+}
+
+/* The same for single pages, from the end on. */
+int fill_backwards(const SmallFileSystem &system, const Memory &source)
+{
+	for (std::size_t next = source.pages(); next-- > 0;) {
+		const auto error = system.copy(next, source, 1).error;
+
+		if (error && error.value() != EEXIST)
+			return error.value();
+	}
+	return 0;
+}
+
+/* Fills this and that of the memory, which may be there or find no room, until @done. */
+void fill_until(const SmallFileSystem &system, const Memory &source, const std::atomic<bool> &done)
+{
+	const auto pages = source.pages();
+
+	for (std::size_t n = 0; !done; n++) {
+		const auto first = n * 37 % pages;
+		const auto error = system.copy(first, source, std::min(pages - first, n * 11 % 70 + 1))
+					   .error.value();
+
+		if (error && error != EEXIST && error != EAGAIN && error != ENOMEM)
+			give_up("an error that can't be");
+	}
+}
+
+/* What the kernel has promised to processes and files, in kilobytes. */
+std::size_t committed()
+{
+	std::ifstream file("/proc/meminfo");
+	std::size_t kilobytes;
+
+	for (std::string word; file >> word;)
+		if (word == "Committed_AS:" && file >> kilobytes)
+			return kilobytes;
+	give_up("no Committed_AS");
+}
+
+/* Fill and punch holes at the same time, until nobody can know any more what is there. */
+void fill_and_punch(const SmallFileSystem &system)
+{
+	const auto pages = system.world.memory.pages();
+	const auto source = patterned(pages);
+	std::atomic<bool> done = false;
+	auto one = in_thread([&] { fill_until(system, source, done); });
+	auto other = in_thread([&] { fill_until(system, source, done); });
+
+	for (std::size_t n = 0; n < repeated(300); n++) {
+		const auto first = n * 53 % pages;
+
+		system.punch(first, std::min(pages - first, n * 7 % 64 + 1));
+	}
+	done = true;
+	one.get();
+	other.get();
+}
+
+} // namespace
+
+TEST_CASE("a page that is there is found so in a full file system", "[full]")
+{
+	const std::size_t pages = 16;
+	const SmallFileSystem system(pages, pages);
+	const auto source = patterned(pages), other = patterned(pages, 50);
+
+	REQUIRE(system.copy(0, source, pages));
+	REQUIRE(system.room() == 0);
+	for (const std::size_t count : {1uz, 4uz, pages}) {
+		const auto range = system.world.memory.range(0, count);
+
+		CHECK(system.copy(0, other, count).error.value() == there_but_full());
+		CHECK(system.world.context.zeropage(range).error.value() == there_but_full());
+	}
+	CHECK(count_patterned(system.world.memory) == pages);
+	CHECK(system.pages_paid() == pages);
+}
+
+TEST_CASE("two fill a file that its file system has just room for", "[full][smp]")
+{
+	if (native_before(7, 2))
+		skip("this kernel's own looks for room before it looks for the page");
+	const std::size_t pages = 512;
+	const SmallFileSystem system(pages, pages);
+	const auto source = patterned(pages);
+
+	for (unsigned round = 0; round < repeated(20); round++) {
+		auto runs = in_thread([&] { return fill_all(system, source, 64); });
+
+		REQUIRE(fill_backwards(system, source) == 0);
+		REQUIRE(runs.get() == 0);
+		REQUIRE(system.pages_there() == pages);
+		REQUIRE(system.pages_paid() == pages);
+		system.punch(0, pages);
+		REQUIRE(system.room() == pages);
+	}
+}
+
+TEST_CASE("what was paid in vain in a file system with little room comes back", "[full][smp]")
+{
+	const std::size_t pages = 200, room = 100;
+	const MemoryGroup group;
+	const SmallFileSystem system(pages, room);
+
+	CHECK(system.room() == room);	/* whose notes are shmem too, and not the group's */
+	group.add(::getpid());
+	fill_and_punch(system);		/* once for what threads take for themselves */
+	system.punch(0, pages);
+	const auto before = committed();
+
+	fill_and_punch(system);
+	CHECK(system.pages_paid() == system.pages_there());
+	CHECK(system.room() == room - system.pages_there());
+	wait_until("the group has counted the pages", [&] {
+		return group.field("memory.stat", "shmem") == system.pages_there() * page_size();
+	});
+	system.punch(0, pages);
+	CHECK(system.pages_paid() == 0);
+	CHECK(system.room() == room);
+	/* What others commit comes and goes. */
+	wait_until("what was committed is free again", [&] { return committed() <= before; });
+	wait_until("the group has given them back",
+		   [&] { return group.field("memory.stat", "shmem") == 0; });
+}
+
+MEMORY_TEST_CASE("a page that is there is found so in a group at its limit", "[full]")
+{
+	/* The kernel's own charges for a page before it finds that it can't use it. */
+	const std::size_t room = backend_under_test() == Backend::native ? 16 : 0;
+	const MemoryGroup group;
+	Consumer consumer(64, TestType::kind, [](const Memory &) {
+		::pause();
+		return 0;
+	});
+	const auto source = patterned(64);
+
+	group.add(consumer.process.pid());
+	REQUIRE(consumer.context.copy(consumer.memory.address(0), source.bytes(0, 1)));
+	group.limit(room * page_size());
+	for (const std::size_t count : {64uz, 1uz})
+		CHECK(consumer.context.copy(consumer.memory.address(0), source.bytes(0, count))
+			      .error.value() == EEXIST);
+	CHECK(group.field("memory.events", "oom") == 0);
+	CHECK(group.field("memory.events", "oom_kill") == 0);
+}

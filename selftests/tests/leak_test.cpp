@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is done over and over again leaves nothing in the kernel: neither memory nor address spaces.
+ * Each way of failing is one where something has been taken by then that has to be given back.
+ */
+#include "harness/free_memory.hpp"
+#include "harness/kmemleak.hpp"
+#include "lib/address_spaces.hpp"
+#include "lib/memory.hpp"
+#include "lib/process.hpp"
+#include "lib/world.hpp"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <functional>
+#include <sys/mman.h>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+constexpr std::size_t noise = 1 << 20;
+constexpr std::size_t mm_noise = 16;
+
+/* Does @work so often, having done it @warm_up times, and looks at what is left of it. */
+void check_for_leaks(unsigned times, const std::function<void()> &work)
+{
+	const unsigned warm_up = 1 + times / 10;
+
+	times = repeated(times);
+
+	for (unsigned i = 0; i < warm_up; i++)
+		work();
+	const FreeMemory memory(Kmemleak().available(), noise);
+	const auto mms = count_mms();
+	for (unsigned i = 0; i < times; i++)
+		work();
+	/* An address space is freed some time after its process is gone. */
+	wait_until("the address spaces are gone", [&] { return count_mms() <= mms + mm_noise; });
+	CHECK(memory.missing().value_or(0) == 0);
+}
+
+/* Ends the test if @progress is anything else than @error before the first page. */
+void expect(const Progress &progress, int error)
+{
+	if (progress.error.value() != error || progress.done)
+		give_up("ended with " + progress.error.message() + " after " +
+			std::to_string(progress.done) + " bytes");
+}
+
+} // namespace
+
+TEST_CASE("filling a page that is there leaks nothing", "[leak]")
+{
+	const World world(4);
+	const auto source = patterned(4);
+
+	world.fill(0);
+	check_for_leaks(8000, [&] {
+		expect(world.context.copy(world.memory.address(0), source.bytes(0, 4)), EEXIST);
+		expect(world.context.zeropage(world.memory.range(0, 1)), EEXIST);
+	});
+}
+
+TEST_CASE("a source that can't be read leaks nothing", "[leak]")
+{
+	const World world(4);
+	auto source = patterned(4);
+
+	source.unmap(2, 2);
+	check_for_leaks(3000, [&] {
+		const auto to = world.memory.address(0);
+		expect(world.context.copy(to, source.bytes(2, 2)), EFAULT);
+		const auto progress = world.context.copy(to, source.bytes(0, 4));
+		if (progress.done != 2 * page_size() || progress.error.value() != EAGAIN)
+			give_up("two pages should have been copied");
+		checked(::madvise(world.memory.page(0), 4 * page_size(), MADV_DONTNEED));
+	});
+}
+
+TEST_CASE("a source that has to be faulted in leaks nothing", "[leak]")
+{
+	const World world(4);
+	const Memory source(4);
+
+	check_for_leaks(2000, [&] {
+		const auto range = source.range();
+		if (!world.context.copy(world.memory.address(0), source.bytes(0, 4)))
+			give_up("the pages could not be copied");
+		checked(::madvise(world.memory.page(0), range.length, MADV_DONTNEED));
+		checked(::madvise(source.page(0), range.length, MADV_DONTNEED));
+	});
+}
+
+TEST_CASE("a destination that is not registered leaks nothing", "[leak]")
+{
+	const World world(1);
+	const Memory other(2);
+	const auto source = patterned(2);
+
+	check_for_leaks(8000, [&] {
+		expect(world.context.copy(other.address(0), source.bytes(0, 2)), ENOENT);
+		expect(world.context.zeropage(other.range()), ENOENT);
+	});
+}
+
+TEST_CASE("contexts and handshakes leak nothing", "[leak]")
+{
+	const Memory memory(3);
+
+	check_for_leaks(3000, [&] {
+		const auto context = take(Context::create(options_for()));
+		if (context.handshake(Features{1ull << 63}))
+			give_up("an unknown feature was granted");
+		take(context.handshake());
+		if (context.handshake())
+			give_up("a second handshake went through");
+		take(context.register_range(memory.range(1, 1), Modes::Missing));
+	});
+}
+
+TEST_CASE("processes that end leak nothing", "[leak]")
+{
+	const Memory inherited(4);
+	const auto outer = open_context();
+
+	take(outer.register_range(inherited.range(), Modes::Missing));
+	check_for_leaks(100, [&] {
+		Process process([] {
+			const World world(4);
+			world.fill(1);
+			auto reader = in_thread([&] { return world.memory.word(0); });
+			next_fault(world.context);
+			::_exit(7);
+			return 0;
+		});
+		if (process.wait() != 7)
+			give_up("the process did not come to its end");
+	});
+}

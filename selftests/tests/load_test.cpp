@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loading and unloading the module. */
+#include "harness/kernel_log.hpp"
+#include "harness/kmemleak.hpp"
+#include "harness/loaded_module.hpp"
+#include "lib/address_spaces.hpp"
+#include "lib/consumer.hpp"
+#include "lib/process.hpp"
+#include "lib/taken_functions.hpp"
+#include "lib/world.hpp"
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <linux/capability.h>
+#include <linux/userfault.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <userfault/socket.hpp>
+#include <vector>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+const std::string name = "userfault";
+const std::string holder_file = "/lib/runner/holder.ko";
+constexpr const char *device = "/dev/userfault";
+
+void load(const std::string &parameters = "")
+{
+	if (const auto error = load_module(module_file, parameters))
+		give_up("loading: " + error.message());
+	wait_until("the device is there", [] { return std::filesystem::exists(device); });
+}
+
+/* What was closed a moment ago may still be on its way. */
+void unload()
+{
+	wait_until("the module can be unloaded", [] {
+		const auto error = unload_module(name);
+		if (error && error != std::errc::resource_unavailable_try_again)
+			give_up("unloading: " + error.message());
+		return !error;
+	});
+}
+
+void need_the_module_file()
+{
+	if (!std::filesystem::exists(module_file))
+		skip("the module's file is not at " + module_file);
+}
+
+/* The module is loaded with other parameters as long as this lives. */
+struct Loaded {
+	explicit Loaded(const std::string &parameters)
+	{
+		unload();
+		load(parameters);
+	}
+
+	~Loaded()
+	{
+		unload();
+		load();
+	}
+};
+
+/* Has a page filled for a thread that waits for it. */
+void work()
+{
+	const World world(4);
+	auto reader = in_thread([&] { return world.memory.word(2); });
+
+	if (next_fault(world.context).address != world.memory.address(2))
+		give_up("told of another page");
+	world.fill(2);
+	if (reader.get() != pattern_word(2))
+		give_up("the page is wrong");
+}
+
+/* Has the kernel say no where it has taken something by then. */
+void fail()
+{
+	const World world(2);
+	const auto source = patterned(2);
+
+	world.fill(0);
+	if (world.context.copy(world.memory.address(0), source.bytes(0, 2)).error.value() != EEXIST)
+		give_up("a page was filled twice");
+	checked(::mprotect(source.page(1), page_size(), PROT_NONE));
+	if (world.context.copy(world.memory.address(1), source.bytes(1, 1)).error.value() != EFAULT)
+		give_up("what can't be read was copied");
+	if (Context::create(options_for()).value().handshake(Features{1ull << 63}))
+		give_up("an unknown feature was granted");
+}
+
+/* The same in a process that comes and goes, a thread of which waits at its end. */
+void work_elsewhere()
+{
+	Process process([] {
+		const World world(1);
+		auto reader = in_thread([&] { return world.memory.word(0); });
+		fail();
+		next_fault(world.context);
+		::_exit(0);
+		return 1;
+	});
+
+	if (process.wait() != 0)
+		give_up("the process has failed");
+}
+
+/* Closes a context under threads that wait: they go on while this returns. */
+void leave_threads_waking()
+{
+	static const Memory memory(8);
+	static std::vector<std::future<std::uint64_t>> readers;
+	const auto context = open_context();
+
+	readers.clear(); /* those of the last time */
+	checked(::madvise(memory.page(0), memory.range().length, MADV_DONTNEED));
+	take(context.register_range(memory.range(), Modes::Missing));
+	for (std::size_t i = 0; i < memory.pages(); i++)
+		readers.push_back(in_thread([i] { return memory.word(i) + 0; }));
+	wait_for_waiters(context, memory.pages());
+}
+
+void drop_capability(int capability)
+{
+	__user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+	__user_cap_data_struct data[2]{};
+
+	checked(::syscall(SYS_capget, &header, data));
+	for (auto *set : {&data[capability / 32].effective, &data[capability / 32].permitted})
+		*set &= ~(1u << capability % 32);
+	checked(::syscall(SYS_capset, &header, data));
+}
+
+/* An errno of the device's ioctl, or 0. */
+int error_of_new(unsigned long flags)
+{
+	const Fd file(static_cast<int>(checked(::open(device, O_RDWR | O_CLOEXEC))));
+	const Fd made(::ioctl(file.get(), USERFAULTFD_IOC_NEW, flags));
+
+	return made ? 0 : errno;
+}
+
+/*
+ * So many kibibytes are in vmalloc and in the slab caches; those are left out where kmemleak
+ * watches over them, because KASAN keeps what has been freed there.
+ */
+std::size_t kernel_memory()
+{
+	static const bool kmemleak = Kmemleak().available();
+	std::ifstream file("/proc/meminfo");
+	std::string key, unit;
+	std::size_t kib, sum = 0;
+
+	while (file >> key >> kib && std::getline(file, unit))
+		if ((key == "SUnreclaim:" && !kmemleak) || key == "VmallocUsed:" || key == "Percpu:")
+			sum += kib;
+	return sum;
+}
+
+/* Whether the kernel agrees. */
+bool switch_ftrace(bool on)
+{
+	std::ofstream file("/proc/sys/kernel/ftrace_enabled");
+
+	return static_cast<bool>(file << on << std::flush);
+}
+
+std::string contents_of(const std::string &path)
+{
+	std::ifstream file(path);
+
+	return {std::istreambuf_iterator(file), {}};
+}
+
+/* How many there were; @with is as long as @what. */
+std::size_t replace_all(std::string &text, const std::string &what, const std::string &with)
+{
+	std::size_t count = 0;
+
+	for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1), count++)
+		text.replace(at, what.size(), with);
+	return count;
+}
+
+bool in_slab_caches(const std::string &part)
+{
+	for (const auto &entry : std::filesystem::directory_iterator("/sys/kernel/slab"))
+		if (entry.path().filename().string().find(part) != std::string::npos &&
+		    entry.path().filename().string().find("userfaultfd_ctx") == std::string::npos)
+			return true;
+	return false;
+}
+
+} // namespace
+
+TEST_CASE("the module can't be unloaded while a context is open", "[load][module]")
+{
+	auto context = open_context();
+
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	CHECK(module_is_loaded(name));
+	work();
+	static_cast<void>(Fd(context.release()));
+	need_the_module_file();
+	unload();
+	CHECK_FALSE(module_is_loaded(name));
+	load();
+	work();
+}
+
+TEST_CASE("the module can't be unloaded while a thread waits and nobody has the context open",
+	  "[load][module]")
+{
+	/* It is held by a message that nobody has received. */
+	World world(1);
+	auto reader = in_thread([&] { return world.memory.word(0); });
+	auto sockets = take(socket_pair());
+	std::array<std::byte, 1> payload{};
+
+	need_the_module_file();
+	wait_for_waiters(world.context, 1);
+	take(send_fd(sockets.first.get(), world.context.fd(), payload));
+	world.region.release();
+	static_cast<void>(Fd(world.context.release()));
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	CHECK_FALSE(is_done(reader));
+	{
+		const auto context =
+			Context::adopt(take(receive_fd(sockets.second.get(), payload)));
+		fill(context, world.memory, 0);
+		CHECK(reader.get() == pattern_word(0));
+	}
+	unload();
+	CHECK_FALSE(module_is_loaded(name));
+	load();
+}
+
+TEST_CASE("the module can't be unloaded while a fork is unread or its child's context is open",
+	  "[load][module]")
+{
+	need_the_module_file();
+	Consumer forker(1, options_for(Features::EventFork), [](const Memory &) {
+		Process child([] { return 0; });
+		return child.wait();
+	});
+
+	wait_until("the fork is told", [&] { return is_readable(forker.context); });
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	auto child = next_of<Fork>(forker.context);
+	static_cast<void>(Fd(forker.context.release()));
+	CHECK(forker.process.wait() == 0);
+	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
+	child.context.reset();
+	unload();
+	CHECK_FALSE(in_slab_caches("userfault"));
+	load();
+	work();
+}
+
+TEST_CASE("the module can be unloaded after events that nobody has read", "[load][module]")
+{
+	const auto every = Features::EventFork | Features::EventRemap | Features::EventRemove |
+			   Features::EventUnmap;
+
+	need_the_module_file();
+	for (const bool kill : {true, false}) {
+		Consumer victim(2, options_for(every), [](const Memory &memory) {
+			Process child([] { return 0; });
+			child.wait();
+			return ::munmap(memory.page(0), page_size());
+		});
+
+		wait_until("the fork is told", [&] { return is_readable(victim.context); });
+		if (kill)
+			victim.process.signal(SIGKILL);
+		static_cast<void>(Fd(victim.context.release()));
+		CHECK(victim.process.wait() == (kill ? Process::killed + SIGKILL : 0));
+	}
+	unload();
+	CHECK_FALSE(in_slab_caches("userfault"));
+	load();
+	work();
+}
+
+TEST_CASE("events need the right to trace only where they are of forks", "[load][module]")
+{
+	Process process([] {
+		drop_capability(CAP_SYS_PTRACE);
+		const auto fresh = [] { return take(Context::create(options_for())); };
+		const auto refused = fresh().handshake(Features::EventFork);
+		return !refused && refused.error().value() == EPERM &&
+				       fresh().handshake(Features::EventRemap |
+							 Features::EventRemove |
+							 Features::EventUnmap)
+			       ? 0
+			       : 1;
+	});
+
+	CHECK(process.wait() == 0);
+}
+
+TEST_CASE("the module can't be loaded twice", "[load][module]")
+{
+	need_the_module_file();
+	CHECK(load_module(module_file) == std::errc::file_exists);
+	work();
+}
+
+TEST_CASE("unloading leaves nothing behind", "[load][module]")
+{
+	need_the_module_file();
+	work();
+	REQUIRE(taken_functions().find("handle_userfault") != std::string::npos);
+	unload();
+	CHECK_FALSE(std::filesystem::exists(device));
+	CHECK_FALSE(std::filesystem::exists("/sys/class/misc/userfault"));
+	CHECK_FALSE(in_slab_caches("userfault"));
+	CHECK(taken_functions().find("userfault") == std::string::npos);
+	load();
+}
+
+namespace {
+
+/* Unloads the module under threads that it has just woken, loads it, and does everything once. */
+void load_anew_and_work()
+{
+	leave_threads_waking();
+	unload();
+	load();
+	work();
+	fail();
+	work_elsewhere();
+}
+
+} // namespace
+
+TEST_CASE("unloading while threads are woken on other processors", "[load][module][smp]")
+{
+	need_the_module_file();
+	for (unsigned i = 0; i < 8; i++)
+		load_anew_and_work();
+	CHECK(module_is_loaded(name));
+}
+
+/*
+ * Sleeps through grace periods most of the time: scripts/selftests gives it a VM of its own. For
+ * each place in the module that calls the kernel, loading has all other processors stop, which is
+ * most of an emulator's work: that VM has one processor.
+ */
+TEST_CASE("loading and unloading fifty times with work in between",
+	  "[load][module][slow][alone]")
+{
+	const unsigned times = 50, warm_up = 10;
+	auto options = options_for();
+	options.device = device_of(Backend::native);
+	const World native(1, options);
+	auto waiting = in_thread([&] { return native.memory.word(0); });
+	std::size_t before = 0, mms_before = 0;
+
+	need_the_module_file();
+	wait_for_waiters(native.context, 1);
+	for (unsigned i = 0; i < times; i++) {
+		if (i == warm_up) {
+			before = kernel_memory();
+			mms_before = count_mms();
+		}
+		load_anew_and_work();
+	}
+	/* A page for each time would be 160 KiB; what else the kernel does meanwhile is less. */
+	wait_until("the kernel has no more memory than before",
+		   [&] { return kernel_memory() < before + 128; });
+	wait_until("the kernel has no more address spaces than before",
+		   [&] { return count_mms() < mms_before + 16; });
+	CHECK(fdinfo(native.context.fd()).total == 1);
+	CHECK_FALSE(is_done(waiting));
+	native.fill(0);
+	CHECK(waiting.get() == pattern_word(0));
+}
+
+TEST_CASE("native userfaultfd works without the module and after it", "[load][module]")
+{
+	auto options = options_for();
+	options.device = device_of(Backend::native);
+	const World world(2, options);
+
+	need_the_module_file();
+	unload();
+	auto first = in_thread([&] { return world.memory.word(0); });
+	CHECK(next_fault(world.context).address == world.memory.address(0));
+	load();
+	world.fill(0);
+	CHECK(first.get() == pattern_word(0));
+	auto second = in_thread([&] { return world.memory.word(1); });
+	CHECK(next_fault(world.context).address == world.memory.address(1));
+	unload();
+	world.fill(1);
+	CHECK(second.get() == pattern_word(1));
+	load();
+}
+
+TEST_CASE("ftrace can't be switched off under the module", "[load][module]")
+{
+	CHECK_FALSE(switch_ftrace(false));
+	work();
+}
+
+TEST_CASE("loading without ftrace fails and leaves nothing behind", "[load][module]")
+{
+	KernelLog log;
+
+	if (!kernel_before(7, 3))
+		skip("this kernel's ftrace can't be switched off");
+	need_the_module_file();
+	unload();
+	REQUIRE(switch_ftrace(false));
+	log.skip();
+	CHECK(load_module(module_file));
+	CHECK(log.has("is kernel.ftrace_enabled 0?"));
+	CHECK_FALSE(module_is_loaded(name));
+	CHECK_FALSE(std::filesystem::exists(device));
+	REQUIRE(switch_ftrace(true));
+	CHECK_FALSE(in_slab_caches("userfault"));
+	load();
+	work();
+}
+
+TEST_CASE("loading into a kernel that lacks a function fails and says which", "[load][module]")
+{
+	/* The module asks for another one, of a name that no kernel has. */
+	const std::string there("\0__pte_alloc\0", 13), lacking("\0__pte_alloX\0", 13);
+	const std::string file = "/tmp/lacking.ko";
+	KernelLog log;
+
+	need_the_module_file();
+	auto image = contents_of(module_file);
+	REQUIRE(replace_all(image, there, lacking) > 0);
+	std::ofstream(file) << image << std::flush;
+	unload();
+	log.skip();
+	CHECK(load_module(file) == std::errc::no_such_file_or_directory);
+	CHECK(log.has("this kernel has no __pte_alloX()"));
+	CHECK_FALSE(module_is_loaded(name));
+	CHECK_FALSE(in_slab_caches("userfault"));
+	std::filesystem::remove(file);
+	load();
+	work();
+}
+
+TEST_CASE("loading beside somebody who holds a function fails and leaves nothing behind",
+	  "[load][module]")
+{
+	need_the_module_file();
+	if (!std::filesystem::exists(holder_file))
+		skip("the module that holds a function is not at " + holder_file);
+	KernelLog log;
+
+	unload();
+	REQUIRE_FALSE(load_module(holder_file));
+	log.skip();
+	CHECK(load_module(module_file) == std::errc::device_or_resource_busy);
+	CHECK(log.has("has userfaultfd_remove()"));
+	CHECK_FALSE(module_is_loaded(name));
+	CHECK_FALSE(std::filesystem::exists(device));
+	CHECK_FALSE(in_slab_caches("userfault"));
+	REQUIRE_FALSE(unload_module("holder"));
+	load();
+	work();
+}
+
+TEST_CASE("faults of the kernel can be kept for those who may trace", "[load][module]")
+{
+	need_the_module_file();
+	const Loaded loaded("kernel_faults=0");
+	Process process([] {
+		const int with = error_of_new(0);
+		drop_capability(CAP_SYS_PTRACE);
+		return with == 0 && error_of_new(0) == EPERM &&
+				       error_of_new(UFFD_USER_MODE_ONLY) == 0
+			       ? 0
+			       : 1;
+	});
+
+	CHECK(process.wait() == 0);
+}
+
+TEST_CASE("faults of the kernel are for everyone who can open the device", "[load][module]")
+{
+	Process process([] {
+		drop_capability(CAP_SYS_PTRACE);
+		return error_of_new(0);
+	});
+
+	CHECK(process.wait() == 0);
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mremap() of memory whose context isn't told of it: what has moved is unregistered, and nothing else
+ * is.
+ */
+#include "lib/files.hpp"
+#include "lib/maps.hpp"
+#include "lib/process.hpp"
+#include "lib/protection.hpp"
+#include "lib/world.hpp"
+
+#include <catch2/catch.hpp>
+#include <linux/mman.h>
+#include <sys/mman.h>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+void move(const std::byte *from, std::size_t count, std::byte *to, std::size_t new_count,
+	  int flags = 0)
+{
+	checked(::mremap(const_cast<std::byte *>(from), count * page_size(),
+			 new_count * page_size(), MREMAP_MAYMOVE | MREMAP_FIXED | flags, to) == to
+			? 0
+			: -1);
+}
+
+/*
+ * A thread in mremap(), between the time when its mappings have changed and the time when what moved
+ * has been seen to: it waits until somebody reads that another context's memory is gone from where
+ * it moved something to. That is beside memory of the same context, and so merged with it.
+ */
+class HalfMoved {
+public:
+	explicit HalfMoved(Features features)
+		: area_(4), other_(2), context_(open_context(features)),
+		  gone_(open_context(Features::EventUnmap))
+	{
+		take(context_.register_range(area_.range(0, 2), Modes::Missing));
+		take(context_.register_range(other_.range(), Modes::Missing));
+		take(gone_.register_range(area_.range(2, 2), Modes::Missing));
+		mover_ = in_thread([this] { move(other_.page(0), 2, area_.page(2), 2); });
+		wait_until("memory is gone", [this] { return is_readable(gone_); });
+	}
+
+	void finish()
+	{
+		next_of<Unmap>(gone_);
+		mover_.get();
+		CHECK(smaps_flag(area_.range(0, 2), "um"));
+		CHECK_FALSE(smaps_flag(area_.range(2, 2), "um"));
+	}
+
+	const Memory &area() const { return area_; }
+	const Context &context() const { return context_; }
+
+private:
+	Memory area_, other_;
+	Context context_, gone_;
+	std::future<void> mover_;
+};
+
+} // namespace
+
+TEST_CASE("memory that moves without being told of is unregistered", "[event][moved]")
+{
+	World world(2);
+	const Memory target(4);
+
+	world.fill(0);
+	move(world.memory.page(0), 2, target.page(0), 4);
+	CHECK_FALSE(smaps_flag(target.range(), "um"));
+	CHECK(has_pattern(target.bytes(0, 1), 0));
+	CHECK(target.word(1) == 0);
+	CHECK(target.word(3) == 0);
+	world.region.release();
+}
+
+/* Natively the mapping as a whole is unregistered, and the thread sleeps for good. */
+TEST_CASE("memory that moves to the end of its own mapping is what is unregistered",
+	  "[event][moved][module]")
+{
+	Memory memory(6);
+	const auto context = open_context();
+
+	memory.unmap(4, 2);
+	take(context.register_range(memory.range(0, 4), Modes::Missing));
+	auto reader = in_thread([&] { return memory.word(2) + 0; });
+	wait_for_waiters(context, 1);
+	next_fault(context);
+	move(memory.page(0), 1, memory.page(4), 2);
+
+	CHECK(smaps_flag(memory.range(1, 3), "um"));
+	CHECK_FALSE(smaps_flag(memory.range(4, 2), "um"));
+	CHECK(memory.word(4) == 0);
+	CHECK(memory.word(5) == 0);
+	fill(context, memory, 2);
+	CHECK(reader.get() == pattern_word(2));
+	CHECK_FALSE(is_readable(context));
+}
+
+/* Natively the neighbour loses its protection, and a write to it is missed. */
+TEST_CASE("memory that moves beside protected memory leaves that protected", "[event][moved][module]")
+{
+	for (const bool before : {true, false}) {
+		const Memory other(2);
+		Memory area(4);
+		const std::size_t gap = before ? 0 : 2, neighbour = before ? 2 : 0;
+
+		area.unmap(gap, 2);
+		area.word(neighbour) = 1;
+		area.word(neighbour + 1) = 2;
+		const auto context = open_context(Features::PagefaultFlagWp);
+		take(context.register_range(area.range(neighbour, 2), Modes::WriteProtect));
+		take(context.register_range(other.range(), Modes::WriteProtect));
+		take(context.write_protect(area.range(neighbour, 2)));
+		move(other.page(0), 2, area.page(gap), 2);
+
+		CHECK(smaps_flag(area.range(neighbour, 2), "uw"));
+		CHECK_FALSE(smaps_flag(area.range(gap, 2), "uw"));
+		area.word(gap) = 3;
+		auto writer = in_thread([&] { area.word(neighbour) = 5; });
+		CHECK(next_fault(context).address == area.address(neighbour));
+		take(context.write_unprotect(area.range(neighbour, 2)));
+		writer.get();
+		CHECK_FALSE(is_readable(context));
+	}
+}
+
+/* Natively what was protected where it came from can stay so where nobody unprotects it. */
+TEST_CASE("memory that moves without being told of is protected no more", "[event][moved][module]")
+{
+	const Guarded guarded(2, Features::PagefaultFlagWp);
+	const Memory target(2);
+
+	guarded.protect();
+	move(guarded.memory.page(0), 2, target.page(0), 2);
+	CHECK_FALSE(smaps_flag(target.range(), "uw"));
+	for (std::size_t i = 0; i < 2; i++) {
+		CHECK_FALSE(pagemap_entry(target.address(i)) & pagemap_write_protected);
+		target.word(i) = 7;
+	}
+	CHECK_FALSE(is_readable(guarded.context));
+}
+
+/* Natively it goes on waiting for a page that isn't there any more. */
+TEST_CASE("a thread that waits for a page that moves away tries again", "[event][moved][module]")
+{
+	const Guarded guarded(1, Features::PagefaultFlagWp);
+	const Memory target(1);
+
+	guarded.protect();
+	auto writer = in_thread([&] { guarded.memory.word(0) = 9; });
+	next_fault(guarded.context);
+	wait_for_sleepers(guarded.context, 1);
+	move(guarded.memory.page(0), 1, target.page(0), 1, MREMAP_DONTUNMAP);
+	writer.get();
+	CHECK(guarded.memory.word(0) == 9);
+	CHECK(has_pattern(target.bytes(0, 1), 0));
+}
+
+/* Natively, too, commands go on; but then all of the mapping is unregistered. */
+TEST_CASE("while memory moves without being told of, commands go on", "[event][moved][module]")
+{
+	HalfMoved half(Features::None);
+
+	for (std::size_t i = 0; i < 2; i++)
+		fill(half.context(), half.area(), i);
+	half.finish();
+	CHECK(has_pattern(half.area().bytes(1, 1), 1));
+}
+
+TEST_CASE("memory that has moved without being told of is ordinary at once", "[event][moved][module]")
+{
+	const Pipe pipe;
+	HalfMoved half(Features::Sigbus);
+
+	checked(::write(pipe.in.get(), "x", 1));
+	CHECK(half.area().word(2) == 0);
+	CHECK(::read(pipe.out.get(), half.area().page(3), 1) == 1);
+	CHECK_FALSE(is_readable(half.context()));
+	half.finish();
+	CHECK(half.area().word(3) == 'x');
+}
+
+TEST_CASE("a child that is forked while memory moves has it as ordinary memory",
+	  "[event][moved][module]")
+{
+	HalfMoved half(Features::EventFork);
+	auto forker = in_thread([&] {
+		Process child([&] { return half.area().word(2) == 0 ? 0 : 1; });
+		return child.wait();
+	});
+	const auto fork = next_of<Fork>(half.context());
+
+	CHECK(forker.get() == 0);
+	half.finish();
+}
