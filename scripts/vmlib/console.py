@@ -2,6 +2,7 @@
 """Reads what the guest's kernel says on its console, and finds what it complains of."""
 
 import collections
+import pathlib
 import re
 
 TAIL_LINES = 30
@@ -11,17 +12,28 @@ COMPLAINT_LINES = 60
 # Written to the kernel's log by guest-init: what is said before is not about anything of ours.
 READY = "userfault vm: ready"
 
-CRASH = re.compile(r"BUG:|kernel BUG at|Oops:|Kernel panic|general protection fault(?! ip:)")
-# The selftests look for these after each test, too: selftests/harness/kernel_log.cpp.
-COMPLAINT = re.compile(
-    CRASH.pattern + r"|WARNING: |Call Trace:|Bad page|Bad rss-counter|INFO: (?:rcu|task|possible|trying)"
-    r"|soft lockup|blocked for more than|sleeping function called|scheduling while atomic"
-    r"|non-zero (?:nr_ptes|pgtables_bytes)|page allocation failure|refcount_t:|unable to handle"
-    r"|Objects remaining|UBSAN|KASAN|KCSAN|KFENCE: |kmemleak:")
+# What it complains of: the selftests look for the same after each test
+COMPLAINTS = pathlib.Path(__file__).resolve().parent.parent.parent / "selftests/harness/complaints.def"
+ROW = re.compile(r'^(CRASH|WRONG|RIGHT)\("(.*)"\)$', re.MULTILINE)
+
+
+def _texts():
+    """The texts of each kind."""
+    rows = ROW.findall(COMPLAINTS.read_text())
+    return {kind: [text for each, text in rows if each == kind] for kind in ("CRASH", "WRONG", "RIGHT")}
+
+
+TEXTS = _texts()
+
 # With DEBUG_VM native userfaultfd shows how it was called by whoever can't wait for a fault, up to
 # the end of the trace. Those who can't are tested: no complaint, as in the selftests.
 SHOWS_CALLER = "FAULT_FLAG_ALLOW_RETRY missing"
 END_OF_TRACE = "</TASK>"
+
+
+def _has(line, *kinds):
+    return (any(text in line for kind in kinds for text in TEXTS[kind]) and
+            not any(text in line for text in TEXTS["RIGHT"]))
 
 
 class Console:
@@ -54,7 +66,7 @@ class Console:
     def _add(self, line):
         self._ready |= line.endswith(READY)
         self.panicked |= "Kernel panic" in line
-        crash = CRASH.search(line)
+        crash = _has(line, "CRASH")
         if crash and not self.crash:
             self.crash = line
         complaint = self._ready and self._complaint_in(line)
@@ -73,8 +85,9 @@ class Console:
             self._shows_caller = True
         elif line.endswith(END_OF_TRACE):
             self._shows_caller = False
-        found = COMPLAINT.search(line)
-        return None if found and found.group() == "Call Trace:" and self._shows_caller else found
+        if self._shows_caller and "Call Trace:" in line:
+            return False
+        return _has(line, "CRASH", "WRONG")
 
     def excerpt(self):
         """What led to the first complaint and what it was, and the last lines."""

@@ -15,52 +15,28 @@ namespace selftests {
 namespace {
 
 constexpr std::array wrong = {
-	"BUG:",
-	"BUG at",
-	"Bad page",
-	"Bad rss-counter",
-	"Call Trace:",
-	"INFO: possible",
-	"INFO: rcu",
-	"INFO: task",
-	"INFO: trying to register",
-	"KASAN",
-	"KCSAN",
-	"KFENCE",
-	"Objects remaining",
-	"Oops",
-	"Out of memory",
-	"UBSAN",
-	"WARNING:",
-	"blocked for more than",
-	"corruption",
-	"general protection fault",
-	"irq event stamp",
-	"kmemleak",
-	"leaked",
-	"locking correctness validator",
-	"non-zero nr_ptes",
-	"non-zero pgtables_bytes",
-	"page allocation failure",
-	"page_table_check",
-	"rcu_sched",
-	"refcount_t:",
-	"scheduling while atomic",
-	"soft lockup",
-	"stack segment",
-	"sleeping function called",
-	"unable to handle",
+#define CRASH(text) text,
+#define WRONG(text) text,
+#define RIGHT(text)
+#include "harness/complaints.def"
+#undef CRASH
+#undef WRONG
+#undef RIGHT
+};
+
+/* Nothing wrong, though it has such words. */
+constexpr std::array right = {
+#define CRASH(text)
+#define WRONG(text)
+#define RIGHT(text) text,
+#include "harness/complaints.def"
+#undef CRASH
+#undef WRONG
+#undef RIGHT
 };
 
 constexpr auto read_to_here = "userfault selftests: the log has been read to here";
 constexpr auto overwritten = "records of the kernel log were overwritten before they were read";
-
-/* Nothing wrong, though it has such words. */
-constexpr std::array right = {
-	/* who touches a poisoned page; only tests of UFFDIO_POISON have such */
-	"due to hardware memory corruption fault",
-	"kmemleak: Kernel memory leak detector initialized",
-};
 
 bool has_any_of(const auto &words, std::string_view text)
 {
