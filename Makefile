@@ -59,7 +59,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo try selftests kselftest third-party bench features docs check-layout \
+.PHONY: module user demo try selftests kselftest third-party bench features errno-record docs check-layout \
 	check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
 	bootstrap-stock FORCE
@@ -98,6 +98,9 @@ help:
 	@echo '                         type information of kernels of the list'
 	@echo 'make features            ask each stock kernel in a VM what the module and native'
 	@echo '                         userfaultfd offer, and write it to Documentation/features.rst'
+	@echo 'make errno-record [KERNEL=K]'
+	@echo '                         write anew what the module answers to wrong calls of commands that older'
+	@echo '                         kernels have not, to which its answers are compared there'
 	@echo 'make docs                check Documentation/, and make HTML of it in build/Documentation/'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
 	@echo '                         the module for the running kernel, its udev rule, the library and'
@@ -444,6 +447,14 @@ bench: bootstrap-one
 		-- bench measure $(if $(TEST),$(call quoted,$(TEST))) >$(BENCH_RESULTS).new
 	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
 	@build/selftests/bench report $(BENCH_RESULTS)
+
+errno-record: bootstrap-one
+	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/selftests
+	@scripts/vm --kernel $(VM_KERNEL) $(verbose) --carry build/selftests/selftests:/bin/selftests \
+		-- sh -c "selftests --timeout 120 --record /tmp/record '[errno]' >&2 && cat /tmp/record" \
+		>build/errno-record
+	@mv build/errno-record selftests/errno/record
+	@echo '  GEN     selftests/errno/record'
 
 features: bootstrap-stock
 	$(build) build/selftests/selftests $(STOCK_KERNELS:%=build/%/userfault.ko)

@@ -121,6 +121,7 @@ def guest_options(kernel):
     """Options of scripts/vm for what the selftests need in the guest, but for userfault-run."""
     files = {
         SOURCES / "Documentation/features.rst": "/lib/features.rst",
+        SOURCES / "selftests/errno/record": "/lib/errno-record",
         BUILD / "selftests/compat": "/lib/compat",
         **{BUILD / kernel / f"runner/{name}.ko": f"/lib/runner/{name}.ko" for name in RUNNER_MODULES},
     }

@@ -29,8 +29,18 @@ using Lines = std::set<std::string>;
 /* The lines of the rows that are newer. */
 Lines lines_of(const std::vector<Row> &rows);
 
-/* The lines of a table that are in the record. */
+/* Where the record is in the guest: scripts/testlib/suite.py takes it along. */
+inline constexpr auto record_file = "/lib/errno-record";
+
+/* The lines of a table that are in the record. Skips the test if there is no record. */
 Lines recorded(std::string_view table);
+
+/* From here on, in this process and those that it forks, a new record is written to a file. */
+void record_to(std::string file);
+bool is_recording();
+
+/* Adds the lines of a table to the new record. */
+void record(std::string_view table, const Lines &lines);
 
 } // namespace selftests
 

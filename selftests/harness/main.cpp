@@ -4,6 +4,7 @@
  * kernel's own userfaultfd, and reports in KTAP. Exits as kselftest wants it: 0 if all passed, 1 if
  * one failed, 4 if all were skipped.
  */
+#include "errno/record.hpp"
 #include "harness/aftermath.hpp"
 #include "harness/backend.hpp"
 #include "harness/cases.hpp"
@@ -27,7 +28,7 @@ namespace {
 
 constexpr auto usage =
 	"usage: selftests [--backend module|native] [--timeout SECONDS] [--part I/N] [--list]\n"
-	"                 [TEST]...\n"
+	"                 [--record FILE] [TEST]...\n"
 	"       selftests [--backend module|native] --offer\n"
 	"       selftests --aftermath\n"
 	"\n"
@@ -37,6 +38,7 @@ constexpr auto usage =
 	"  --part     of these tests only the Ith of N parts: every Nth, for machines side by "
 	"side\n"
 	"  --list     only print the names of the tests\n"
+	"  --record   have [errno] tests write their answers to FILE, not compare them\n"
 	"  --offer    run no test, print what the backend answers on this kernel: a line of four\n"
 	"             words, between tabs, for each row of Documentation/features.rst\n"
 	"  --aftermath  run no test, judge what others have left in the kernel: what is in its log "
@@ -52,6 +54,7 @@ struct Options {
 	Backend backend = Backend::module;
 	std::chrono::seconds time_limit{30};
 	Part part;
+	std::string record;
 	bool list = false;
 	bool offer = false;
 	bool aftermath = false;
@@ -96,6 +99,7 @@ std::optional<Options> options_from(int argc, char **argv)
 		{"timeout", required_argument, nullptr, 't'},
 		{"part", required_argument, nullptr, 'p'},
 		{"list", no_argument, nullptr, 'l'},
+		{"record", required_argument, nullptr, 'r'},
 		{"offer", no_argument, nullptr, 'o'},
 		{"aftermath", no_argument, nullptr, 'a'},
 		{"help", no_argument, nullptr, 'h'},
@@ -103,7 +107,7 @@ std::optional<Options> options_from(int argc, char **argv)
 	};
 	Options options;
 
-	for (int key; (key = ::getopt_long(argc, argv, "b:t:p:loah", known, nullptr)) != -1;) {
+	for (int key; (key = ::getopt_long(argc, argv, "b:t:p:r:loah", known, nullptr)) != -1;) {
 		const auto backend = key == 'b' ? backend_named(optarg) : options.backend;
 		const auto limit = key == 't' ? seconds_from(optarg) : options.time_limit;
 		const auto part = key == 'p' ? part_from(optarg) : options.part;
@@ -113,6 +117,8 @@ std::optional<Options> options_from(int argc, char **argv)
 		options.backend = *backend;
 		options.time_limit = *limit;
 		options.part = *part;
+		if (key == 'r')
+			options.record = optarg;
 		options.list |= key == 'l';
 		options.offer |= key == 'o';
 		options.aftermath |= key == 'a';
@@ -177,6 +183,8 @@ ExitCode run(const Options &options)
 		std::cerr << "selftests: that selects no test; --list names those there are\n";
 		return ExitCode::fail;
 	}
+	if (!options.record.empty())
+		record_to(options.record);
 	if (!options.list)
 		return run_all(options, cases);
 	for (const auto &test : cases)
