@@ -13,9 +13,14 @@ endif
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/userfault
 # The scripts read another list too, if they are told of one; so their tests do.
 KERNEL_LIST ?= scripts/kernels
-LISTED_KERNELS := $(shell awk '!/^\#/ && NF { print $$1 }' $(KERNEL_LIST))
-STOCK_KERNELS := $(shell awk '!/^\#/ && $$6 == "all" { print $$1 }' $(KERNEL_LIST))
-FLAVOUR_KERNELS := $(shell awk '!/^\#/ && $$6 == "few" { print $$1 }' $(KERNEL_LIST))
+KERNEL_ROWS := $(shell KERNEL_LIST=$(KERNEL_LIST) scripts/lib/list-kernels)
+# $(call kernel_field,N,ROW)
+kernel_field = $(word $(1),$(subst :, ,$(2)))
+# $(call kernels_with,N,VALUE): the names of those whose field has it
+kernels_with = $(strip $(foreach row,$(KERNEL_ROWS),$(if $(filter $(2),$(call kernel_field,$(1),$(row))),$(call kernel_field,1,$(row)))))
+LISTED_KERNELS := $(foreach row,$(KERNEL_ROWS),$(call kernel_field,1,$(row)))
+STOCK_KERNELS := $(call kernels_with,6,all)
+FLAVOUR_KERNELS := $(call kernels_with,6,few)
 JOBS := $(shell nproc)
 # As many as there are processors, unless make was told: known only when recipes run
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
@@ -168,14 +173,14 @@ build/running/userfault.ko: FORCE
 # $(call kernel_make,KERNEL): the make that has the compiler for it, here or in a
 # build folder
 kernel_make = $(if $(filter-out host,$(call compiler,$(1))),scripts/in-folder $(call compiler,$(1)) make -j$(JOBS))
-compiler = $(shell awk '$$1 == "$(1)" { print $$5 }' $(KERNEL_LIST))
+compiler = $(call kernel_field,5,$(filter $(1):%,$(KERNEL_ROWS)))
 
 $(LISTED_KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),KCFLAGS=-Werror,$(call kernel_make,$*))
 
 # Modules that misbehave, to prove that the runner notices
 build/%/runner: FORCE
-	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard selftests/runner/*.c) selftests/runner/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard scripts/tests/modules/*.c) scripts/tests/modules/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
 
 check-layout:
 	@scripts/check-layout
@@ -409,7 +414,7 @@ try: bootstrap-one
 KSELFTEST := build/kselftest/tools/testing/selftests
 
 kselftest: bootstrap-one
-	@scripts/fetch-kselftest
+	@scripts/lib/fetch-kselftest
 	$(build) $(TESTS) $(REDIRECT) build/$(VM_KERNEL)/userfault.ko build/$(VM_KERNEL)/runner
 	@mkdir -p build/kselftest
 	@cp -rsf $(CACHE)/kselftest/. build/kselftest/
@@ -425,7 +430,7 @@ kselftest: bootstrap-one
 THIRD_PARTY := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/third-party-programs | sort -u)
 
 third-party: bootstrap
-	@for kernel in $(NEEDED_KERNELS); do scripts/fetch-mm-tests $$kernel || exit; done
+	@for kernel in $(NEEDED_KERNELS); do scripts/lib/fetch-mm-tests $$kernel || exit; done
 	$(build) $(REDIRECT) $(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/third-party/%)
 	@scripts/third-party $(verbose) $(NEEDED_KERNELS:%=--kernel %)
 

@@ -29,7 +29,7 @@ using Lines = std::set<std::string>;
 /* The lines of the rows that are newer. */
 Lines lines_of(const std::vector<Row> &rows);
 
-/* Where the record is in the guest: scripts/testlib/suite.py takes it along. */
+/* Where the record is in the guest: scripts/lib/testlib/suite.py takes it along. */
 inline constexpr auto record_file = "/lib/errno-record";
 
 /* The lines of a table that are in the record. Skips the test if there is no record. */

@@ -23,7 +23,7 @@ using namespace userfault;
 
 namespace {
 
-/* scripts/testlib/suite.py takes it along. */
+/* scripts/lib/testlib/suite.py takes it along. */
 const std::string program = "/lib/compat";
 
 /* Checks that a scene prints @wanted, which starts on a line of its own. */

@@ -18,7 +18,7 @@ using namespace selftests;
 
 namespace {
 
-/* Documentation/features.rst, as scripts/testlib carries it in. */
+/* Documentation/features.rst, as scripts/lib/testlib carries it in. */
 constexpr auto file_name = "/lib/features.rst";
 
 using Words = std::vector<std::string>;

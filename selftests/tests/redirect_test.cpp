@@ -88,7 +88,7 @@ void need(const std::string &program)
 		skip(program + " is not there");
 }
 
-/* scripts/testlib/redirect.py takes them along. */
+/* scripts/lib/testlib/redirect.py takes them along. */
 void need_programs()
 {
 	need(probe);

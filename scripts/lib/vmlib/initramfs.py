@@ -45,7 +45,7 @@ def write(file, kernel, carried, drivers, flags, command):
     _add_busybox(archive)
     _add_virtio(archive, kernel)
     _add_drivers(archive, kernel, drivers)
-    archive.add_file("/init", (kernels.SCRIPTS / "guest-init").read_bytes(), executable=True)
+    archive.add_file("/init", (kernels.SCRIPTS / "lib/guest-init").read_bytes(), executable=True)
     archive.add_file("/etc/command", f"exec {shlex.join(command)}\n".encode() if command else b"")
     for flag in flags:
         archive.add_file(f"/etc/{flag}", b"")

@@ -13,7 +13,7 @@ from vmlib.machine import End
 
 from . import ktap
 
-SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent
+SOURCES = pathlib.Path(__file__).resolve().parents[3]
 BUILD = SOURCES / "build"
 NO_TEST_SELECTED = f"echo {shlex.quote(ktap.HEADER)}; echo 1..0"
 BACKENDS = ("module", "native")

@@ -13,7 +13,7 @@ COMPLAINT_LINES = 60
 READY = "userfault vm: ready"
 
 # What it complains of: the selftests look for the same after each test
-COMPLAINTS = pathlib.Path(__file__).resolve().parent.parent.parent / "selftests/harness/complaints.def"
+COMPLAINTS = pathlib.Path(__file__).resolve().parents[3] / "selftests/harness/complaints.def"
 ROW = re.compile(r'^(CRASH|WRONG|RIGHT)\("(.*)"\)$', re.MULTILINE)
 
 

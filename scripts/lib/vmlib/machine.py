@@ -34,7 +34,7 @@ def qemu_options(image, archive, append=""):
 
 
 # A guest that is kept has its files in the current folder: its console, what it says on its ports,
-# and two pipes each for requests (see scripts/guest-try) and for a shell.
+# and two pipes each for requests (see scripts/lib/guest-try) and for a shell.
 KEPT_PIPES = ("try", "shell")
 KEPT_OPTIONS = [
     "-daemonize", "-pidfile", "pid", "-serial", "file:console", "-serial", "pipe:shell",

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kernels of scripts/kernels, as scripts/fetch-kernel has put them into the cache folder."""
 
+import functools
 import lzma
 import os
 import pathlib
+import subprocess
 
 from . import Failure, image
 
 DEBUG_PATIENCE = 4
-SCRIPTS = pathlib.Path(__file__).resolve().parent.parent
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2]
 
 
 def cache_folder():
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "userfault"
 
 
+@functools.cache
 def _rows():
-    lines = pathlib.Path(os.environ.get("KERNEL_LIST") or SCRIPTS / "kernels").read_text().splitlines()
-    return [line.split() for line in lines if line and not line.startswith("#")]
+    """The fields that list-kernels names."""
+    listed = subprocess.run([SCRIPTS / "lib/list-kernels"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [line.split(":") for line in listed.splitlines()]
 
 
 def _names_of(kind):
@@ -91,4 +95,4 @@ class Kernel:
         if f"kernel/{path}" in (self._folder / "modules/modules.builtin").read_text().split():
             return None
         raise Failure(f"kernel {self.name} has no {path}", "The VM can't report without: "
-                      "the kernel's Debian package has changed, correct scripts/vmlib.")
+                      "the kernel's Debian package has changed, correct scripts/lib/vmlib.")

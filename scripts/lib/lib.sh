@@ -5,9 +5,9 @@
 
 # shellcheck disable=SC2034
 CACHE=${XDG_CACHE_HOME:-${HOME:?is not set, and XDG_CACHE_HOME neither}/.cache}/userfault
-SCRIPTS=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+SCRIPTS=$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")
 # Another one for the tests of these scripts
-KERNEL_LIST=${KERNEL_LIST:-$SCRIPTS/kernels}
+export KERNEL_LIST=${KERNEL_LIST:-$SCRIPTS/kernels}
 
 say() { echo "${0##*/}: $*" >&2; }
 
@@ -24,16 +24,18 @@ case ${1-} in
 -h | --help) sed -n '/^# Usage/,/^[^#]*$/s/^# \{0,1\}//p' "$0"; exit ;;
 esac
 
-kernel_names() { awk '!/^#/ && NF { print $1 }' "$KERNEL_LIST"; }
+# The rows of the list, of the fields that list-kernels names
+kernel_rows() { "$SCRIPTS/lib/list-kernels"; }
+kernel_names() { kernel_rows | cut -d: -f1; }
 
 # The list has three kinds: those that are used when none is named, flavours of
 # theirs, and those built here from Debian's source
-stock_kernels() { awk '!/^#/ && $6 == "all" { print $1 }' "$KERNEL_LIST"; }
-flavour_kernels() { awk '!/^#/ && $6 == "few" { print $1 }' "$KERNEL_LIST"; }
-built_kernels() { awk '!/^#/ && $3 ~ /^linux-source-/ { print $1 }' "$KERNEL_LIST"; }
+stock_kernels() { kernel_rows | awk -F: '$6 == "all" { print $1 }'; }
+flavour_kernels() { kernel_rows | awk -F: '$6 == "few" { print $1 }'; }
+built_kernels() { kernel_rows | awk -F: '$3 ~ /^linux-source-/ { print $1 }'; }
 
-# kernel_row NAME: the kernel's line in the list
-kernel_row() { awk -v name="$1" '!/^#/ && $1 == name' "$KERNEL_LIST"; }
+# kernel_row NAME: the kernel's fields, with spaces between
+kernel_row() { kernel_rows | awk -F: -v name="$1" '$1 == name { $1 = $1; print }'; }
 
 # require_kernel NAME: the list has it
 require_kernel()
@@ -91,7 +93,7 @@ take_source()
 {
 	local kernel=$1 target=$2 what=$3 tarball
 	shift 3
-	tarball=$("$SCRIPTS/fetch-source" "$kernel")
+	tarball=$("$SCRIPTS/lib/fetch-source" "$kernel")
 	if printf '%s\n' "$@" | cmp -s - "$target/.taken" && [ ! "$target" -ot "$tarball" ]; then
 		return 0
 	fi
