@@ -10,7 +10,8 @@
  * for, unless one of the stubs has seen that it is for nobody. If that is, or leads to, a context of
  * ours, the function in the table runs in place of the kernel's. Else nothing happens, and the
  * kernel's function runs as if nobody had been there: a native fault that sleeps for hours has no
- * frame of ours on its stack. hook_attach.h says how ftrace gets here, hook_users.c when.
+ * frame of ours on its stack. (Where a call may be for memory of anybody it is otherwise: see
+ * uf_event_drain() and uf_ksm_drain().) hook_attach.h says how ftrace gets here, hook_users.c when.
  *
  * A row may have an observer instead, which is called before the kernel's function where the call is
  * for a context of ours.

@@ -10,8 +10,8 @@
  * there on speaks the protocol of userfaultfd(2). The module can be unloaded when no context is
  * left.
  *
- * The way of a fault: hooks.c, fault.c, waiters.c, msg.c, file.c. The way of a resolution: ioctl.c; fill.c
- * or protect.c; waiters.c. The way of an event: hooks.c, event.c, event_queue.c, msg.c, file.c.
+ * The way of a fault: hooks.c, fault.c, waiters.c, msg.c, file.c. The way of a resolution: ioctl.c; fill.c,
+ * move.c or protect.c; waiters.c. The way of an event: hooks.c, event.c, event_queue.c, msg.c, file.c.
  */
 #include <linux/userfault.h>
 
