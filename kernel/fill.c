@@ -49,21 +49,6 @@ static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
 	return &uf_fill_no_ops;
 }
 
-static uf_fill_run_fn *uf_fill_op(const struct uf_fill_ops *ops, enum uf_fill_source source)
-{
-	switch (source) {
-	case UF_FILL_COPY:
-		return ops->copy;
-	case UF_FILL_ZERO:
-		return ops->zero;
-	case UF_FILL_CONTINUE:
-		return ops->map_cached;
-	case UF_FILL_POISON:
-		return ops->poison;
-	}
-	return NULL;
-}
-
 /*
  * Choose what fills @vma. ENOENT: that has changed while no lock was held. EINVAL: nothing does as
  * asked.
@@ -74,7 +59,7 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	const struct uf_fill *fill = filling->fill;
 	unsigned long unit = PAGE_SIZE;
 
-	filling->fill_run = uf_fill_op(ops, fill->source);
+	filling->fill_run = ops->fill[fill->source];
 	if (unlikely(!filling->fill_run))
 		return -EINVAL;
 	if (unlikely(ops->huge))

@@ -25,14 +25,9 @@
 
 #include <linux/mm_types.h>
 
-struct uf_ctx;
+#include "fill_source.h"
 
-enum uf_fill_source {
-	UF_FILL_COPY,		/* a copy of the caller's memory */
-	UF_FILL_ZERO,		/* zeroes */
-	UF_FILL_CONTINUE,	/* what the page cache has */
-	UF_FILL_POISON,		/* an entry that kills who touches it */
-};
+struct uf_ctx;
 
 struct uf_fill {
 	enum uf_fill_source source;

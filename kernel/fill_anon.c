@@ -101,9 +101,9 @@ unsigned int uf_anon_zero(struct uf_run *run)
 }
 
 const struct uf_fill_ops uf_fill_anon_ops = {
-	.copy = uf_anon_copy,
-	.zero = uf_anon_zero,
-	.poison = uf_run_poison,
+	.fill[UF_FILL_COPY] = uf_anon_copy,
+	.fill[UF_FILL_ZERO] = uf_anon_zero,
+	.fill[UF_FILL_POISON] = uf_run_poison,
 	.copy_faulting = uf_run_copy_first,
 	.release = uf_run_release,
 };

@@ -382,9 +382,9 @@ static void uf_huge_release(struct uf_run *run)
 
 const struct uf_fill_ops uf_fill_hugetlb_ops = {
 	.huge = true,
-	.copy = uf_huge_copy,
-	.map_cached = uf_huge_map_cached,
-	.poison = uf_huge_poison,
+	.fill[UF_FILL_COPY] = uf_huge_copy,
+	.fill[UF_FILL_CONTINUE] = uf_huge_map_cached,
+	.fill[UF_FILL_POISON] = uf_huge_poison,
 	.copy_faulting = uf_huge_copy_faulting,
 	.release = uf_huge_release,
 };

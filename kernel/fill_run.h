@@ -12,6 +12,7 @@
 #include <linux/preempt.h>
 
 #include "compat/compat.h"
+#include "fill_source.h"
 
 /*
  * Folios that a run has at most: enough that locking and counting cost next to nothing a page, few
@@ -38,8 +39,8 @@ struct uf_run {
 typedef unsigned int uf_fill_run_fn(struct uf_run *run);
 
 /*
- * What a memory type does. The first four, one for each source (fill.h), are called with the VMA
- * locked and no page-table lock, and return the number of pages that are installed now, at the
+ * What a memory type does. Those of fill[], one for each source, are called with the VMA locked and
+ * no page-table lock, and return the number of pages that are installed now, at the
  * beginning of the run; if that is less than run->nr was, run->err says why there was no getting
  * further, or 0: the rest is for the next run. NULL: there is no such source.
  *
@@ -51,7 +52,7 @@ typedef unsigned int uf_fill_run_fn(struct uf_run *run);
  */
 struct uf_fill_ops {
 	bool huge;	/* a run is one huge page, whose page table is for the ops to find */
-	uf_fill_run_fn *copy, *zero, *map_cached, *poison;
+	uf_fill_run_fn *fill[UF_FILL_SOURCES];
 	int (*copy_faulting)(struct uf_run *run);
 	void (*release)(struct uf_run *run);
 };

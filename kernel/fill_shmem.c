@@ -426,19 +426,19 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 }
 
 const struct uf_fill_ops uf_fill_shmem_shared_ops = {
-	.copy = uf_shmem_copy,
-	.zero = uf_shmem_zero,
-	.map_cached = uf_shmem_map_cached,
-	.poison = uf_run_poison,
+	.fill[UF_FILL_COPY] = uf_shmem_copy,
+	.fill[UF_FILL_ZERO] = uf_shmem_zero,
+	.fill[UF_FILL_CONTINUE] = uf_shmem_map_cached,
+	.fill[UF_FILL_POISON] = uf_run_poison,
 	.copy_faulting = uf_run_copy_first,
 	.release = uf_run_release,
 };
 
 const struct uf_fill_ops uf_fill_shmem_private_ops = {
-	.copy = uf_anon_copy,
-	.zero = uf_anon_zero,
-	.map_cached = uf_shmem_map_cached,
-	.poison = uf_run_poison,
+	.fill[UF_FILL_COPY] = uf_anon_copy,
+	.fill[UF_FILL_ZERO] = uf_anon_zero,
+	.fill[UF_FILL_CONTINUE] = uf_shmem_map_cached,
+	.fill[UF_FILL_POISON] = uf_run_poison,
 	.copy_faulting = uf_run_copy_first,
 	.release = uf_run_release,
 };
