@@ -85,18 +85,14 @@ static bool uf_changes_blocked(struct uf_changes *changes)
 	return blocked;
 }
 
-static bool uf_changes_any(const struct uf_changes *changes)
-{
-	return atomic_read(&changes->view->mmap_changing);
-}
-
 int uf_changes_await(struct uf_changes *changes)
 {
 	int looks = 0;
 	long left;
 
-	while (uf_changes_any(changes)) {
-		left = wait_event_killable_timeout(changes->wait, !uf_changes_any(changes) ||
+	while (uf_compat_changing(changes->view)) {
+		left = wait_event_killable_timeout(changes->wait,
+						   !uf_compat_changing(changes->view) ||
 						   uf_events_pending(changes->events),
 						   msecs_to_jiffies(UF_CHANGES_LOOK_MS));
 		if (left < 0)

@@ -124,7 +124,7 @@ static inline void uf_ctx_get(struct uf_ctx *ctx)
 /* Whether mappings are changing, and the monitor doesn't know of it yet; see change.h. */
 static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
 {
-	return atomic_read(&ctx->view.mmap_changing);
+	return uf_compat_changing(&ctx->view);
 }
 
 /*

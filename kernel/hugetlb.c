@@ -11,14 +11,12 @@
 
 void uf_hugetlb_lock(struct vm_area_struct *vma)
 {
-	if (vma->vm_flags & VM_MAYSHARE)
-		uf_ksym(hugetlb_vma_lock_read)(vma);
+	uf_compat_hugetlb_lock(vma);
 }
 
 void uf_hugetlb_unlock(struct vm_area_struct *vma)
 {
-	if (vma->vm_flags & VM_MAYSHARE)
-		uf_ksym(hugetlb_vma_unlock_read)(vma);
+	uf_compat_hugetlb_unlock(vma);
 }
 
 /*

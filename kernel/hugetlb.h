@@ -11,10 +11,7 @@
 
 #include <linux/mm.h>
 
-/*
- * Keep the page tables of @vma as they are. The caller has it locked, which is enough for a private
- * mapping: fill_hugetlb.c says why that one's own lock is better left alone. May sleep.
- */
+/* As uf_compat_hugetlb_lock(); for callers that are compiled without hugetlb, too. */
 void uf_hugetlb_lock(struct vm_area_struct *vma);
 void uf_hugetlb_unlock(struct vm_area_struct *vma);
 

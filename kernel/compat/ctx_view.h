@@ -71,6 +71,12 @@ static inline void uf_compat_changing_unlock(struct userfaultfd_ctx *view)
 }
 #endif
 
+/* Whether a change has begun and is not over. */
+static inline bool uf_compat_changing(const struct userfaultfd_ctx *view)
+{
+	return atomic_read(&view->mmap_changing);
+}
+
 /* A change is over, and its event told. */
 static inline void uf_compat_changing_end(struct userfaultfd_ctx *view)
 {

@@ -13,6 +13,22 @@
 
 #include "ksyms.h"
 
+/*
+ * Keep the page tables of @vma as they are. The caller has it locked, which is enough for a private
+ * mapping: ../fill_hugetlb.c says why that one's own lock is better left alone. May sleep.
+ */
+static inline void uf_compat_hugetlb_lock(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_MAYSHARE)
+		uf_ksym(hugetlb_vma_lock_read)(vma);
+}
+
+static inline void uf_compat_hugetlb_unlock(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_MAYSHARE)
+		uf_ksym(hugetlb_vma_unlock_read)(vma);
+}
+
 #if !UF_HAS_HUGETLB_FOLIOS
 
 /*

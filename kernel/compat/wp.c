@@ -4,6 +4,9 @@
 #include <linux/hugetlb.h>
 #include <linux/sched/signal.h>
 
+#ifdef CONFIG_HUGETLB_PAGE
+#include "hugetlb.h"
+#endif
 #include "pgtable.h"
 #include "rmap.h"
 #include "wp.h"
@@ -27,13 +30,11 @@ static void uf_compat_wp_async_pte(struct vm_fault *vmf)
 static void uf_compat_wp_async_huge(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	bool shared = vma->vm_flags & VM_MAYSHARE;	/* as uf_hugetlb_lock() */
 	struct hstate *h = hstate_vma(vma);
 	spinlock_t *ptl;
 	pte_t *pte;
 
-	if (shared)
-		uf_ksym(hugetlb_vma_lock_read)(vma);
+	uf_compat_hugetlb_lock(vma);
 	pte = uf_ksym(huge_pte_offset)(vma->vm_mm, vmf->address, huge_page_size(h));
 	if (pte) {
 		ptl = huge_pte_lock(h, vma->vm_mm, pte);
@@ -42,8 +43,7 @@ static void uf_compat_wp_async_huge(struct vm_fault *vmf)
 					huge_pte_clear_uffd_wp(*pte));
 		spin_unlock(ptl);
 	}
-	if (shared)
-		uf_ksym(hugetlb_vma_unlock_read)(vma);
+	uf_compat_hugetlb_unlock(vma);
 }
 
 int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
