@@ -45,7 +45,7 @@ static void uf_ctx_init_once(void *object)
 	uf_wait_table_init(&ctx->waiters);
 	uf_event_queue_init(&ctx->events);
 	uf_changes_init(&ctx->changes, view, &ctx->events);
-	uf_moves_init(&ctx->moves);
+	uf_mremaps_init(&ctx->mremaps);
 }
 
 /*
@@ -94,8 +94,8 @@ void uf_ctx_put(struct uf_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->view.refcount))
 		return;
 
-	if (unlikely(uf_moves_any(&ctx->moves)))
-		uf_moves_destroy(&ctx->moves);
+	if (unlikely(uf_mremaps_any(&ctx->mremaps)))
+		uf_mremaps_destroy(&ctx->mremaps);
 	uf_compat_unmap_unwatch(ctx->view.mm);
 	mmdrop(ctx->view.mm);
 	kmem_cache_free(uf_ctx_cache, ctx);

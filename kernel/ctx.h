@@ -24,7 +24,7 @@
  * Locking
  *
  * The wait table has its own, see waiters.h; so have the queue of events, event_queue.h,
- * changes of mappings, change.h, and moves, moved.h.
+ * changes of mappings, change.h, and calls of mremap(), mremap.h.
  * Registration is under the mm's mmap lock. The bridge is called with view.fault_pending_wqh.lock
  * held and interrupts off, and takes the table's locks inside.
  *
@@ -46,7 +46,7 @@
  *	the rest of view		initialised, and left alone
  *	waiters				waiters.h
  *	events				event_queue.h
- *	changes, moves			change.h, moved.h
+ *	changes, mremaps			change.h, mremap.h
  */
 #ifndef UF_CTX_H
 #define UF_CTX_H
@@ -59,7 +59,7 @@
 #include "change.h"
 #include "compat/compat.h"
 #include "event_queue.h"
-#include "moved.h"
+#include "mremap.h"
 #include "waiters.h"
 
 /* Set in view.features when the handshake is made; fdinfo shows it, as upstream's does. */
@@ -87,7 +87,7 @@ struct uf_ctx {
 	struct uf_wait_table waiters;
 	struct uf_event_queue events;
 	struct uf_changes changes;
-	struct uf_moves moves;
+	struct uf_mremaps mremaps;
 };
 
 /*

@@ -23,7 +23,7 @@
 #include "event_queue.h"
 #include "hook.h"
 #include "compat/ksyms.h"
-#include "moved.h"
+#include "mremap.h"
 #include "region.h"
 
 /* By way of reserved, which is as long as the union: no byte of the stack gets out. */
@@ -38,7 +38,7 @@ struct uf_fork {
 
 /* A move, from the first half to the second. */
 struct uf_mremap {
-	struct uf_moved moved;
+	struct uf_mremapped moved;
 	struct uf_change change;	/* if it is to be told of */
 };
 
@@ -105,7 +105,7 @@ static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct
 	child = uf_ctx_alloc(mm, parent->view.flags, parent->view.features);
 	if (IS_ERR(child))
 		goto free;
-	if (uf_moves_inherit(&child->moves, &parent->moves, parent->view.mm))
+	if (uf_mremaps_inherit(&child->mremaps, &parent->mremaps, parent->view.mm))
 		goto put;
 
 	uf_event_begin(parent, &fork->change);
@@ -217,7 +217,7 @@ void notrace uf_event_copy_vma(const unsigned long *arguments)
 	struct vm_area_struct *vma = *(struct vm_area_struct **)arguments[0];
 	unsigned long from = vma->vm_start + ((arguments[3] - vma->vm_pgoff) << PAGE_SHIFT);
 
-	uf_moves_note(&uf_ctx_of(vma)->moves, from, arguments[1], arguments[2]);
+	uf_mremaps_note(&uf_ctx_of(vma)->mremaps, from, arguments[1], arguments[2]);
 }
 
 /* mm's first half can't fail. */
@@ -228,13 +228,13 @@ static void uf_event_mremap_begin(struct uf_ctx *ctx, bool wanted)
 	uf_ctx_get(ctx);
 	if (wanted)
 		uf_change_begin(&ctx->changes, &mremap->change);
-	uf_moved_begin(&ctx->moves, &mremap->moved, ctx->view.mm, !wanted);
+	uf_mremap_begin(&ctx->mremaps, &mremap->moved, ctx->view.mm, !wanted);
 }
 
 /*
  * Memory that isn't told of is an ordinary mapping from here on. But if mm has merged it into a
  * mapping that didn't move, it can't be cut out before mremap() has let go of that: it is then
- * unregistered by the second half, or whoever comes first, see moved.h.
+ * unregistered by the second half, or whoever comes first, see mremap.h.
  *
  * Whoever waits at the old place is woken. The copy may be longer than what was moved: to wake too
  * many does no harm.
@@ -246,8 +246,8 @@ void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *kept
 
 	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
 
-	uf_ctx_wake(ctx, ctx->moves.from, ctx->moves.len);
-	if (!wanted && uf_moved_is_all_of(&ctx->moves, vma)) {
+	uf_ctx_wake(ctx, ctx->mremaps.from, ctx->mremaps.len);
+	if (!wanted && uf_mremap_is_all_of(&ctx->mremaps, vma)) {
 		uf_region_release(vma);
 		return;
 	}
@@ -259,11 +259,11 @@ static void uf_event_mremap_end(struct uf_ctx *ctx)
 {
 	bool wanted = uf_event_wanted(ctx, UFFD_FEATURE_EVENT_REMAP);
 	struct uf_mremap *mremap;
-	struct uf_moved *moved;
+	struct uf_mremapped *moved;
 
 	if (!wanted)
 		uf_region_settle(ctx);
-	moved = uf_moved_end(&ctx->moves);
+	moved = uf_mremap_end(&ctx->mremaps);
 	if (!WARN_ON_ONCE(!moved)) {
 		mremap = container_of(moved, struct uf_mremap, moved);
 		if (wanted)

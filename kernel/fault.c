@@ -198,7 +198,7 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 }
 
 /*
- * A fault in memory that is about to be unregistered (moved.h), of which nobody is told: tried again
+ * A fault in memory that is about to be unregistered (mremap.h), of which nobody is told: tried again
  * it is a fault in ordinary memory.
  */
 static vm_fault_t uf_fault_settle(struct uf_ctx *ctx, struct vm_fault *vmf)
@@ -236,7 +236,7 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	if (WARN_ON_ONCE(ctx->view.mm != vmf->vma->vm_mm))
 		return VM_FAULT_SIGBUS;
 
-	if (unlikely(uf_moves_any(&ctx->moves)) && uf_moved_covers(&ctx->moves, vmf->address))
+	if (unlikely(uf_mremaps_any(&ctx->mremaps)) && uf_mremap_covers(&ctx->mremaps, vmf->address))
 		return uf_fault_settle(ctx, vmf);
 
 	if (ctx->view.features & UFFD_FEATURE_SIGBUS)

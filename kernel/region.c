@@ -15,7 +15,7 @@
 #include "ctx.h"
 #include "hugetlb.h"
 #include "ksm.h"
-#include "moved.h"
+#include "mremap.h"
 #include "protect.h"
 #include "region.h"
 
@@ -304,20 +304,20 @@ static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned lon
 }
 
 /* If there is no memory to split a mapping, what has moved stays registered, and is told of. */
-static noinline void uf_region_settle_moves(struct uf_ctx *ctx)
+static noinline void uf_region_settle_mremaps(struct uf_ctx *ctx)
 {
 	unsigned long start, end;
 
-	while (uf_moved_next(&ctx->moves, ctx->view.mm, &start, &end)) {
+	while (uf_mremap_next(&ctx->mremaps, ctx->view.mm, &start, &end)) {
 		uf_region_clear(ctx, start, end);
-		uf_moved_settled(&ctx->moves, ctx->view.mm, start, end);
+		uf_mremap_settled(&ctx->mremaps, ctx->view.mm, start, end);
 	}
 }
 
 static void uf_region_settle_locked(struct uf_ctx *ctx)
 {
-	if (unlikely(uf_moves_any(&ctx->moves)))
-		uf_region_settle_moves(ctx);
+	if (unlikely(uf_mremaps_any(&ctx->mremaps)))
+		uf_region_settle_mremaps(ctx);
 }
 
 void uf_region_settle(struct uf_ctx *ctx)

@@ -24,7 +24,7 @@ int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long 
 
 /*
  * Unregister what mremap() has moved and merged with memory that is registered, and wake its
- * waiters; see moved.h.
+ * waiters; see mremap.h.
  */
 void uf_region_settle(struct uf_ctx *ctx);
 

@@ -64,7 +64,7 @@ private:
 
 } // namespace
 
-TEST_CASE("memory that moves without being told of is unregistered", "[event][moved]")
+TEST_CASE("memory that moves without being told of is unregistered", "[event][mremap]")
 {
 	World world(2);
 	const Memory target(4);
@@ -80,7 +80,7 @@ TEST_CASE("memory that moves without being told of is unregistered", "[event][mo
 
 /* Natively the mapping as a whole is unregistered, and the thread sleeps for good. */
 TEST_CASE("memory that moves to the end of its own mapping is what is unregistered",
-	  "[event][moved][module]")
+	  "[event][mremap][module]")
 {
 	Memory memory(6);
 	const auto context = open_context();
@@ -102,7 +102,7 @@ TEST_CASE("memory that moves to the end of its own mapping is what is unregister
 }
 
 /* Natively the neighbour loses its protection, and a write to it is missed. */
-TEST_CASE("memory that moves beside protected memory leaves that protected", "[event][moved][module]")
+TEST_CASE("memory that moves beside protected memory leaves that protected", "[event][mremap][module]")
 {
 	for (const bool before : {true, false}) {
 		const Memory other(2);
@@ -130,7 +130,7 @@ TEST_CASE("memory that moves beside protected memory leaves that protected", "[e
 }
 
 /* Natively what was protected where it came from can stay so where nobody unprotects it. */
-TEST_CASE("memory that moves without being told of is protected no more", "[event][moved][module]")
+TEST_CASE("memory that moves without being told of is protected no more", "[event][mremap][module]")
 {
 	const Guarded guarded(2, Features::PagefaultFlagWp);
 	const Memory target(2);
@@ -146,7 +146,7 @@ TEST_CASE("memory that moves without being told of is protected no more", "[even
 }
 
 /* Natively it goes on waiting for a page that isn't there any more. */
-TEST_CASE("a thread that waits for a page that moves away tries again", "[event][moved][module]")
+TEST_CASE("a thread that waits for a page that moves away tries again", "[event][mremap][module]")
 {
 	const Guarded guarded(1, Features::PagefaultFlagWp);
 	const Memory target(1);
@@ -162,7 +162,7 @@ TEST_CASE("a thread that waits for a page that moves away tries again", "[event]
 }
 
 /* Natively, too, commands go on; but then all of the mapping is unregistered. */
-TEST_CASE("while memory moves without being told of, commands go on", "[event][moved][module]")
+TEST_CASE("while memory moves without being told of, commands go on", "[event][mremap][module]")
 {
 	HalfMoved half(Features::None);
 
@@ -172,7 +172,7 @@ TEST_CASE("while memory moves without being told of, commands go on", "[event][m
 	CHECK(has_pattern(half.area().bytes(1, 1), 1));
 }
 
-TEST_CASE("memory that has moved without being told of is ordinary at once", "[event][moved][module]")
+TEST_CASE("memory that has moved without being told of is ordinary at once", "[event][mremap][module]")
 {
 	const Pipe pipe;
 	HalfMoved half(Features::Sigbus);
@@ -186,7 +186,7 @@ TEST_CASE("memory that has moved without being told of is ordinary at once", "[e
 }
 
 TEST_CASE("a child that is forked while memory moves has it as ordinary memory",
-	  "[event][moved][module]")
+	  "[event][mremap][module]")
 {
 	HalfMoved half(Features::EventFork);
 	auto forker = in_thread([&] {
