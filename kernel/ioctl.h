@@ -7,7 +7,7 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
-#include "compat/rwp.h"
+#include "compat/protect_rwp.h"
 
 struct file;
 

@@ -16,7 +16,7 @@
 #include <linux/mm.h>
 
 #include "compat/interfaces.h"
-#include "compat/rwp.h"
+#include "compat/protect_rwp.h"
 
 static __always_inline bool uf_ksm_refused(const struct vm_area_struct *vma)
 {

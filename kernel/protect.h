@@ -14,7 +14,7 @@
  *
  * Where no page is: file memory gets a marker in the page table, which the page inherits when it
  * comes. Private anonymous memory has no protection there, unless UFFD_FEATURE_WP_UNPOPULATED asks
- * for it: then it is a marker too, or what compat/wp.h has for kernels that know none for anonymous
+ * for it: then it is a marker too, or what compat/protect.h has for kernels that know none for anonymous
  * memory.
  *
  * Read-write protection is the same bit in an entry that allows no access at all: any access to the

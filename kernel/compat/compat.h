@@ -14,11 +14,11 @@
 #include "ftrace.h"
 #include "notifier.h"
 #include "pgtable.h"
+#include "protect.h"
+#include "protect_rwp.h"
+#include "rmap.h"
 #include "shmem.h"
 #include "unmap.h"
-#include "rmap.h"
-#include "rwp.h"
 #include "vma.h"
-#include "wp.h"
 
 #endif /* UF_COMPAT_H */

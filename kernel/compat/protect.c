@@ -8,8 +8,8 @@
 #include "hugetlb.h"
 #endif
 #include "pgtable.h"
+#include "protect.h"
 #include "rmap.h"
-#include "wp.h"
 
 #if !UF_HAS_WP_ASYNC
 

@@ -6,8 +6,8 @@
  * resolves a write to a protected page of a context with UFFD_FEATURE_WP_ASYNC itself: both ask the
  * context's features. Kernels before get here what comes nearest.
  */
-#ifndef UF_COMPAT_WP_H
-#define UF_COMPAT_WP_H
+#ifndef UF_COMPAT_PROTECT_H
+#define UF_COMPAT_PROTECT_H
 
 #include <linux/mm.h>
 #include <linux/swapops.h>
@@ -108,4 +108,4 @@ static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm
 #endif
 }
 
-#endif /* UF_COMPAT_WP_H */
+#endif /* UF_COMPAT_PROTECT_H */

@@ -4,8 +4,8 @@
  * what becomes of them in swap, migration and fork, are its work. Kernels before never ask whom an
  * entry without access belongs to. There UF_OFFERS_RWP is 0, and nothing can be registered for it.
  */
-#ifndef UF_COMPAT_RWP_H
-#define UF_COMPAT_RWP_H
+#ifndef UF_COMPAT_PROTECT_RWP_H
+#define UF_COMPAT_PROTECT_RWP_H
 
 #include <linux/bits.h>
 #include <linux/mm.h>
@@ -78,4 +78,4 @@ static inline pmd_t uf_compat_move_zero_pmd(const struct vm_area_struct *vma, pm
 }
 #endif
 
-#endif /* UF_COMPAT_RWP_H */
+#endif /* UF_COMPAT_PROTECT_RWP_H */
