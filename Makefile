@@ -161,7 +161,7 @@ build/running/userfault.ko: FORCE
 		echo "  Install them (Debian: apt install linux-headers-$(RELEASE))," >&2; \
 		echo "  or build for a kernel of the list: make module KERNEL=$(lastword $(STOCK_KERNELS))" >&2; \
 		exit 1; }
-	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES),UF_CHECKED=y,,kernel/interfaces.o)
+	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES),UF_CHECKED=y,,kernel/compat/check_interfaces.o)
 	@scripts/check-interfaces --release $(RELEASE) $(if $(TYPES),--types $(TYPES)); case $$? in \
 	0) rm -f build/running/unchecked ;; \
 	3) echo "make: userfault isn't built for Linux $(RELEASE), whose mm differs from what it knows" >&2; \
@@ -185,8 +185,8 @@ build/%/runner: FORCE
 check-layout:
 	@scripts/check-layout
 
-$(LISTED_KERNELS:%=build/%/kernel/interfaces.o): build/%/kernel/interfaces.o: FORCE
-	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),UF_CHECKED=y,$(call kernel_make,$*),kernel/interfaces.o)
+$(LISTED_KERNELS:%=build/%/kernel/compat/check_interfaces.o): build/%/kernel/compat/check_interfaces.o: FORCE
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),UF_CHECKED=y,$(call kernel_make,$*),kernel/compat/check_interfaces.o)
 
 # What is built here has the sources of a stock kernel, and no type information.
 TYPED_KERNELS = $(filter $(STOCK_KERNELS) $(FLAVOUR_KERNELS),$(NEEDED_KERNELS))
@@ -194,7 +194,7 @@ check_interfaces = for kernel in $(TYPED_KERNELS); do \
 	scripts/check-interfaces $$kernel || exit; done
 
 check-interfaces: bootstrap
-	$(build) $(TYPED_KERNELS:%=build/%/kernel/interfaces.o)
+	$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o)
 	@$(check_interfaces)
 
 # --- the library and the programs ---------------------------------------------
@@ -397,7 +397,7 @@ demo: bootstrap-one
 selftests: bootstrap
 	$(build) user $(TESTS) $(if $(TEST),,docs) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
-	$(if $(TEST),,$(build) $(TYPED_KERNELS:%=build/%/kernel/interfaces.o))
+	$(if $(TEST),,$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o))
 	@$(if $(TEST),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
 		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))

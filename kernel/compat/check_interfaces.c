@@ -11,10 +11,10 @@
 #include <linux/shmem_fs.h>
 #include <linux/userfaultfd_k.h>
 
-#include "compat/ctx_view.h"
-#include "compat/ksyms.h"
-#include "compat/native.h"
-#include "compat/tlb.h"
+#include "ctx_view.h"
+#include "ksyms.h"
+#include "native.h"
+#include "tlb.h"
 
 #if !UF_COMPARED
 #warning "Nobody compared userfault with this kernel's sources. Its interfaces are as they should be, but what they mean may have changed: run the selftests before you trust it."

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The entries of page tables: what the newest kernels call what may be in them. */
+#ifndef UF_COMPAT_ENTRY_H
+#define UF_COMPAT_ENTRY_H
+
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/swap.h>
+
+#include "interfaces.h"
+
+#if !UF_HAS_LEAF_ENTRIES
+
+#include <linux/swapops.h>
+
+/* Of markers, there are only those of userfaultfd and of pages that are lost. */
+#define pte_is_uffd_marker(pte) is_pte_marker(pte)
+#define pte_is_uffd_wp_marker(pte) pte_marker_uffd_wp(pte)
+#define folio_mk_pte(folio, prot) mk_pte(&(folio)->page, prot)
+#define zero_pfn(addr) my_zero_pfn(addr)
+
+/* What an entry has that isn't present. */
+#define softleaf_from_pte(pte) pte_to_swp_entry(pte)
+#define softleaf_is_migration(entry) is_migration_entry(entry)
+#define softleaf_is_swap(entry) (!non_swap_entry(entry))
+#define pmd_is_migration_entry(pmd) is_pmd_migration_entry(pmd)
+
+#else
+
+#include <linux/leafops.h>
+#include <linux/swapops.h>
+
+#endif
+
+/*
+ * Since 7.3 the bit of write protection is that of read-write protection too, and its functions
+ * have lost the "_wp". What says "_wp" here means write protection.
+ */
+#if UF_HAS_UFFD_BIT
+#define pte_uffd_wp(pte) pte_uffd(pte)
+#define pte_mkuffd_wp(pte) pte_mkuffd(pte)
+#define pte_clear_uffd_wp(pte) pte_clear_uffd(pte)
+#define pte_swp_uffd_wp(pte) pte_swp_uffd(pte)
+#define pte_swp_mkuffd_wp(pte) pte_swp_mkuffd(pte)
+#define pte_swp_clear_uffd_wp(pte) pte_swp_clear_uffd(pte)
+#define pmd_uffd_wp(pmd) pmd_uffd(pmd)
+#define pmd_mkuffd_wp(pmd) pmd_mkuffd(pmd)
+#define pmd_clear_uffd_wp(pmd) pmd_clear_uffd(pmd)
+#define huge_pte_uffd_wp(pte) huge_pte_uffd(pte)
+#endif
+
+#if !UF_HAS_PMDP_GET_LOCKLESS
+#define pmdp_get_lockless(pmd) READ_ONCE(*(pmd))
+#endif
+#if !UF_HAS_MKWRITE_NOVMA
+#define pte_mkwrite_novma(pte) pte_mkwrite(pte)
+#define pmd_mkwrite_novma(pmd) pmd_mkwrite(pmd)
+#endif
+
+#endif /* UF_COMPAT_ENTRY_H */
