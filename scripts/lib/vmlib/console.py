@@ -12,15 +12,15 @@ COMPLAINT_LINES = 60
 # Written to the kernel's log by guest-init: what is said before is not about anything of ours.
 READY = "userfault vm: ready"
 
-# What it complains of: the selftests look for the same after each test
-COMPLAINTS = pathlib.Path(__file__).resolve().parents[3] / "selftests/harness/complaints.def"
-ROW = re.compile(r'^(CRASH|WRONG|RIGHT)\("(.*)"\)$', re.MULTILINE)
+# What it complains of: the selftests look for the same after each test.
+PATTERNS = pathlib.Path(__file__).resolve().parents[3] / "selftests/harness/kernel_log.def"
+ROW = re.compile(r'^(CRASH|WRONG|HARMLESS)\("(.*)"\)$', re.MULTILINE)
 
 
 def _texts():
     """The texts of each kind."""
-    rows = ROW.findall(COMPLAINTS.read_text())
-    return {kind: [text for each, text in rows if each == kind] for kind in ("CRASH", "WRONG", "RIGHT")}
+    rows = ROW.findall(PATTERNS.read_text())
+    return {kind: [text for each, text in rows if each == kind] for kind in ("CRASH", "WRONG", "HARMLESS")}
 
 
 TEXTS = _texts()
@@ -33,7 +33,7 @@ END_OF_TRACE = "</TASK>"
 
 def _has(line, *kinds):
     return (any(text in line for kind in kinds for text in TEXTS[kind]) and
-            not any(text in line for text in TEXTS["RIGHT"]))
+            not any(text in line for text in TEXTS["HARMLESS"]))
 
 
 class Console:
