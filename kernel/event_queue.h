@@ -58,10 +58,10 @@ struct uf_event {
 
 struct uf_event_queue {
 	spinlock_t lock;
+	bool closed;			/* no event will be read any more */
 	struct list_head pending;
 	struct list_head telling;
 	u64 last_id;
-	bool closed;			/* nobody will be told any more */
 };
 
 /* What a reader keeps of an event that it is telling. */
