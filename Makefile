@@ -214,7 +214,9 @@ EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,
 REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
 # What is run through userfault-run: dynamic programs, and such as have to be refused
 REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-static-32 probe-32 entries.so)
-COMPAT := build/selftests/compat
+# What is built for 32 bits: the tests of the raw ABI, and programs that meet one of 64 bits
+COMPAT := $(patsubst selftests/abi/%.c,build/selftests/32/%,$(wildcard selftests/abi/*.c)) \
+	$(patsubst selftests/compat/%.c,build/selftests/32/%,$(wildcard selftests/compat/*.c))
 TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) $(if $(call sources,selftests/bench),build/selftests/bench)
 
 user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
@@ -255,7 +257,11 @@ build/obj/%.o: %.c | compilers
 	$(compile_c)
 
 # For 32 bits. The headers are those of this machine's architecture, which serve both.
-for_32_bits = -m32 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+for_32_bits = -m32 -D_FILE_OFFSET_BITS=64 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+build/obj/32/%.o: ARCH_CFLAGS = $(for_32_bits)
+build/obj/32/%.o: %.c | compilers
+	$(compile_c)
 
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
 
@@ -328,9 +334,6 @@ PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/, \
 PROBE_OBJECTS_32 := $(PROBE_OBJECTS:build/obj/%=build/obj/32/%)
 
 $(PROBE_OBJECTS): USER_CFLAGS += -fPIC
-$(PROBE_OBJECTS_32): ARCH_CFLAGS = $(for_32_bits)
-$(PROBE_OBJECTS_32): build/obj/32/%.o: %.c | compilers
-	$(compile_c)
 
 build/selftests/redirect/probe: $(PROBE_OBJECTS)
 	@mkdir -p $(@D)
@@ -358,14 +361,27 @@ build/selftests/redirect/probe-32: selftests/redirect/thirty_two.c
 	@echo '  CC      $@'
 	@$(CC) -m32 -nostdlib -pie -Wl,--dynamic-linker=/lib/ld-linux.so.2 -o $@ $<
 
-COMPAT_OBJECTS := $(patsubst %.c,build/obj/%.o,$(wildcard selftests/compat/*.c))
-$(COMPAT_OBJECTS): USER_CFLAGS += -D_FILE_OFFSET_BITS=64
-$(COMPAT_OBJECTS): ARCH_CFLAGS = $(for_32_bits)
+# The tests of the raw ABI need the kernel's harness for tests in C.
+KSELFTEST_HARNESS := $(CACHE)/kselftest/tools/testing/selftests/kselftest_harness.h
 
-$(COMPAT): $(COMPAT_OBJECTS)
-	@mkdir -p $(@D)
-	@echo '  LD      $@'
-	@$(CC) -m32 -static -pthread $(LDFLAGS) -o $@ $^
+$(KSELFTEST_HARNESS):
+	@scripts/lib/fetch-kselftest
+
+build/obj/32/selftests/abi/%.o: USER_CFLAGS += -D_GNU_SOURCE -isystem $(dir $(KSELFTEST_HARNESS))
+build/obj/32/selftests/abi/%.o: selftests/abi/%.c | compilers $(KSELFTEST_HARNESS)
+	$(compile_c)
+
+define link_32
+@mkdir -p $(@D)
+@echo '  LD      $@'
+@$(CC) -m32 -static -pthread $(LDFLAGS) -o $@ $^
+endef
+
+build/selftests/32/%: build/obj/32/selftests/abi/%.o
+	$(link_32)
+
+build/selftests/32/%: build/obj/32/selftests/compat/%.o
+	$(link_32)
 
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
 

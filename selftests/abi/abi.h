@@ -8,7 +8,12 @@
 
 #include "abi_calls.h"
 
+/* In a kernel tree the harness is two folders up; the project has it in its cache. */
+#if __has_include("../../kselftest_harness.h")
 #include "../../kselftest_harness.h"
+#else
+#include <kselftest_harness.h>
+#endif
 
 #define PAGES 16
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The calls of the ABI, as C makes them, for the tests in C and for the 32-bit program.
+ * The calls of the ABI, as C makes them: for the tests in C, and for compat/monitors.c.
  */
 #ifndef SELFTESTS_ABI_CALLS_H
 #define SELFTESTS_ABI_CALLS_H

@@ -45,9 +45,21 @@ static long forks(struct changer *changer)
 	const pid_t child = syscall(SYS_fork);
 	int status;
 
+	(void)changer;
 	if (!child)
 		_exit(0);
 	return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+/* The child returns what it finds in the first byte: its context has to be served. */
+static long forks_a_reader(struct changer *changer)
+{
+	const pid_t child = syscall(SYS_fork);
+	int status;
+
+	if (!child)
+		_exit(*(volatile char *)changer->start);
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /* Starts the change of @length bytes from @start on, and waits until that can be read. */
@@ -182,6 +194,30 @@ TEST_F(context, fork_brings_a_context_of_the_child)
 	EXPECT_EQ(-EINVAL, handshake(child, 0));
 	EXPECT_EQ(0, close(child));
 	EXPECT_EQ(0, change_end(&changer));
+}
+
+TEST_F(context, fault_of_the_child_is_told_through_its_context)
+{
+	const int fd = told_of(self, UFFD_FEATURE_EVENT_FORK);
+	char *const start = self->memory + self->half;
+	struct pollfd child = { .events = POLLIN };
+	struct uffd_msg message;
+	struct changer changer;
+
+	if (fd == -EPERM)
+		SKIP(return, "forks are only told to those who may trace others");
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, change_begin(&changer, fd, forks_a_reader, start, self->page));
+	ASSERT_EQ((ssize_t)sizeof(message), next(fd, &message));
+	child.fd = message.arg.fork.ufd;
+	ASSERT_EQ(1, poll(&child, 1, -1));
+	ASSERT_EQ((ssize_t)sizeof(message), next(child.fd, &message));
+	EXPECT_EQ(UFFD_EVENT_PAGEFAULT, message.event);
+	EXPECT_EQ((uintptr_t)start, (uintptr_t)message.arg.pagefault.address);
+	EXPECT_EQ(0, copy(child.fd, start, self->source + 4 * self->page, self->page));
+	EXPECT_EQ(5, change_end(&changer));
+	EXPECT_EQ(0, zero(fd, start, self->page));
+	EXPECT_EQ(0, close(child.fd));
 }
 
 TEST_F(context, change_that_nobody_asked_for_is_not_told)

@@ -2,6 +2,7 @@
 /* UFFDIO_WRITEPROTECT, UFFDIO_CONTINUE, UFFDIO_POISON and UFFDIO_MOVE; shmem and hugetlb. */
 #include "abi.h"
 
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
@@ -261,6 +262,33 @@ TEST_F(context, poisoned_page_is_a_signal_until_it_is_dropped)
 	ASSERT_EQ(0, madvise(self->memory, self->page, MADV_DONTNEED));
 	EXPECT_EQ(0, zero(self->fd, self->memory, self->page));
 	EXPECT_EQ(0, signal_of_reading(self->memory));
+}
+
+static sigjmp_buf before_the_read;
+static siginfo_t signal_taken;
+
+static void take_signal(int number, siginfo_t *info, void *registers)
+{
+	(void)number;
+	(void)registers;
+	signal_taken = *info;
+	siglongjmp(before_the_read, 1);
+}
+
+TEST_F(context, signal_of_a_poisoned_page_says_where_and_why)
+{
+	const struct sigaction action = { .sa_sigaction = take_signal, .sa_flags = SA_SIGINFO };
+	const volatile char *const byte = self->memory + 2 * self->page + 5;
+	long done;
+
+	NEED(UFFD_FEATURE_POISON);
+	ASSERT_EQ(0, poison_mode(self->fd, self->memory, self->half, 0, &done));
+	ASSERT_EQ(0, sigaction(SIGBUS, &action, NULL));
+	if (!sigsetjmp(before_the_read, 1))
+		(void)*byte;
+	EXPECT_EQ(SIGBUS, signal_taken.si_signo);
+	EXPECT_EQ(BUS_MCEERR_AR, signal_taken.si_code);
+	EXPECT_EQ((uintptr_t)byte, (uintptr_t)signal_taken.si_addr);
 }
 
 TEST_F(context, wrong_poisonings_are_refused)

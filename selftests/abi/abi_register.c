@@ -112,4 +112,58 @@ TEST_F(context, unregistering_needs_a_range_of_whole_pages)
 	EXPECT_EQ(0, unregister_range(self->fd, self->memory + self->half, self->page));
 }
 
+/* No program of this width has memory from here on. */
+#define BEYOND (sizeof(void *) == 4 ? 1ull << 32 : 1ull << 56)
+
+/* Any command on a range: the structs of those without a mode, or without a result, are shorter. */
+static long on_range(int fd, unsigned long command, uint64_t start, uint64_t length)
+{
+	struct {
+		struct uffdio_range range;
+		uint64_t mode, result;
+	} arg = {
+		.range = { start, length },
+		.mode = command == UFFDIO_REGISTER ? MISSING : 0,
+	};
+
+	return call(fd, command, &arg);
+}
+
+static long copy_to(int fd, uint64_t start, const void *source, uint64_t length)
+{
+	struct uffdio_copy arg = {
+		.dst = start, .src = (uintptr_t)source, .len = length,
+	};
+
+	return call(fd, UFFDIO_COPY, &arg);
+}
+
+/* Of a start or a length of 64 bits no bit may get lost on its way from a program of 32 bits. */
+TEST_F(context, ranges_end_with_the_address_space)
+{
+	static const unsigned long commands[] = {
+		UFFDIO_REGISTER, UFFDIO_UNREGISTER, UFFDIO_WAKE, UFFDIO_ZEROPAGE,
+		UFFDIO_WRITEPROTECT, UFFDIO_CONTINUE,
+	};
+	const uint64_t start = (uintptr_t)self->memory, last = BEYOND - self->page;
+	const int fd = self->fd;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], BEYOND, self->page));
+		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], BEYOND + start, self->page));
+		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], last, self->page));
+		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], last, 2 * self->page));
+		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], start, BEYOND));
+		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], start, BEYOND + self->page));
+		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], start, -start));
+	}
+	EXPECT_EQ(-EINVAL, copy_to(fd, BEYOND + start, self->source, self->page));
+	EXPECT_EQ(-EINVAL, copy_to(fd, start, self->source, BEYOND + self->page));
+	EXPECT_EQ(0, on_range(fd, UFFDIO_REGISTER, start, self->half));
+	EXPECT_EQ(0, on_range(fd, UFFDIO_ZEROPAGE, start, self->page));
+	EXPECT_EQ(0, copy_to(fd, start + self->page, self->source, self->page));
+	EXPECT_EQ(0, on_range(fd, UFFDIO_WAKE, start, self->half));
+	EXPECT_EQ(0, on_range(fd, UFFDIO_UNREGISTER, start, self->half));
+}
+
 TEST_HARNESS_MAIN

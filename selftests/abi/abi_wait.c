@@ -214,6 +214,41 @@ TEST_F_SIGNAL(context, fault_is_a_signal_on_request, SIGBUS)
 }
 
 /* Whoever handles only faults of user mode doesn't keep the kernel waiting. */
+/* A thread whose system call reads @page, and a pipe that takes what it has read */
+struct passer {
+	int pipe[2];
+	const char *page;
+	size_t size;
+	ssize_t passed;
+};
+
+static void *passer_passes_on(void *data)
+{
+	struct passer *passer = data;
+
+	passer->passed = write(passer->pipe[1], passer->page, passer->size);
+	return NULL;
+}
+
+TEST_F(context, fault_of_a_system_call_waits_too)
+{
+	struct passer passer = { .page = self->memory + self->page, .size = self->page };
+	struct uffd_msg message;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pipe(passer.pipe));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, passer_passes_on, &passer));
+	wait_until_fdinfo(self->fd, "pending", 1);
+	ASSERT_EQ((ssize_t)sizeof(message), read_bytes(self->fd, &message, sizeof(message)));
+	EXPECT_EQ((uintptr_t)passer.page, (uintptr_t)message.arg.pagefault.address);
+	EXPECT_EQ(0, (long)message.arg.pagefault.flags);
+	EXPECT_EQ(0, copy(self->fd, self->memory + self->page, self->source + self->page, self->page));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ((ssize_t)self->page, passer.passed);
+	ASSERT_EQ((ssize_t)self->page, read(passer.pipe[0], self->source, self->page));
+	EXPECT_EQ(0, memcmp(self->source, passer.page, self->page));
+}
+
 TEST_F(context, system_call_fails_where_only_user_mode_is_handled)
 {
 	const int fd = context_new(self->device, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);

@@ -122,7 +122,7 @@ def guest_options(kernel):
     files = {
         SOURCES / "Documentation/features.rst": "/lib/features.rst",
         SOURCES / "selftests/errno/record": "/lib/errno-record",
-        BUILD / "selftests/compat": "/lib/compat",
+        **{file: f"/lib/32/{file.name}" for file in (BUILD / "selftests/32").iterdir()},
         **{BUILD / kernel / f"runner/{name}.ko": f"/lib/runner/{name}.ko" for name in RUNNER_MODULES},
     }
     return [*(word for here, there in files.items() for word in ("--carry", f"{here}:{there}")),
