@@ -78,12 +78,16 @@ TEST_F(context, copy_needs_registered_memory)
 TEST_F(context, wrong_copies_are_refused_and_fill_nothing)
 {
 	const int fd = self->fd;
+	const struct uffdio_copy wraps_around = {
+		.dst = (uintptr_t)self->memory, .src = -(uint64_t)self->page,
+		.len = 2 * self->page,
+	};
 
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory + 1, self->source, self->page));
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory, self->source, 0));
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory, self->source, self->page + 1));
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory, self->source, -self->page));
-	EXPECT_EQ(-EINVAL, copy(fd, self->memory, (void *)-self->page, 2 * self->page));
+	EXPECT_EQ(-EINVAL, call(fd, UFFDIO_COPY, &wraps_around));
 	for (int bit = 2; bit < 64; bit++)
 		EXPECT_EQ(-EINVAL, copy_mode(fd, self->memory, self->source, self->page, 1ull << bit));
 	EXPECT_EQ(-EFAULT, call(fd, UFFDIO_COPY, NULL));
