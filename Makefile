@@ -80,7 +80,7 @@ help:
 	@echo 'make user                the library, userfault-run and the examples'
 	@echo 'make demo [KERNEL=K] [FILE=F] [V=1]'
 	@echo '                         in a VM, serve a file into the memory of another process'
-	@echo 'make try [KERNEL=K] [TEST=T | SHELL=1 | STOP=1]'
+	@echo 'make try [KERNEL=K] [TEST=T | SHELL=1 | STOP=1] [MEMORY=M]'
 	@echo '                         build the module as it is now, load it into a VM that is kept from one'
 	@echo '                         time to the next, and run a test there; or open a shell; or end the VM'
 	@echo 'make selftests [KERNEL=K | KERNELS=all] [TEST=T] [MEMORY=M] [V=1]'
@@ -423,7 +423,7 @@ STOP :=
 try: bootstrap-one
 	$(if $(STOP),,$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/selftests \
 		$(if $(wildcard build/try/$(VM_KERNEL)/pid),,$(REDIRECT) $(TESTS) build/$(VM_KERNEL)/runner))
-	@scripts/try --kernel $(VM_KERNEL) $(if $(STOP),--stop) $(if $(GUEST_SHELL),--shell) \
+	@scripts/try --kernel $(VM_KERNEL) $(if $(MEMORY),--memory $(MEMORY)) $(if $(STOP),--stop) $(if $(GUEST_SHELL),--shell) \
 		$(if $(TEST),-- $(call quoted,$(TEST)))
 
 # selftests/ as a folder of a kernel tree, with as much of that as it takes

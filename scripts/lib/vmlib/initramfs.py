@@ -22,14 +22,7 @@ VIRTIO_MODULES = (
 
 
 MIB = 1 << 20
-LEAST_MEMORY = 2048     # MiB
 MOST_CARRIED = 1024     # MiB; beyond, QEMU finds no place for the archive
-
-
-def memory_for(archive_bytes):
-    """MiB for a guest with such an archive, which is in memory together with the files unpacked from
-    it (half of the memory at most), while a command may want as much again to work on."""
-    return max(LEAST_MEMORY, LEAST_MEMORY // 2 + 4 * archive_bytes // MIB)
 
 
 def write(file, kernel, carried, drivers, flags, command):

@@ -17,7 +17,7 @@ from .console import Console
 QEMU = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"]    # it doesn't outlive us
 PORTS = ("verdict", "output", "errors")
 VERDICT = re.compile(r"(exit|module) (\d{1,3})")
-BOOT_SECONDS = 60       # how long a guest that boots may be silent
+BOOT_SILENCE_SECONDS = 60      # how long a guest that boots may be silent
 
 # A crash ends the guest, and a processor that got stuck in the kernel, for twice the threshold,
 # is one: that it is well above the default is for machines with a lot to do. A task that hangs
@@ -132,7 +132,7 @@ class Machine:
             for name, end in hosts.items():
                 selector.register(end, selectors.EVENT_READ, name)
             while selector.get_map():
-                silence = self._silence if self.touched else max(self._silence, BOOT_SECONDS)
+                silence = self._silence if self.touched else max(self._silence, BOOT_SILENCE_SECONDS)
                 patience = min(silence, deadline - time.monotonic())
                 ready = selector.select(patience) if patience > 0 else []
                 if not ready:
