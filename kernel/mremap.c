@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where mremap() takes memory; see mremap.h. */
+/* The ranges that mremap() takes memory to; see mremap.h. What becomes of that memory: event.c. */
 #include <linux/userfault.h>
 
 #include <linux/mm.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where mremap() takes memory of a context.
+ * The ranges that mremap() takes memory to: event.c decides what becomes of that memory, and notes
+ * here what is still to be unregistered.
  *
  * Overview
  *
