@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * demo: one process serves a file into the memory of another, page by page, as that one touches it.
+ * demo: serves a file into another process's memory, page by page, as that process touches it.
  *
  * The consumer makes anonymous memory as long as the file, registers it with a context, and passes
  * the context to the monitor over a unix socket. Then several of its threads touch every page in
- * random order. Each first touch is a fault: the thread waits, the monitor is told and fills the
- * page with that part of the file, and the thread goes on. At the end each side computes a SHA-256,
- * one of the memory, one of the file.
+ * random order. Each first touch is a fault: the thread waits, the monitor reads a message and
+ * fills the page with its part of the file, and the thread goes on. At the end the consumer
+ * computes the SHA-256 of its memory, and the monitor that of the file.
  *
  *	# insmod userfault.ko
  *	# demo /usr/bin/gdb
@@ -58,7 +58,7 @@ struct Arguments {
 /* What goes over the socket together with the context. */
 struct Handover {
 	userfault::Range range;
-	int fd; /* the context's number in the consumer, to be found in its /proc/PID/fdinfo */
+	int fd; /* of the context in the consumer, whose /proc/PID/fdinfo shows it */
 };
 
 [[noreturn]] void fail(std::error_code error, const std::string &what)
@@ -198,7 +198,7 @@ public:
 
 	std::size_t faults() const noexcept { return faults_; }
 	std::size_t pages() const noexcept { return pages_; }
-	/* From the first moment to the last fill. */
+	/* From when the monitor got the context to the last fill. */
 	std::chrono::duration<double> time() const noexcept { return filled_ - started_; }
 
 private:
@@ -229,7 +229,7 @@ private:
 		throw std::runtime_error("the consumer ended before its work was done");
 	}
 
-	/* False: it is not a fault that has come but news on the socket. */
+	/* False: no fault has come, but the consumer has sent something, or ended. */
 	bool wait_for_fault()
 	{
 		pollfd sources[] = {{context_.fd(), POLLIN, 0}, {socket_, POLLIN, 0}};
@@ -251,7 +251,7 @@ private:
 		if (!message)
 			return; /* its thread was killed meanwhile */
 		if (due)
-			show_progress("told  ");
+			show_progress("read  ");
 		fill(std::get<userfault::Fault>(*message).address);
 		faults_++;
 	}
@@ -267,7 +267,7 @@ private:
 		filled_ = Clock::now();
 	}
 
-	/* Ten times in all, evenly over the pages. */
+	/* True ten times in all, evenly over the pages. */
 	bool progress_due()
 	{
 		std::size_t all = handover_.range.length / userfault::page_size();

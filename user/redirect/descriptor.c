@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The module's device is open from before the program has started, so that contexts can be made
- * where the program itself could not open it: without rights, in another root folder, under a
- * filter, with one number left for a descriptor.
+ * userfault-run opens the module's device before it starts the program, and the descriptor stays
+ * open. So contexts can be made where the program itself could not open the device: without rights,
+ * in another root folder, under a filter, with one number left for a descriptor.
  *
- * The program doesn't know of that descriptor, and to it the number isn't open: who closes or
- * duplicates the number gets EBADF, what closes all descriptors passes over it. It is above what the
- * program may have open, if possible. Where the program puts a file there all the same, it moves: within
- * REDIRECT_REACH, where each process looks for it anew. A number that has been stored would be
- * wrong in a child of vfork() or in its parent, which share memory and not descriptors.
+ * The program doesn't know of that descriptor, and to it the number isn't open: calls that close or
+ * duplicate the number get EBADF, and calls that close all descriptors pass over it. The number is
+ * above those that the program may have open, if possible. If the program puts a file there all the
+ * same, the descriptor moves: within REDIRECT_REACH, where each process looks for it anew. The new
+ * number isn't stored, because it would be wrong in a child of vfork() or in its parent, which
+ * share memory and not descriptors.
  *
- * It is known by being open for ioctl(2) alone, a mode that programs have no use for, and by the
- * device that it is of. All of this may be called in signal handlers and in a child of vfork().
+ * The descriptor is recognised by two things: it is open for ioctl(2) alone, a mode for which
+ * programs have no use, and it is of the module's device. All of this may be called in signal
+ * handlers and in a child of vfork().
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -41,9 +43,9 @@ static struct {
 	typeof(posix_spawn_file_actions_addopen) *addopen;
 } next;
 
-static int number = -1; /* that it had at first; the device is what it is of */
+static int number = -1; /* of the descriptor at first; -1: there is none */
 static dev_t device;
-static atomic_bool has_moved; /* or may have: it is within reach, or gone */
+static atomic_bool has_moved; /* or may have moved: it is within reach, or gone */
 static atomic_bool is_ready;
 
 static bool is_of_device(int fd)
@@ -95,7 +97,7 @@ static bool is_within_reach(int fd)
 	return fd >= number - REDIRECT_REACH && fd <= number + REDIRECT_REACH;
 }
 
-/* All numbers but a few are told without a system call. */
+/* This takes a system call for a few numbers only. */
 static bool is_kept(int fd)
 {
 	return number >= 0 && (fd == number || (has_moved && is_within_reach(fd))) &&
@@ -110,7 +112,10 @@ static int find(void)
 	return -1;
 }
 
-/* A program's filter may allow no calls but those that it makes itself, so none is made here. */
+/*
+ * A program's filter may allow no system calls but the program's own, so this makes none, unless
+ * the descriptor may have moved.
+ */
 int kept_descriptor(void)
 {
 	ensure_ready();
@@ -133,7 +138,7 @@ static bool is_within_limit(int fd)
 	return !getrlimit(RLIMIT_NOFILE, &limit) && (rlim_t)fd < limit.rlim_cur;
 }
 
-/* Where the program can't put anything, there is room enough. */
+/* Above the limit the program can't put anything, and so nothing has to move. */
 void make_room(int fd)
 {
 	const int before = errno;
@@ -175,7 +180,7 @@ EXPORT int dup3(int from, int to, int flags)
 	return next.dup3(from, to, flags);
 }
 
-/* The argument, where there is one, is a number or a pointer: both are passed on, as by libc. */
+/* The argument, if there is one, is a number or a pointer. This passes on either, as libc does. */
 EXPORT int fcntl(int fd, int command, ...)
 {
 	va_list arguments;
@@ -186,7 +191,10 @@ EXPORT int fcntl(int fd, int command, ...)
 	return refuse_kept(fd) ? -1 : next.fcntl(fd, command, argument);
 }
 
-/* Both parts, also with nothing in them: flags are looked at, and the table may be unshared. */
+/*
+ * Closes what is below the kept number and what is above. The last call comes even if it has
+ * nothing to close: it checks the flags, and may unshare the table.
+ */
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
 	const unsigned int kept = (unsigned int)kept_descriptor();
@@ -220,9 +228,9 @@ SAME_AS(dup2) int __dup2(int from, int to);
 SAME_AS(fcntl) int __fcntl(int fd, int command, ...);
 SAME_AS(fcntl) int fcntl64(int fd, int command, ...);
 
-/* --- what a child that is spawned does with them ------------------------------- */
+/* --- what a spawned child does with descriptors -------------------------------- */
 
-/* In the child: moves what is kept to where there is nothing now. */
+/* Has the child move the kept descriptor to a number that isn't open now. */
 static int make_room_in_child(posix_spawn_file_actions_t *actions, int fd)
 {
 	ensure_ready();
@@ -245,7 +253,7 @@ EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions,
 	return make_room_in_child(actions, fd) ?: next.addopen(actions, fd, path, flags, mode);
 }
 
-/* Where nothing is open, there is nothing to close. */
+/* To the program the kept descriptor isn't open, and so there is nothing to close. */
 EXPORT int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int fd)
 {
 	ensure_ready();
@@ -254,13 +262,13 @@ EXPORT int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions
 	return next.addclose(actions, fd);
 }
 
-/* There is no such action for a range: below what is kept, it is one for each number. */
+/* No action closes a range: below the kept descriptor, each number takes an action of its own. */
 EXPORT int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int lowest)
 {
 	const int kept = kept_descriptor();
 	int error = 0;
 
-	/* Above the limit, single numbers can't be closed. */
+	/* There is no action that closes a single number above the limit. */
 	if (lowest < 0 || kept < lowest || !is_kept(kept) || !is_within_limit(kept - 1))
 		return next.addclosefrom(actions, lowest);
 	for (int fd = lowest; fd < kept && !error; fd++)

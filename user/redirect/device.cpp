@@ -25,7 +25,7 @@ namespace {
 	throw Failure(Exit::failed, why, remedy);
 }
 
-/* The name by which the driver of a misc device has announced it; empty if there is none. */
+/* The name under which a driver has announced a misc device; empty if none has. */
 std::string driver_of(dev_t device)
 {
 	std::ifstream drivers("/proc/misc");
@@ -49,11 +49,11 @@ int open_for_ioctl(const std::string &path)
 	const auto why = path + " can't be opened: " + std::strerror(errno);
 
 	if (errno == EACCES || errno == EPERM)
-		refuse(why, "Be root, or of the group that the device is open to.");
+		refuse(why, "Become root, or join the group that may open the device.");
 	refuse(why, "Load the module again: modprobe userfault, or insmod build/running/userfault.ko.");
 }
 
-/* Raises the limit of numbers to @wanted, if it may be, as long as this lives. */
+/* Raises the limit of descriptors to @wanted as long as this lives, if the process may do that. */
 struct RaisedLimit {
 	explicit RaisedLimit(rlim_t wanted)
 	{
@@ -68,9 +68,9 @@ struct RaisedLimit {
 };
 
 /*
- * The first number that the program may not use; the last one that it may, where there is no way to
- * that. The kernel's tables are as long as the highest number: with a very high limit it is one
- * that few programs come to.
+ * Moves @fd to the first number that the program may not use, or, if the limit can't be raised for
+ * that, to the last free one that it may use. The kernel's tables are as long as the highest
+ * number: so with a very high limit it is a lower one, to which few programs come.
  */
 int out_of_the_way(int fd)
 {
@@ -100,7 +100,7 @@ Device open_device(const std::string &path)
 		       "Load the module: modprobe userfault, or insmod build/running/userfault.ko.");
 	if (!S_ISCHR(status.st_mode) || driver_of(status.st_rdev) != "userfault")
 		refuse(path + " is not a device of the userfault module",
-		       "Leave it out: /dev/userfault is taken then.");
+		       "Leave -d out: userfault-run takes /dev/userfault then.");
 	return {out_of_the_way(open_for_ioctl(path)), status.st_rdev};
 }
 

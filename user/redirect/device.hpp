@@ -13,9 +13,8 @@ struct Device {
 };
 
 /*
- * Makes sure that @path is the userfault module's device, and opens it so that what this process
- * executes inherits it.
- * Failure: failed.
+ * Makes sure that @path is the userfault module's device, and opens it so that programs which this
+ * process executes inherit it. Throws Failure: failed.
  */
 Device open_device(const std::string &path);
 

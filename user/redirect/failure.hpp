@@ -10,7 +10,7 @@ namespace redirect {
 /* What userfault-run exits with when it doesn't start the program, as env(1) and nohup(1) do. */
 enum class Exit {
 	failed = 125,	    /* userfault-run itself */
-	cannot_start = 126, /* the program is there, and can't be started, or not on the module */
+	cannot_start = 126, /* the program is there, but can't be started, or not on the module */
 	not_found = 127,
 };
 

@@ -32,13 +32,13 @@ constexpr sock_filter load(unsigned int offset)
 	return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset);
 }
 
-/* The lower half: commands and our mark have 32 bits. */
+/* The lower half of an argument: commands and our mark have 32 bits. */
 constexpr unsigned int argument(unsigned int index)
 {
 	return offsetof(seccomp_data, args) + index * sizeof(__u64);
 }
 
-/* The instruction at @here: goes on at @then if the loaded value is @value, else at @otherwise. */
+/* The instruction at @here goes on at @then if the loaded value is @value, else at @otherwise. */
 constexpr sock_filter if_is(unsigned int value, int here, int then, int otherwise)
 {
 	return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value,
@@ -54,7 +54,7 @@ constexpr sock_filter if_has(unsigned int bits, int here, int then, int otherwis
 			static_cast<unsigned char>(otherwise - here - 1));
 }
 
-/* Where the filter below has what these say */
+/* Positions in the filter below */
 enum : int { is_64_bit = 5, is_userfaultfd = 10, is_ioctl = 12, refuse = 16, allow = 17 };
 
 std::array filter{

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program executes is served as well, also where it has cleared its environment or made one:
- * the variables by which userfault-run has had this library loaded are added again.
+ * If a program executes another, that is served as well, even if the first one has cleared its
+ * environment or made a new one: these functions add the variables again by which userfault-run has
+ * had this library loaded.
  *
- * A child of vfork() may call these, which shares its parent's memory: new environments are made on
- * the stack. Only system(), popen() and wordexp(), which no such child may call, change the
- * program's own.
+ * A child of vfork(), which shares its parent's memory, may call these functions: so they make new
+ * environments on the stack. Only system(), popen() and wordexp(), which no such child may call,
+ * change the program's own environment.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -50,7 +51,7 @@ static struct {
 static const char *const names[] = {REDIRECT_DEVICE_VARIABLE, REDIRECT_DESCRIPTOR_VARIABLE,
 				    REDIRECT_VERBOSE_VARIABLE};
 
-/* Our path as LD_PRELOAD had it, empty if it hadn't; the other variables as NAME=VALUE */
+/* Our path, empty if LD_PRELOAD didn't have it; the other variables as NAME=VALUE */
 static char library[4096];
 static char variables[LENGTH_OF(names)][4096 + 64];
 
@@ -63,7 +64,7 @@ static const char *value_in(const char *variable, const char *name)
 									  : variable + length + 1;
 }
 
-/* Whether LD_PRELOAD's value @list, which a space or a colon separates, has us. */
+/* Whether @list, a value of LD_PRELOAD, has us. A space or a colon separates its entries. */
 static bool has_library(const char *list)
 {
 	const size_t length = strlen(library);
@@ -137,7 +138,7 @@ static size_t preload_size(char *const *env)
 	return sizeof(PRELOAD "=") + strlen(library) + (others ? 1 + strlen(others) : 0);
 }
 
-/* What else @others, LD_PRELOAD's old value or NULL, has is preloaded as well. */
+/* Writes LD_PRELOAD with us and with what @others has, which is its old value or NULL. */
 static void write_preload(char *to, const char *others)
 {
 	to = stpcpy(to, PRELOAD "=");
@@ -150,7 +151,10 @@ static void write_preload(char *to, const char *others)
 		stpcpy(to, others);
 }
 
-/* How many pointers with_us() needs room for. Called before anything of "next". */
+/*
+ * How many pointers with_us() needs room for. Comes before each use of "next", which it fills in if
+ * the constructor hasn't run yet.
+ */
 static size_t room_for(char *const *env)
 {
 	size_t length = LENGTH_OF(names) + 2; /* LD_PRELOAD, NULL */
@@ -162,7 +166,7 @@ static size_t room_for(char *const *env)
 	return length + preload_size(env) / sizeof(char *) + 1;
 }
 
-/* @env if it has us, else one made in @room, which has. */
+/* @env if it is complete, else a new environment in @room that is. */
 static char *const *with_us(char *const *env, char **room)
 {
 	const char *others = value_of(PRELOAD, env);
@@ -238,7 +242,7 @@ EXPORT int execveat(int folder, const char *path, char *const *argv, char *const
 	return next.execveat(folder, path, argv, with_us(env, room), flags);
 }
 
-/* How many arguments there are with @first and the NULL at the end. Leaves @rest where it is. */
+/* The number of arguments, with @first and the NULL at the end. Leaves @rest where it is. */
 static size_t count_arguments(const char *first, va_list rest)
 {
 	size_t length = 1;
@@ -279,7 +283,7 @@ EXPORT int execlp(const char *file, const char *first, ...)
 	return execvpe(file, argv, environ);
 }
 
-/* The environment comes behind the NULL. */
+/* The environment comes after the NULL. */
 EXPORT int execle(const char *path, const char *first, ...)
 {
 	va_list rest;
@@ -340,7 +344,7 @@ EXPORT FILE *popen(const char *command, const char *mode)
 	return next.popen(command, mode);
 }
 
-/* Commands in the words are executed. */
+/* This executes commands that are in the words. */
 EXPORT int wordexp(const char *words, wordexp_t *expanded, int flags)
 {
 	complete_own_environment();

@@ -9,14 +9,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* Of what is called in libc's place; all else is hidden. */
+/* For functions that programs call in libc's place; all others are hidden. */
 #define EXPORT		 __attribute__((visibility("default")))
 #define SAME_AS(name)	 EXPORT __attribute__((alias(#name), copy(name)))
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * Has @get_ready called before anything else, and leaves errno alone: other libraries may call in
- * their constructors, before ours have run.
+ * Calls @get_ready if nobody has called it yet, and leaves errno alone. Constructors of other
+ * libraries may call us before our own have run.
  */
 static inline void ensure(atomic_bool *is_ready, void (*get_ready)(void))
 {
@@ -32,10 +32,10 @@ static inline void ensure(atomic_bool *is_ready, void (*get_ready)(void))
 /* The descriptor of the module's device that is kept open, see descriptor.c; -1 if it isn't. */
 int kept_descriptor(void);
 
-/* Whether @fd is that. To the program it isn't open: errno is EBADF then. */
+/* Whether @fd is that descriptor. Then errno is EBADF: to the program it isn't open. */
 bool refuse_kept(int fd);
 
-/* Moves what is kept if it is @fd, where the program is about to put a file of its own. */
+/* Moves that descriptor if it is @fd: the program is about to put a file of its own there. */
 void make_room(int fd);
 
 #endif

@@ -50,7 +50,9 @@ int error_of_running(const std::string &path)
 	return is_folder(path) ? EACCES : 0;
 }
 
-/* As execvp(3) does, an empty folder is the current one, also the last of them or the only one. */
+/*
+ * As for execvp(3), an empty entry is the current folder, even if it is the last or the only one.
+ */
 std::vector<std::string> search_path()
 {
 	const char *variable = std::getenv("PATH");
@@ -62,7 +64,7 @@ std::vector<std::string> search_path()
 	return result;
 }
 
-/* Reads pieces of a file; what lies behind its end is zero. */
+/* Reads pieces of a file; what lies after its end is zero. */
 class File {
 public:
 	explicit File(const std::string &path) : path_(path), stream_(path, std::ios::binary)
@@ -98,7 +100,7 @@ private:
 	std::ifstream stream_;
 };
 
-/* As the kernel reads a script's first line. */
+/* The interpreter that a script's first line names, as the kernel reads it. */
 std::string interpreter_of(const std::string &start)
 {
 	std::istringstream line(start.substr(2, start.find('\n') - 2));
@@ -108,7 +110,7 @@ std::string interpreter_of(const std::string &start)
 	return interpreter;
 }
 
-/* The dynamic linker preloads nothing from outside where a program gets privileges by being run. */
+/* If a program gets privileges by being run, the dynamic linker ignores paths in LD_PRELOAD. */
 void check_privileges(const std::string &path)
 {
 	struct stat status;
@@ -127,7 +129,8 @@ void check_privileges(const std::string &path)
 		       "gets privileges by being run (setuid, setgid or capabilities), and nothing "
 		       "is "
 		       "preloaded into such programs",
-		       "Run it as the user and group that it belongs to, or a copy of it without.");
+		       "Run it as the user and group that it belongs to, or run a copy without "
+		       "privileges.");
 }
 
 void check_elf(const std::string &path, File &file)
@@ -135,7 +138,7 @@ void check_elf(const std::string &path, File &file)
 	const auto header = file.at<Elf64_Ehdr>(0);
 
 	if (header.e_ident[EI_CLASS] == ELFCLASS32)
-		refuse(path, "is a 32-bit program, and the library to preload has 64",
+		refuse(path, "is a 32-bit program, and the library to preload has 64 bits",
 		       "Build it for 64 bits.");
 	if (header.e_machine != EM_X86_64)
 		refuse(path, "is not a program for x86-64", "Build it for x86-64.");
@@ -155,17 +158,17 @@ void check_found(const std::string &path, int followed)
 	if (start.starts_with(ELFMAG))
 		return check_elf(path, file);
 
-	/* Without a first line that says otherwise, execvp(3) has the shell run it. */
+	/* Unless the first line names an interpreter, execvp(3) has the shell run the file. */
 	const auto interpreter = start.starts_with("#!") ? interpreter_of(start) : shell;
 
 	if (followed == interpreters_followed)
-		refuse(path, "is a script of a script of a script, too often", "Run the last one.");
+		refuse(path, "leads from script to script too often", "Run the last interpreter.");
 	try {
 		if (const int error = error_of_running(interpreter); error == ENOENT)
 			not_found(interpreter);
 		else if (error)
 			refuse(interpreter, std::string("can't be run: ") + std::strerror(error),
-			       "Have the script name another.");
+			       "Have the script name another interpreter.");
 		check_found(interpreter, followed + 1);
 	} catch (const Failure &failure) {
 		throw Failure(failure.status,

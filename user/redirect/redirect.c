@@ -5,14 +5,15 @@
  *
  *	syscall(SYS_userfaultfd, flags)			a context
  *	open("/dev/userfaultfd"), openat and so on	the module's device
- *	ioctl(USERFAULTFD_IOC_NEW) on the kernel's	a context, however that came to be open
+ *	ioctl(USERFAULTFD_IOC_NEW) on the kernel's	a context, however the program came to have
+ *	device						that device open
  *
- * Everything else goes on to the next library after a compare or two. All of it may be called in
- * signal handlers and in any thread, before main() and in a child of vfork(); errno changes only
- * where a call fails. A new descriptor has the number that the kernel would have given it; of the
- * one that is kept open (descriptor.c) the program knows nothing.
+ * Every other call goes on to the next library after a compare or two. All functions may be called
+ * in signal handlers and in any thread, before main() and in a child of vfork(); they change errno
+ * only if they fail. A new descriptor has the number that the kernel would have given it; the
+ * program knows nothing of the descriptor that is kept open (descriptor.c).
  *
- * What the kernel would refuse is refused: it is asked first.
+ * What the kernel would refuse, the library refuses: it asks the kernel first.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -85,7 +86,7 @@ __attribute__((constructor)) static void be_ready(void)
 	ensure_ready();
 }
 
-/* --- what -v tells ------------------------------------------------------------- */
+/* --- what -v prints ------------------------------------------------------------ */
 
 static struct iovec text(const char *string)
 {
@@ -111,8 +112,9 @@ static bool is_pending(int signal)
 }
 
 /*
- * Without the SIGPIPE that a pipe without a reader sends: the program hasn't written anything. One
- * that it has blocked and that has come before stays. Made by number, see below.
+ * Writes to stderr. If that is a pipe without a reader, the program doesn't get the SIGPIPE for it,
+ * because it hasn't written anything itself. A SIGPIPE that was pending before stays. Makes its
+ * system calls by number, for the reason given below.
  */
 static long write_quietly(const struct iovec *parts, size_t length)
 {
@@ -160,14 +162,17 @@ static int tell(const char *call, int fd)
 	};
 
 	if (write_quietly(parts, LENGTH_OF(parts)) < 0 && (errno == EPIPE || errno == EBADF))
-		verbose = false; /* nobody listens */
+		verbose = false; /* nobody reads it */
 	errno = before;
 	return fd;
 }
 
 /* --- redirecting --------------------------------------------------------------- */
 
-/* The calls below are made by number, because those of libc can be cancelled with a file open. */
+/*
+ * The functions below make system calls by number: libc could cancel the thread in its own, while a
+ * file is open.
+ */
 
 static void close_quietly(int fd)
 {
@@ -178,8 +183,8 @@ static void close_quietly(int fd)
 }
 
 /*
- * Puts what @fd is in place of what @at is, in one step, and so that it is closed on exec if @flags
- * say so. Returns @at, or -1 with both closed.
+ * Makes @at what @fd is, in one step, closed on exec if @flags say so, and closes @fd. Returns @at,
+ * or -1 with both closed.
  */
 static int move(int fd, int at, int flags)
 {
@@ -196,7 +201,7 @@ static int new_context(int fd, unsigned long flags)
 	return (int)next.syscall(SYS_ioctl, fd, USERFAULTFD_IOC_NEW, flags, REDIRECT_MARK);
 }
 
-/* What userfaultfd(2) says to whom it isn't for, in place of what opening the device says. */
+/* The errno that userfaultfd(2) would have, for the errno @from_open of opening the device. */
 static int errno_of_syscall(int from_open)
 {
 	switch (from_open) {
@@ -212,7 +217,7 @@ static int errno_of_syscall(int from_open)
 	}
 }
 
-/* Where no device is kept open, or the program has closed it past libc */
+/* If no device is kept open, or the program has closed it without libc */
 static int make_context_by_path(int flags)
 {
 	const int dev = (int)next.syscall(SYS_openat, AT_FDCWD, device, O_RDWR | O_CLOEXEC);
@@ -244,9 +249,10 @@ static int make_context(int flags)
 }
 
 /*
- * userfaultfd(2), by the module. Whether it may be called only the kernel knows: by capabilities,
- * vm.unprivileged_userfaultfd, filters. It looks at that first, and makes nothing for a flag that
- * there isn't. Any other answer is that of a filter.
+ * userfaultfd(2), by the module. Only the kernel knows whether the program may call it: that
+ * depends on capabilities, vm.unprivileged_userfaultfd and filters. The kernel checks these first.
+ * Then it answers EINVAL, and makes nothing, because REDIRECT_ASK is no flag that it knows. Any
+ * other answer is a refusal, by the kernel or by a filter.
  */
 static int userfaultfd(int flags)
 {
@@ -260,15 +266,16 @@ static int userfaultfd(int flags)
 	return make_context(flags);
 }
 
-/* Whether a file may be missing or closed to us in a way that ours needn't be */
+/* Whether opening a file failed for a reason that need not hold for the module's device */
 static bool may_be_ours(int error)
 {
 	return error == ENOENT || error == EACCES || error == EPERM || error == ENXIO;
 }
 
 /*
- * What comes of opening @path, when @fd, or errno, has come of it so far, and errno was @before.
- * @path is looked at only after the kernel has: what it found unreadable would kill us.
+ * The result of opening @path. So far the kernel has answered with @fd, or errno; before that,
+ * errno was @before. Reads @path only after the kernel has read it: an unreadable path would kill
+ * us.
  */
 static int opened(int fd, int before, const char *path, int flags, mode_t mode)
 {
@@ -292,7 +299,10 @@ static int opened(int fd, int before, const char *path, int flags, mode_t mode)
 	return tell("open(\"" NATIVE_DEVICE "\")", ours);
 }
 
-/* The kernel's device, and no other than these two know the command, is one of this kind. */
+/*
+ * Whether @fd is of a misc device other than the module's. Only the module's and the kernel's know
+ * USERFAULTFD_IOC_NEW, so that is then meant for the kernel's.
+ */
 static bool is_foreign_device(int fd)
 {
 	const int before = errno;
@@ -365,7 +375,7 @@ EXPORT int __openat_2(int folder, const char *path, int flags)
 	return opened(next.openat_2(folder, path, flags), before, path, flags, 0);
 }
 
-/* Where it opens the kernel's device, ioctl() knows that. */
+/* If this opens the kernel's device, ioctl() recognises it later. */
 EXPORT FILE *fopen(const char *path, const char *mode)
 {
 	const int before = errno;
@@ -383,7 +393,7 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 	return file;
 }
 
-/* Whether @path names the kernel's device. It is looked at only after the kernel has, see above. */
+/* Whether @path names the kernel's device. Reads it only after the kernel has, see opened(). */
 static bool is_native_device(const char *path)
 {
 	const int before = errno;
@@ -393,7 +403,7 @@ static bool is_native_device(const char *path)
 	return may_be && !strcmp(path, NATIVE_DEVICE);
 }
 
-/* Where it fails @file is closed: what is to be opened has to be known before. */
+/* If it fails, @file is closed: so this has to know beforehand which file to open. */
 EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 {
 	const int before = errno;
@@ -436,7 +446,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	return next.ioctl(fd, request, argument);
 }
 
-/* What comes of a call made by number, when @result, or errno, has come of it so far */
+/* The result of a call made by number, which the kernel has answered with @result, or errno */
 static long called(long number, const long *a, long result, int before)
 {
 	const struct open_how *how;
@@ -473,7 +483,7 @@ static bool refuse_call(long number, const long *a)
 	}
 }
 
-/* As libc's own does, takes six arguments whether or not there are as many. */
+/* As libc's own, this takes six arguments, even if the caller gave fewer. */
 EXPORT long syscall(long number, ...)
 {
 	const int before = errno;

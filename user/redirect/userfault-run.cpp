@@ -6,9 +6,10 @@
  *	# insmod userfault.ko
  *	# userfault-run stress-ng --userfaultfd 1 --userfaultfd-ops 1000
  *
- * It makes sure that this can be done, opens the module's device, sees to it that the kernel's own
+ * It checks that this can be done, opens the module's device, sees to it that the kernel's own
  * userfaultfd is never used instead, and executes the program with a library preloaded
- * (redirect.c), which its children inherit (inherit.c), as they do the device (descriptor.c).
+ * (redirect.c). The program's children inherit the library (inherit.c) and the device
+ * (descriptor.c).
  */
 #include "device.hpp"
 #include "failure.hpp"
@@ -33,12 +34,12 @@ constexpr const char *usage =
 	"\n"
 	"Runs a program written for userfaultfd(2) or " NATIVE_DEVICE " on the userfault module.\n"
 	"\n"
-	"  -d, --device DEVICE  the module's device, " USERFAULT_DEVICE " if not said\n"
-	"  -v, --verbose        tell on stderr of each call that is redirected\n"
+	"  -d, --device DEVICE  the module's device (default: " USERFAULT_DEVICE ")\n"
+	"  -v, --verbose        report each redirected call on stderr\n"
 	"  -h, --help           print this\n"
 	"\n"
-	"Exit status: the program's; 127 if it isn't there; 126 if it can't be run, or not on the\n"
-	"module; 125 if something else is in the way.\n";
+	"Exit status: the program's own; 127 if it isn't there; 126 if it can't be run at all, or\n"
+	"not on the module; 125 if userfault-run can't do its work.\n";
 
 struct Options {
 	std::string device = USERFAULT_DEVICE;
@@ -77,7 +78,7 @@ Options options_from(int argc, char **argv)
 	return options;
 }
 
-/* Beside this program as it is built, in libexec as it is installed. */
+/* In the build folder the library is beside this program; installed, it is in libexec. */
 std::string find_library()
 {
 	const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -95,7 +96,7 @@ std::string find_library()
 				      "Install it elsewhere.");
 		return path;
 	}
-	throw Failure(Exit::failed, REDIRECT_LIBRARY " is not there, which has to be preloaded",
+	throw Failure(Exit::failed, "the library to preload, " REDIRECT_LIBRARY ", is not there",
 		      "Install it again: make install-user.");
 }
 
@@ -127,7 +128,7 @@ void set_environment(const Options &options, const Device &device)
 	check_program(path);
 	set_environment(options, open_device(options.device));
 	refuse_native();
-	/* For scripts without a first line; a path with a slash is not looked for again. */
+	/* Also runs scripts that name no interpreter. Searches no folder: the path has a slash. */
 	::execvp(path.c_str(), options.command);
 	throw Failure(errno == ENOENT ? Exit::not_found : Exit::cannot_start,
 		      path + " can't be run: " + std::strerror(errno), "");

@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: MIT */
-/* The library is compiled only if the header is the ABI as it is frozen. */
+/* Stops the build of the library if the header is not the ABI as it is frozen. */
 #include <abi_asserts.h>

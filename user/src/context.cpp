@@ -39,7 +39,7 @@ Result<Features> features_to_ask(const Options &options)
 	return options.required | (options.optional & grant->offered);
 }
 
-/* @done is what the kernel wrote: bytes, or a negative errno, or nothing yet. */
+/* @done is what the kernel wrote: bytes, or a negative errno; 0 if it wrote nothing. */
 Progress progress(const Result<int> &result, std::int64_t done) noexcept
 {
 	return {static_cast<std::size_t>(std::max<std::int64_t>(done, 0)),
@@ -78,7 +78,7 @@ Result<void> change_access(const Context &context, Range range, std::uint64_t mo
 	return {};
 }
 
-/* Returns how many messages came, none where there is nothing to wait for. */
+/* Returns how many messages came; 0 if there is none, and the descriptor is non-blocking. */
 Result<std::size_t> read_raw(int fd, std::span<uffd_msg> raw)
 {
 	auto bytes = sys::check(::read(fd, raw.data(), raw.size_bytes()));

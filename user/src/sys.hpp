@@ -6,7 +6,7 @@
 #include <userfault/range.hpp>
 #include <userfault/result.hpp>
 
-/* What the sources share and nobody else sees. */
+/* What the library's sources share, and its users don't see. */
 namespace userfault::sys {
 
 inline std::error_code error(int number) noexcept
@@ -28,7 +28,7 @@ template <class T> Result<T> check(T returned) noexcept
 }
 
 Result<int> ioctl(int fd, unsigned long request, void *argument) noexcept;
-/* A command that takes a range and answers nothing. */
+/* Calls a command that takes a range and writes no answer. */
 Result<void> range_ioctl(int fd, unsigned long request, Range range) noexcept;
 
 } // namespace userfault::sys

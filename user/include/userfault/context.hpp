@@ -24,21 +24,21 @@ struct Options {
 	bool close_on_exec = true;
 	/* read() returns when there is nothing to read; poll() works only so. */
 	bool nonblocking = false;
-	/* Faults of the kernel on the process's behalf aren't told: read(2), say, gets EFAULT. */
+	/* Doesn't handle faults that the kernel takes for the process: read(2) gets EFAULT. */
 	bool user_mode_only = false;
-	/* Features without which open() fails, with EINVAL if they aren't offered. */
+	/* Features that open() asks for; EINVAL if one of them isn't offered. */
 	Features required = Features::None;
 	/* Features that open() asks for where they are offered. */
 	Features optional = Features::None;
 };
 
-/* What a handshake came to. */
+/* The answer to a handshake. */
 struct Grant {
-	/* In force on this context from now on. */
+	/* Those that were asked for; in force on this context from now on. */
 	Features features = Features::None;
-	/* All that another context could have asked for. */
+	/* All that a context can ask for. */
 	Features offered = Features::None;
-	/* Commands on the context; those on a range are said when it is registered. */
+	/* Commands on the context; register_range() returns those on a range. */
 	Ioctls ioctls = Ioctls::None;
 };
 
@@ -46,7 +46,7 @@ struct Grant {
 struct Progress {
 	/* Bytes filled, from the start of the range on. They are filled whatever @error says. */
 	std::size_t done = 0;
-	/* What ended it; none if all was done. */
+	/* Why it stopped; none if all was done. */
 	std::error_code error;
 
 	explicit operator bool() const noexcept { return !error; }
@@ -55,28 +55,29 @@ struct Progress {
 struct Opened;
 
 /*
- * A userfault context: a file descriptor through which the memory of the process that made it is
- * watched. Faults in registered ranges make the faulting threads wait and are read here; filling
- * the page lets them go on. It works the same from another process that was passed the descriptor:
- * all addresses are those of the process that made it.
+ * A userfault context: a file descriptor through which a monitor handles page faults of the process
+ * that made it. A thread that faults in a registered range waits; the monitor reads a message here
+ * and fills the page, and the thread goes on. Another process that was passed the descriptor can be
+ * the monitor, too: all addresses are those of the process that made the context.
  *
  * Life: create() and then handshake(), or both by open(). Before the handshake everything else
  * fails with EINVAL. Closing the last descriptor unregisters all ranges and lets all waiters go on.
  *
- * Signals: read() that waits and poll() end with EINTR when a signal handler has run (read() only
- * where that was installed without SA_RESTART): nothing is lost, call again. So does register_range()
- * for protection, as read() does, while it parts pages of KSM. No other member is interrupted, except
- * by a signal that ends the process.
+ * Signals: a read() that waits and poll() end with EINTR when a signal handler has run (read() only
+ * if the handler was installed without SA_RESTART): nothing is lost, call again. register_range()
+ * for protection ends like read(), while it takes pages out of KSM. No other member is interrupted,
+ * except by a signal that ends the process.
  *
- * Thread-safety: every const member may be called by any number of threads at once; the kernel sees
- * to it. Moving, assigning and destroying need them to have finished.
+ * Thread-safety: any number of threads may call const members at once; the kernel serializes what
+ * has to be. Before a context is moved, assigned or destroyed, these calls have to have finished.
  */
 class Context {
 public:
 	/*
-	 * Makes a context of the calling process, the handshake still to come. ENOENT or ENXIO: the
-	 * module isn't loaded. EACCES: no right to open the device. EPERM: no right to handle
-	 * faults of the kernel; try Options::user_mode_only.
+	 * Makes a context of the calling process, which still needs a handshake. ENOENT or ENXIO:
+	 * the module isn't loaded. EACCES: no right to open the device. EPERM: no right to handle
+	 * faults of the kernel; try Options::user_mode_only. EBUSY: something else, a livepatch
+	 * say, has taken over a function that the module needs.
 	 */
 	static Result<Context> create(const Options &options = {});
 
@@ -86,7 +87,7 @@ public:
 	 */
 	static Result<Opened> open(const Options &options = {});
 
-	/* What a context made so would be offered. */
+	/* What a context with these options would be offered: Grant::offered. */
 	static Result<Grant> probe(const Options &options = {});
 
 	/* Takes over a context's descriptor: received through a socket, or from a Fork. */
@@ -99,114 +100,116 @@ public:
 	Result<Grant> handshake(Features features = Features::None) const;
 
 	/*
-	 * Watches @range, whole pages, and of hugetlb memory whole huge pages, for the faults of
-	 * @modes. Returns the commands that work on all of it; such as the running kernel's own
-	 * userfaultfd hasn't got are among them only if a feature was asked for that it hasn't got
-	 * either, and work anyway. EINVAL: range not page-aligned, not mapped, or of a kind that
-	 * can't be watched so; EBUSY: another context has some of it, or, since Linux 7.3, it is
-	 * registered for protection that @modes leave out; EPERM: memory of a file that may not be
-	 * written; ENOMEM: no memory, and what lies before may be registered; EINTR: see above.
+	 * Registers @range for the faults of @modes: whole pages, and whole huge pages of hugetlb
+	 * memory. Returns the commands that work on all of it. Commands that the running kernel's
+	 * own userfaultfd doesn't have are among them only if the handshake asked for a feature
+	 * that it doesn't have either; they work anyway. EINVAL: the range is not page-aligned, not
+	 * mapped, or of a kind that can't be registered for that; EBUSY: another context has some
+	 * of it, or, since Linux 7.3, it is registered for protection that @modes leave out; EPERM:
+	 * it can never be made writable; ENOMEM: no memory, and the part before may be registered,
+	 * or the process is gone; EINTR: see above.
 	 */
 	Result<Ioctls> register_range(Range range, Modes modes) const;
 
 	/*
-	 * Stops watching @range and lets its waiters go on. Parts not registered don't matter, so
-	 * that a second time succeeds. EINVAL: range not page-aligned, a part of a hugetlb page at
-	 * one of its ends, nothing mapped in it, or in it memory of another context, or of a kind
-	 * that can't be watched.
+	 * Unregisters @range and lets its waiters go on. Parts that aren't registered don't matter:
+	 * a second call succeeds. EINVAL: the range is not page-aligned, begins or ends within a
+	 * hugetlb page, has nothing mapped in it, or has memory of another context, or of a kind
+	 * that can't be registered; ENOMEM: no memory, and the part before may be unregistered, or
+	 * the process is gone.
 	 */
 	Result<void> unregister_range(Range range) const;
 
-	/* Lets the waiters of @range go on; they fault again if the page is still missing. */
+	/* Lets the waiters of @range go on; they fault again if nothing has changed. */
 	Result<void> wake(Range range) const;
 
 	/*
 	 * Fills missing pages from @destination on with the bytes of @source, both whole pages, and
 	 * wakes their waiters. In hugetlb memory, here and below, pages are huge pages.
-	 * CopyModes::WriteProtect installs them write-protected, where Modes::WriteProtect is
-	 * registered (else EINVAL). One system call: EAGAIN with bytes done means that the rest is
-	 * still to be done, EAGAIN without means that the process's mappings are changing right now
-	 * and messages about it may have to be read first. EEXIST: there is a page already; EFAULT:
-	 * @source can't be read, or the file behind the destination ends before; ENOENT: the
-	 * destination isn't registered; ENOMEM: no memory, or no room in the file system; ESRCH:
-	 * the process is gone.
+	 * CopyModes::WriteProtect installs them write-protected; the memory has to be registered
+	 * with Modes::WriteProtect for that (else EINVAL). This makes one system call. EAGAIN with
+	 * bytes done: the rest is still to be done. EAGAIN without: the process's mappings are
+	 * changing right now, and messages about it may have to be read first. EEXIST: there is a
+	 * page already; EFAULT: @source can't be read, or the file that is mapped at the
+	 * destination ends before it; ENOENT: the destination isn't registered; ENOMEM: no memory,
+	 * or no room in the file system; ESRCH: the process is gone.
 	 */
 	Progress copy(Address destination, std::span<const std::byte> source,
 		      CopyModes modes = CopyModes::None) const;
 
-	/* The same, with zeroes; EINVAL in hugetlb memory, which has none to map. */
+	/* The same, with zeroes. EINVAL: hugetlb memory, for which there is no zero page. */
 	Progress zeropage(Range range, ZeropageModes modes = ZeropageModes::None) const;
 
 	/*
-	 * Write-protects the pages of @range, whole pages, all of it registered with
-	 * Modes::WriteProtect; holes between mappings don't matter. When it returns no thread can
-	 * write to them any more: one that tries waits, and is told of as a fault with
+	 * Write-protects the pages of @range: whole pages, all of them registered with
+	 * Modes::WriteProtect; holes between mappings don't matter. After it returns, no thread can
+	 * write to them: a thread that tries waits, and the monitor gets a fault with
 	 * FaultFlags::WriteProtect. Pages that aren't there are protected in memory of files, and
-	 * with Features::WpUnpopulated in anonymous memory. With Features::WpAsync nobody waits and
-	 * nothing is told: the kernel unprotects the page that is written to, which
-	 * /proc/PID/pagemap shows.
-	 * ENOENT: nothing is mapped there, or something that isn't registered so; EAGAIN: the
-	 * process's mappings are changing right now; ESRCH: the process is gone; ENOMEM: a part of
-	 * the range may be protected.
+	 * with Features::WpUnpopulated in anonymous memory. With Features::WpAsync no thread waits
+	 * and no message comes: the kernel unprotects the page that is written to, and
+	 * /proc/PID/pagemap shows that. ENOENT: nothing is mapped there, or something that isn't
+	 * registered so; EAGAIN: the process's mappings are changing right now; ESRCH: the process
+	 * is gone; ENOMEM: no memory, and a part of the range may be protected.
 	 */
 	Result<void> write_protect(Range range) const;
 
-	/* Undoes that, and lets waiters of @range go on. The same errors. */
+	/* Undoes write_protect(), and lets waiters of @range go on. The same errors. */
 	Result<void> write_unprotect(Range range, UnprotectModes modes = UnprotectModes::None) const;
 
 	/*
-	 * Takes every access to the pages of @range away, whole pages, all of it registered with
+	 * Protects the pages of @range from every access: whole pages, all of them registered with
 	 * Modes::ReadWriteProtect; holes between mappings don't matter, and pages that aren't there
-	 * are not protected. When it returns no thread can read or write them any more: one that
-	 * tries waits, and is told of as a fault with FaultFlags::ReadWriteProtect. With
-	 * Features::RwpAsync nobody waits and nothing is told: the kernel gives the page that is
-	 * accessed back, which PAGEMAP_SCAN shows as PAGE_IS_ACCESSED. There since Linux 7.3, with
+	 * are not protected. After it returns, no thread can read or write them: a thread that
+	 * tries waits, and the monitor gets a fault with FaultFlags::ReadWriteProtect. With
+	 * Features::RwpAsync no thread waits and no message comes: the kernel unprotects the page
+	 * that is accessed, and PAGEMAP_SCAN shows it as PAGE_IS_ACCESSED. Needs Linux 7.3 and
 	 * Features::Rwp. ENOENT: nothing is mapped there, or something that isn't registered so;
 	 * EAGAIN: the process's mappings are changing right now; ESRCH: the process is gone.
 	 */
 	Result<void> rwprotect(Range range) const;
 
-	/* Undoes that, and lets waiters of @range go on. The same errors. */
+	/* Undoes rwprotect(), and lets waiters of @range go on. The same errors. */
 	Result<void> rwunprotect(Range range, UnprotectModes modes = UnprotectModes::None) const;
 
 	/*
 	 * Turns features on and off while the context is in use: Features::RwpAsync, where
-	 * Features::Rwp is in force. No fault that comes later is handled in the old way. Turning
-	 * it on lets all waiters of the context go on; those that nothing has changed for wait
-	 * again, and are told again. EINVAL: other features; ESRCH: the process is gone.
+	 * Features::Rwp is in force. After it returns, no fault is handled in the old way. Turning
+	 * RwpAsync on lets all waiters of the context go on; those for which nothing has changed
+	 * wait again, and the monitor gets their messages again. EINVAL: other features; ESRCH: the
+	 * process is gone.
 	 */
 	Result<void> set_mode(Features enable, Features disable = Features::None) const;
 
 	/*
-	 * Maps the pages that the file behind @range has, and wakes their waiters: UFFDIO_CONTINUE,
-	 * the answer to a minor fault. What was written to them before, through another mapping
-	 * say, is seen. EEXIST: a page is mapped already; EFAULT: the file has no such page,
-	 * or ends before; EINVAL: there is no file; EIO: the page has a hardware error; ENOENT,
-	 * ESRCH and EAGAIN as above.
+	 * Maps the pages that the file mapped at @range has, and wakes their waiters:
+	 * UFFDIO_CONTINUE, the answer to a minor fault. The mapping shows all that was written to
+	 * the pages before, for example through another mapping. EEXIST: a page is mapped already;
+	 * EFAULT: the file has no such page, or ends before it; EINVAL: there is no file; EIO: the
+	 * page has a hardware error; ENOENT, ESRCH and EAGAIN as for copy().
 	 */
 	Progress resume(Range range, ContinueModes modes = ContinueModes::None) const;
 
 	/*
-	 * Poisons missing pages: who touches them gets SIGBUS, as for memory that has gone bad,
-	 * until they are copied there (not zeroed) or discarded, by MADV_DONTNEED say. Errors as
-	 * copy().
+	 * Poisons missing pages: a thread that touches one gets SIGBUS, as for memory that has gone
+	 * bad. copy(), resume() and, in a shared file, zeropage() heal a poisoned page; so does
+	 * dropping it, by MADV_DONTNEED say. Errors as for copy().
 	 */
 	Progress poison(Range range, PoisonModes modes = PoisonModes::None) const;
 
 	/*
-	 * Moves the pages of @source to where they are missing, from @destination on, without
-	 * copying them, and wakes their waiters; private anonymous memory, of the calling process,
-	 * as writable on either side. ENOENT: a page of the source is missing, see
-	 * MoveModes::AllowSourceHoles; EBUSY: one is shared with another process, or pinned;
-	 * EINVAL: the destination isn't registered with this context, either range isn't within one
-	 * mapping, or they differ in how they may be accessed; else as copy().
+	 * Moves the pages of @source, without copying them, to missing pages from @destination on,
+	 * and wakes the waiters for these. Both ranges are private anonymous memory of the calling
+	 * process, and equally writable. ENOENT: a page of the source is missing, see
+	 * MoveModes::AllowSourceHoles; EBUSY: a page is shared with another process, or pinned;
+	 * EINVAL: the destination isn't registered with this context, a range isn't within one
+	 * mapping, or the mappings differ in how they may be accessed; else as for copy().
 	 */
 	Progress move(Address destination, Range source, MoveModes modes = MoveModes::None) const;
 
 	/*
-	 * copy(), zeropage() and resume(), called again after each partial progress, so that the
-	 * error is the one that truly ended it. One that comes before any progress is returned at
-	 * once.
+	 * These call copy(), zeropage() or resume() again after each partial progress, so that the
+	 * error is the one that truly ended the work. They return at once an error that comes
+	 * before any progress.
 	 */
 	Progress copy_all(Address destination, std::span<const std::byte> source,
 			  CopyModes modes = CopyModes::None) const;
@@ -214,27 +217,27 @@ public:
 	Progress resume_all(Range range, ContinueModes modes = ContinueModes::None) const;
 
 	/*
-	 * The next message. Waits for it; a non-blocking context returns none instead. EINTR: see
-	 * above; EINVAL: no handshake yet.
+	 * Returns the next message. Waits for it; a non-blocking context returns none instead.
+	 * EINTR: see above; EINVAL: no handshake yet.
 	 */
 	Result<std::optional<Message>> read() const;
 
 	/*
-	 * As many messages as there are and as fit into @messages, at most read_limit, by one
-	 * system call. Returns how many; waits for the first, unless the context is non-blocking:
-	 * then it may be 0. EINVAL: @messages is empty; else as above.
+	 * Reads as many messages as there are and as fit into @messages, at most read_limit, in one
+	 * system call. Returns how many. Waits for the first, unless the context is non-blocking:
+	 * then it may return 0. EINVAL: @messages is empty; else as above.
 	 */
 	Result<std::size_t> read(std::span<Message> messages) const;
 	static constexpr std::size_t read_limit = 64;
 
 	/*
 	 * Waits until there is something to read, or @timeout has passed, or a signal has come
-	 * (EINTR). Returns whether there is. No timeout: waits for ever. EINVAL: the context is
-	 * blocking, or without handshake, and can't be polled.
+	 * (EINTR). Returns whether there is something to read. Without a timeout it waits for ever.
+	 * EINVAL: the context can't be polled, because it is blocking, or without a handshake.
 	 */
 	Result<bool> poll(std::optional<std::chrono::milliseconds> timeout = {}) const;
 
-	/* Any command, as it is: what ioctl(2) returned, or its errno. */
+	/* Calls any command as it is. Returns what ioctl(2) returned, or its errno. */
 	Result<int> ioctl(unsigned long request, void *argument) const;
 
 	/* The descriptor, still owned here; -1 after release() or a move. */

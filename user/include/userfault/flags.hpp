@@ -14,7 +14,7 @@ namespace userfault {
  * the kernel as it is.
  */
 
-/* What a context does beyond the basics; agreed upon in the handshake. */
+/* What a context does beyond the basics; the handshake asks for it. */
 enum class Features : std::uint64_t {
 	None = 0,
 	PagefaultFlagWp = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
@@ -38,7 +38,7 @@ enum class Features : std::uint64_t {
 	RwpAsync = UFFD_FEATURE_RWP_ASYNC,
 };
 
-/* Which faults of a registered range are told to the monitor. */
+/* Which faults of a registered range wait for the monitor. */
 enum class Modes : std::uint64_t {
 	None = 0,
 	Missing = UFFDIO_REGISTER_MODE_MISSING,
@@ -75,7 +75,7 @@ enum class ZeropageModes : std::uint64_t {
 	DontWake = UFFDIO_ZEROPAGE_MODE_DONTWAKE,
 };
 
-/* Of both kinds of protection, whose commands have the same modes. */
+/* For both kinds of protection: their commands have the same modes. */
 enum class UnprotectModes : std::uint64_t {
 	None = 0,
 	DontWake = UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
@@ -99,7 +99,7 @@ enum class MoveModes : std::uint64_t {
 	AllowSourceHoles = UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
 };
 
-/* What a fault says about itself; none of the last three: the page is missing. */
+/* What a message says about its fault. With none of the last three, the page is missing. */
 enum class FaultFlags : std::uint64_t {
 	None = 0,
 	Write = UFFD_PAGEFAULT_FLAG_WRITE,
@@ -109,8 +109,8 @@ enum class FaultFlags : std::uint64_t {
 };
 
 /*
- * Which enumerations are bit sets, and so have the operators below: those of this file. True for
- * another one only where its owner says so, as here.
+ * Whether an enumeration is a bit set, and so has the operators below. It is true for those of this
+ * file; the owner of another enumeration can make it true in the same way.
  */
 template <class T> inline constexpr bool is_flags = false;
 template <> inline constexpr bool is_flags<Features> = true;
@@ -124,7 +124,7 @@ template <> inline constexpr bool is_flags<PoisonModes> = true;
 template <> inline constexpr bool is_flags<MoveModes> = true;
 template <> inline constexpr bool is_flags<FaultFlags> = true;
 
-/* One of the bit sets, to constrain a template by. */
+/* Any of the bit sets, to constrain a template. */
 template <class T>
 concept Flags = is_flags<T>;
 

@@ -11,16 +11,16 @@
 namespace userfault {
 
 /*
- * Private anonymous memory, owned: readable, writable, empty at first, unmapped at the end.
+ * Owns private anonymous memory: readable, writable, without pages at first. Unmaps it at the end.
  *
- * Thread-safety: as a plain array; unmapping needs all its users to have finished.
+ * Thread-safety: as a plain array. All its users have to have finished before it is unmapped.
  */
 class Mapping {
 public:
 	/*
-	 * @length in bytes, at least 1, rounded up to whole pages. @flags are further ones of
-	 * mmap(2), such as MAP_NORESERVE. EINVAL: no length; ENOMEM: not that much, or more than
-	 * addresses can count.
+	 * Maps @length bytes, at least 1, rounded up to whole pages. @flags are further flags of
+	 * mmap(2), such as MAP_NORESERVE. EINVAL: @length is 0; ENOMEM: there isn't that much
+	 * memory, or an address can't hold that number.
 	 */
 	static Result<Mapping> anonymous(std::size_t length, int flags = 0);
 
@@ -33,7 +33,7 @@ public:
 	std::span<std::byte> bytes() const noexcept { return bytes_; }
 	Range range() const noexcept { return Range::of(bytes_); }
 
-	/* Gives the memory up, mapped: munmap(2) is the caller's from now on. */
+	/* Gives the memory up, still mapped: the caller has to munmap(2) it from now on. */
 	[[nodiscard]] std::span<std::byte> release() noexcept { return std::exchange(bytes_, {}); }
 
 private:

@@ -12,9 +12,11 @@
 
 namespace userfault {
 
-/* A thread waits for the page at @address. It goes on when the page is filled, or woken. */
+/* A thread waits for the page at @address, until the page is filled or the thread is woken. */
 struct Fault {
-	/* Start of the page, be it a huge one; with Features::ExactAddress the very byte. */
+	/*
+	 * The start of the page, or of the huge page; with Features::ExactAddress the exact byte.
+	 */
 	Address address = 0;
 	FaultFlags flags = FaultFlags::None;
 	/* With Features::ThreadId the faulting thread, as its own process numbers it; else 0. */
@@ -26,13 +28,13 @@ struct Fork {
 	Fd context;
 };
 
-/* Memory that began at @from has moved and now is @to. */
+/* Memory that began at @from has moved, and is at @to now. */
 struct Remap {
 	Address from = 0;
 	Range to;
 };
 
-/* The pages of @range are gone, the range is still registered. */
+/* The pages of @range go as soon as this message was read; the range is still registered. */
 struct Remove {
 	Range range;
 };

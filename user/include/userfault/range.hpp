@@ -8,8 +8,8 @@
 namespace userfault {
 
 /*
- * An address of the process whose memory a context watches. A number and not a pointer: the monitor
- * is often another process.
+ * An address in the process that made a context. It is a number and not a pointer, because the
+ * monitor is often another process.
  */
 using Address = std::uint64_t;
 
@@ -24,7 +24,7 @@ struct Range {
 		return {reinterpret_cast<Address>(bytes.data()), bytes.size()};
 	}
 
-	/* The first address behind the range. */
+	/* The first address after the range. */
 	Address end() const noexcept { return start + length; }
 	bool contains(Address address) const noexcept { return address - start < length; }
 

@@ -13,18 +13,18 @@ namespace userfault {
 /*
  * A range that is registered with a context as long as this lives.
  *
- * The context must outlive it (it may be moved meanwhile). Errors of the unregistration at the end
- * are not seen; where they matter, call unregister().
+ * The context must outlive it, but may be moved meanwhile. The destructor unregisters the range,
+ * and ignores errors; where they matter, call unregister().
  *
- * A child after fork() has a copy of this and of the context's descriptor, but the range is the
- * parent's: the end of the copy, too, unregisters it there. A child that goes on to run destructors
- * has to release() its copy first; exec and _exit(2) run none.
+ * After fork() the child has a copy of this and of the context's descriptor, but the range is the
+ * parent's: when the child's copy is destroyed, that unregisters the parent's range, too. A child
+ * that goes on to run destructors has to release() its copy first; exec and _exit(2) run none.
  *
  * Thread-safety: const members at any time; the others by one thread.
  */
 class Region {
 public:
-	/* Errors as Context::register_range(). */
+	/* Errors as for Context::register_range(). */
 	static Result<Region> make(const Context &context, Range range,
 				   Modes modes = Modes::Missing);
 
@@ -41,9 +41,9 @@ public:
 	Ioctls ioctls() const noexcept { return ioctls_; }
 
 	/*
-	 * Unregisters now. Whatever the result, it isn't tried again at the end. Errors as
-	 * Context::unregister_range(), and EBADF: there is nothing to unregister, because that was
-	 * called before, or release(), or this was moved from.
+	 * Unregisters now. Whatever the result, the destructor doesn't try again. Errors as for
+	 * Context::unregister_range(), and EBADF: there is nothing to unregister, because
+	 * unregister() or release() was called before, or this was moved from.
 	 */
 	Result<void> unregister();
 	/* Leaves the range registered for good. */
