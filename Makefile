@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The door to everything here: "make help" says what there is. The module itself
-# is described to the kernel's build system in Kbuild.
+# All commands of the project start here: "make help" lists them. Kbuild describes the
+# module itself to the kernel's build system.
 
-# "make try SHELL=1" asks for a shell in the VM; make would take it for the shell of its own.
+# "make try SHELL=1" asks for a shell in the VM; make would take SHELL for the shell of its recipes.
 ifeq ($(origin SHELL),command line)
 GUEST_SHELL := $(filter-out 0,$(SHELL))
 override SHELL := /bin/sh
@@ -11,23 +11,23 @@ MAKEOVERRIDES := $(filter-out SHELL=%,$(MAKEOVERRIDES))
 endif
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/userfault
-# The scripts read another list too, if they are told of one; so their tests do.
+# The environment can name another list, which the scripts read too. Their tests do that.
 KERNEL_LIST ?= scripts/kernels
 KERNEL_ROWS := $(shell KERNEL_LIST=$(KERNEL_LIST) scripts/lib/list-kernels)
 # $(call kernel_field,N,ROW)
 kernel_field = $(word $(1),$(subst :, ,$(2)))
-# $(call kernels_with,N,VALUE): the names of those whose field has it
+# $(call kernels_with,N,VALUE): the names of the kernels whose Nth field is VALUE
 kernels_with = $(strip $(foreach row,$(KERNEL_ROWS),$(if $(filter $(2),$(call kernel_field,$(1),$(row))),$(call kernel_field,1,$(row)))))
 LISTED_KERNELS := $(foreach row,$(KERNEL_ROWS),$(call kernel_field,1,$(row)))
 STOCK_KERNELS := $(call kernels_with,6,all)
 FLAVOUR_KERNELS := $(call kernels_with,6,few)
 JOBS := $(shell nproc)
-# As many as there are processors, unless make was told: known only when recipes run
+# As many jobs as there are processors, unless make was given -j: known only when recipes run
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
-# KERNEL names one of the list. Without it, the module is built for the kernel
-# that is running, one VM runs the last of the stock kernels, and all of these are
-# tested; with KERNELS=all, their flavours too.
+# KERNEL names one kernel of the list. Without it, make builds the module for the
+# running kernel, a target with one VM runs the last of the stock kernels, and the
+# tests run on all stock kernels; with KERNELS=all, on their flavours too.
 KERNEL :=
 KERNELS :=
 RELEASE := $(shell uname -r)
@@ -35,24 +35,24 @@ ifneq ($(filter-out $(LISTED_KERNELS),$(KERNEL)),)
 $(error KERNEL=$(KERNEL) is not in $(KERNEL_LIST), which has: $(LISTED_KERNELS))
 endif
 ifneq ($(word 2,$(KERNEL)),)
-$(error KERNEL=$(KERNEL): name one kernel; without it all stock ones are tested, with KERNELS=all their \
+$(error KERNEL=$(KERNEL): name one kernel; without KERNEL all stock kernels are tested, with KERNELS=all their \
 	flavours too)
 endif
 ifneq ($(filter-out all,$(KERNELS)),)
-$(error KERNELS=$(KERNELS): there is only KERNELS=all; KERNEL= names one)
+$(error KERNELS=$(KERNELS): there is only KERNELS=all; KERNEL= names one kernel)
 endif
 ifneq ($(and $(KERNEL),$(KERNELS)),)
 $(error KERNEL=$(KERNEL) is one kernel, KERNELS=$(KERNELS) means all: give one of the two)
 endif
 ifneq ($(and $(KERNEL),$(filter install install-module dkms,$(MAKECMDGOALS))),)
-$(error KERNEL=$(KERNEL) is for what runs in a VM; "$(MAKECMDGOALS)" is for the kernel that is \
+$(error KERNEL=$(KERNEL) is for targets that run in a VM; "$(MAKECMDGOALS)" is for the kernel that is \
 	running. Leave KERNEL out, or name another kernel of this machine: RELEASE=$(RELEASE))
 endif
-# Those of some kernels that there are: known only when the bootstrap has run
+# $(call fetched,KERNELS): those that are in the cache. Known only after the bootstrap.
 fetched = $(shell for kernel in $(1); do test ! -d $(CACHE)/kernels/$$kernel || echo $$kernel; done)
 VM_KERNEL = $(or $(KERNEL),$(lastword $(call fetched,$(STOCK_KERNELS))))
 KERNELDIR := /lib/modules/$(RELEASE)/build
-# The type information of that kernel, where it isn't found by itself: its vmlinux
+# The vmlinux with that kernel's type information, if it isn't found automatically
 TYPES :=
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
@@ -60,7 +60,7 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
 INCLUDEDIR ?= $(PREFIX)/include
-# Wherever the rest goes: udev reads no folder but these
+# Wherever the rest is installed: udev reads only these folders
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
@@ -71,52 +71,52 @@ MODDIR ?= /lib/modules/$(RELEASE)/updates
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-# The first target: make alone
+# The first target, for make without arguments
 module:
 
 help:
-	@echo 'make                     the module for the running kernel: build/running/userfault.ko'
-	@echo 'make module KERNEL=K     the module for a kernel of the list: build/K/userfault.ko'
-	@echo 'make user                the library, userfault-run and the examples'
+	@echo 'make                     build the module for the running kernel: build/running/userfault.ko'
+	@echo 'make module KERNEL=K     build the module for a kernel of the list: build/K/userfault.ko'
+	@echo 'make user                build the library, userfault-run and the examples'
 	@echo 'make demo [KERNEL=K] [FILE=F] [V=1]'
 	@echo '                         in a VM, serve a file into the memory of another process'
 	@echo 'make try [KERNEL=K] [TEST=T | SHELL=1 | STOP=1] [MEMORY=M]'
-	@echo '                         build the module as it is now, load it into a VM that is kept from one'
-	@echo '                         time to the next, and run a test there; or open a shell; or end the VM'
+	@echo '                         build the module as it is now, load it into a VM that stays for the'
+	@echo '                         next time, and run a test there; or open a shell there; or end the VM'
 	@echo 'make selftests [KERNEL=K | KERNELS=all] [TEST=T] [MEMORY=M] [V=1]'
-	@echo '                         build everything and run all tests, in VMs; T is a name, with * for'
-	@echo '                         what may follow, or a [tag]; TEST=runner runs those of the runner;'
-	@echo '                         M is how much memory the VMs get, 3G say; V=1 shows their console'
+	@echo '                         build everything and run all tests, in VMs; T is a name, in which a *'
+	@echo '                         at the end is any text, or a [tag]; TEST=runner tests the runner itself;'
+	@echo '                         M is the memory of each VM, 3G say; V=1 shows their console'
 	@echo 'make kselftest [KERNEL=K] [V=1]'
-	@echo '                         build and run the tests, those in C too, as a target of the'
+	@echo '                         build and run the tests, including those in C, as a target of the'
 	@echo "                         kernel's own framework, in a VM"
 	@echo 'make third-party [KERNEL=K] [V=1]'
 	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
-	@echo '                         natively and through userfault-run, in VMs; V=1 shows what they print'
+	@echo '                         natively and through userfault-run, in VMs; V=1 shows their output'
 	@echo 'make bench [KERNEL=K] [TEST=T] [V=1]'
-	@echo '                         the module beside native userfaultfd, in instructions: a table, and'
-	@echo '                         build/bench/K.json; T is a part of a name; build/selftests/bench compare FILE FILE'
-	@echo '                         says by how much two of those differ'
-	@echo 'make check-layout        print who includes whom in kernel/; fails if there is a circle'
+	@echo '                         compare the module with native userfaultfd, in executed instructions:'
+	@echo '                         prints a table, and writes build/bench/K.json; T is a part of a name;'
+	@echo '                         "build/selftests/bench compare FILE FILE" compares two such files'
+	@echo 'make check-layout        print which file of kernel/ includes which; fail if there is a circle'
 	@echo 'make check-interfaces [KERNEL=K | KERNELS=all]'
-	@echo "                         compare what the module takes mm's private functions to be with the"
+	@echo "                         compare the module's declarations of mm's private functions with the"
 	@echo '                         type information of kernels of the list'
 	@echo 'make features            ask each stock kernel in a VM what the module and native'
 	@echo '                         userfaultfd offer, and write it to Documentation/features.rst'
 	@echo 'make errno-record [KERNEL=K]'
-	@echo '                         write anew what the module answers to wrong calls of commands that older'
-	@echo '                         kernels have not, to which its answers are compared there'
-	@echo 'make docs                check Documentation/, and make HTML of it in build/Documentation/'
+	@echo "                         write selftests/errno/record anew: the module's answers to wrong calls of"
+	@echo "                         commands that older kernels don't have; the tests compare with it there"
+	@echo 'make docs                check Documentation/, and convert it to HTML in build/Documentation/'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
-	@echo '                         the module for the running kernel, its udev rule, the library and'
-	@echo '                         userfault-run;'
-	@echo '                         install-module and install-user do one of both'
+	@echo '                         install the module for the running kernel with its udev rule, the'
+	@echo '                         library and userfault-run; install-module installs only the first two,'
+	@echo '                         install-user only the others'
 	@echo 'make dkms                hand the module to DKMS, to be rebuilt for each new kernel, and'
 	@echo '                         install its udev rule'
 	@echo 'make clean               remove build/ (the cache of kernels, $(CACHE), stays)'
 	@echo 'Kernels of the list: $(LISTED_KERNELS)'
-	@echo 'When none is named, all tests run on: $(STOCK_KERNELS); with KERNELS=all, a few on the others too;'
-	@echo 'and what runs in one VM runs on the last of those: $(lastword $(STOCK_KERNELS))'
+	@echo 'Without KERNEL=, all tests run on: $(STOCK_KERNELS); with KERNELS=all, a few run on the others too.'
+	@echo 'Targets that use one VM then run on $(lastword $(STOCK_KERNELS)), or the last of these that could be fetched.'
 
 bootstrap:
 	@scripts/bootstrap $(or $(KERNEL),$(if $(KERNELS),--flavours))
@@ -127,7 +127,7 @@ bootstrap-one:
 bootstrap-stock:
 	@scripts/bootstrap $(STOCK_KERNELS)
 
-# What the bootstrap has got
+# The kernels that the bootstrap has provided
 NEEDED_KERNELS = $(or $(KERNEL),$(call fetched,$(STOCK_KERNELS) $(if $(KERNELS),$(FLAVOUR_KERNELS))))
 
 # --- the module ---------------------------------------------------------------
@@ -139,10 +139,10 @@ else
 module: build/running/userfault.ko
 endif
 
-# The kernel's build system wants sources and objects in one folder: give it one
-# of links to the sources.
+# The kernel's build system wants sources and objects in one folder: this gives it a
+# folder with links to the sources.
 #
-# $(call kbuild,KERNELDIR,FOLDER,SOURCES,VARIABLES,MAKE,TARGET); a warning is an error
+# $(call kbuild,KERNELDIR,FOLDER,SOURCES,VARIABLES,MAKE,TARGET). A warning is an error
 # only for the kernels of the list, whose compilers are known.
 define kbuild
 @mkdir -p $(2)
@@ -152,9 +152,9 @@ define kbuild
 endef
 MODULE_SOURCES := Kbuild kernel uapi
 
-# The interfaces are compared before anything else is built, because what has changed
-# may be no error to the compiler. If that can't be told, the kernel is of a series
-# that was compared with its sources, or kernel/compat/interfaces.h refuses it.
+# This compares the interfaces before it builds anything else, because a change may be no
+# error to the compiler. If the kernel has no type information to compare with, then either
+# its series was compared with its sources, or kernel/compat/interfaces.h refuses it.
 build/running/userfault.ko: FORCE
 	@test -e $(KERNELDIR)/Makefile || { \
 		echo "make: there are no headers of kernel $(RELEASE) in $(KERNELDIR)" >&2; \
@@ -170,15 +170,15 @@ build/running/userfault.ko: FORCE
 	*) touch build/running/unchecked ;; esac
 	$(call kbuild,$(KERNELDIR),build/running,$(MODULE_SOURCES),$$(test -e build/running/unchecked || echo UF_CHECKED=y))
 
-# $(call kernel_make,KERNEL): the make that has the compiler for it, here or in a
-# build folder
+# $(call kernel_make,KERNEL): the make that has the compiler for that kernel, on this
+# machine or in a build folder
 kernel_make = $(if $(filter-out host,$(call compiler,$(1))),scripts/in-folder $(call compiler,$(1)) make -j$(JOBS))
 compiler = $(call kernel_field,5,$(filter $(1):%,$(KERNEL_ROWS)))
 
 $(LISTED_KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),KCFLAGS=-Werror,$(call kernel_make,$*))
 
-# Modules that misbehave, to prove that the runner notices
+# Modules that misbehave, to prove that the runner notices it
 build/%/runner: FORCE
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard scripts/tests/modules/*.c) scripts/tests/modules/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
 
@@ -188,7 +188,7 @@ check-layout:
 $(LISTED_KERNELS:%=build/%/kernel/compat/check_interfaces.o): build/%/kernel/compat/check_interfaces.o: FORCE
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),UF_CHECKED=y,$(call kernel_make,$*),kernel/compat/check_interfaces.o)
 
-# What is built here has the sources of a stock kernel, and no type information.
+# Kernels that were built on this machine have a stock kernel's sources, and no type information.
 TYPED_KERNELS = $(filter $(STOCK_KERNELS) $(FLAVOUR_KERNELS),$(NEEDED_KERNELS))
 check_interfaces = for kernel in $(TYPED_KERNELS); do \
 	scripts/check-interfaces $$kernel || exit; done
@@ -212,7 +212,7 @@ objects = $(patsubst %.cpp,build/obj/%.o,$(call sources,$(1)))
 LIBRARY := build/user/libuserfault.a build/user/libuserfault.so
 EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,user/examples))
 REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
-# What is run through userfault-run: dynamic programs, and such as have to be refused
+# Programs that the tests run through userfault-run: dynamic ones, and some that it has to refuse
 REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-static-32 probe-32 entries.so)
 # What is built for 32 bits: the tests of the raw ABI, and programs that meet one of 64 bits
 COMPAT := $(patsubst selftests/abi/%.c,build/selftests/32/%,$(wildcard selftests/abi/*.c)) \
@@ -221,7 +221,7 @@ TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) $(if $(call sources,s
 
 user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
 
-# Whoever builds without the bootstrap is told what that would have installed.
+# A build without the bootstrap says which packages the bootstrap would have installed.
 #
 # $(call need,CHECK,WHAT,PACKAGE)
 define need
@@ -256,7 +256,7 @@ endef
 build/obj/%.o: %.c | compilers
 	$(compile_c)
 
-# For 32 bits. The headers are those of this machine's architecture, which serve both.
+# For 32 bits. The headers of this machine's architecture serve both.
 for_32_bits = -m32 -D_FILE_OFFSET_BITS=64 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 build/obj/32/%.o: ARCH_CFLAGS = $(for_32_bits)
@@ -265,9 +265,9 @@ build/obj/32/%.o: %.c | compilers
 
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
 
-# Of the tests' assertions an optimizer makes little, and takes long. What most of
-# them include is compiled once: each file says itself what it needs all the same.
-# In cases.cpp the same header means the implementation of Catch2.
+# The optimizer takes long for the tests' assertions, and gains little: so the tests are
+# built with -O1. The headers that most of them include are compiled once; each file still
+# includes what it needs. In cases.cpp the same header brings in the implementation of Catch2.
 TEST_ROOMS := $(addprefix selftests/,harness lib tests errno)
 TEST_OBJECTS := $(foreach room,$(TEST_ROOMS),$(call objects,$(room)))
 PRECOMPILED := build/obj/selftests/precompiled.hpp.gch
@@ -277,7 +277,7 @@ $(TEST_OBJECTS) $(PRECOMPILED): CXXFLAGS := $(if $(filter file,$(origin CXXFLAGS
 $(WITH_PRECOMPILED): USER_CXXFLAGS += -include $(PRECOMPILED:.gch=)
 $(WITH_PRECOMPILED): $(PRECOMPILED)
 
-# The header is copied: its name, without .gch, is what -include looks for first.
+# The header is copied, because -include looks for its name without .gch first.
 $(PRECOMPILED): selftests/harness/precompiled.hpp | compilers
 	@mkdir -p $(@D)
 	@echo '  CXX     $<'
@@ -296,7 +296,7 @@ build/user/libuserfault.so: $(call objects,user/src) user/libuserfault.map
 	@$(CXX) -shared -Wl,-soname,$(@F).0 -Wl,--version-script=user/libuserfault.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^)
 
-# Fortified, open() would be no function that can be defined.
+# With _FORTIFY_SOURCE the library could not define open().
 REDIRECT_OBJECTS := $(patsubst %.c,build/obj/%.o,$(wildcard user/redirect/*.c))
 $(REDIRECT_OBJECTS): USER_CFLAGS += -fPIC -fvisibility=hidden -U_FORTIFY_SOURCE
 
@@ -320,7 +320,7 @@ build/user/examples/%: build/obj/user/examples/%.o build/user/libuserfault.a
 build/user/redirect/userfault-run: $(call objects,user/redirect)
 	$(link)
 
-# What a debugger reads stays in the objects: a guest would take long to unpack it.
+# Debug information stays in the objects: a guest would take long to unpack it.
 build/selftests/selftests build/selftests/bench: LDFLAGS += -s
 
 build/selftests/selftests: $(TEST_OBJECTS) build/user/libuserfault.a
@@ -340,7 +340,7 @@ build/selftests/redirect/probe: $(PROBE_OBJECTS)
 	@echo '  LD      $@'
 	@$(CC) -pthread $(LDFLAGS) -o $@ $^
 
-# The linker warns of dlopen() in a static program; it isn't called there.
+# The linker warns of dlopen() in a static program; this one doesn't call it.
 build/selftests/redirect/probe-static: $(PROBE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo '  LD      $@'
@@ -387,23 +387,23 @@ build/selftests/32/%: build/obj/32/selftests/compat/%.o
 
 # --- what runs in a VM --------------------------------------------------------
 
-# By default the demo serves a file that is there wherever it could be built: the
+# By default the demo serves a file that each machine has on which it can be built: the
 # compiler, 35 MB.
 FILE = $(shell $(CXX) -print-prog-name=cc1plus)
 TEST :=
 V :=
 verbose := $(if $(filter-out 0,$(V)),-v)
 
-# What is built only after the bootstrap takes a make of its own
+# A build that has to come after the bootstrap takes a make of its own
 build = +@$(MAKE) --no-print-directory $(PARALLEL)
 
-# One word for the shell, whatever characters are in it
+# Quotes its argument, so that it is one word for the shell
 quoted = '$(subst ','\'',$(1))'
 
 demo: bootstrap-one
 	@file=$(call quoted,$(FILE)); test -f "$$file" || { \
 		echo "make: FILE=$$file is no file" >&2; \
-		echo "  Name one that is, or leave it out: the compiler is served then." >&2; \
+		echo "  Name a file, or leave FILE out: then the demo serves the compiler." >&2; \
 		exit 1; }
 	$(build) build/$(VM_KERNEL)/userfault.ko build/user/examples/demo
 	@file=$(call quoted,$(FILE)); inside=/root/$${file##*/}; \
@@ -418,15 +418,15 @@ selftests: bootstrap
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
 		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))
 
-# Keeps its VM: what only a boot takes is built only for one.
+# Keeps its VM: so what only a booting VM needs is built only before a boot.
 STOP :=
 try: bootstrap-one
 	$(if $(STOP),,$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/selftests \
 		$(if $(wildcard build/try/$(VM_KERNEL)/pid),,$(REDIRECT) $(TESTS) build/$(VM_KERNEL)/runner))
-	@scripts/try --kernel $(VM_KERNEL) $(if $(MEMORY),--memory $(MEMORY)) $(if $(STOP),--stop) $(if $(GUEST_SHELL),--shell) \
-		$(if $(TEST),-- $(call quoted,$(TEST)))
+	@scripts/try --kernel $(VM_KERNEL) $(if $(MEMORY),--memory $(MEMORY)) \
+		$(if $(STOP),--stop) $(if $(GUEST_SHELL),--shell) $(if $(TEST),-- $(call quoted,$(TEST)))
 
-# selftests/ as a folder of a kernel tree, with as much of that as it takes
+# selftests/ as a folder of a kernel tree, with as much of that tree as it needs
 KSELFTEST := build/kselftest/tools/testing/selftests
 
 kselftest: bootstrap-one
@@ -442,7 +442,7 @@ kselftest: bootstrap-one
 		install
 	@scripts/kselftest --kernel $(VM_KERNEL) $(verbose)
 
-# Programs of others, as each kernel's source has them. Their warnings are not ours to fix.
+# Programs of others, from each kernel's sources. Their warnings are not ours to fix.
 THIRD_PARTY := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/third-party-programs | sort -u)
 
 third-party: bootstrap
@@ -457,7 +457,7 @@ $(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 	+@cd $@/tools/testing/selftests/[mv]m && $(MAKE) --no-print-directory OUTPUT=$$PWD EXTRA_CFLAGS=-w \
 		$$(for name in $(THIRD_PARTY); do test ! -e $$name.c || echo $$PWD/$$name; done)
 
-# The figures are kept as JSON, the table is made of them.
+# The figures are stored as JSON; the table is made from them.
 BENCH_RESULTS = build/bench/$(VM_KERNEL)$(if $(TEST),-some).json
 
 bench: bootstrap-one
@@ -490,7 +490,7 @@ docs: $(DOCS)
 
 build/Documentation/%.html: Documentation/%.rst
 	@command -v rst2html >/dev/null || { \
-		echo "make: rst2html is not there, which checks Documentation/" >&2; \
+		echo "make: there is no rst2html, which checks Documentation/" >&2; \
 		echo "  Install it: apt install python3-docutils" >&2; \
 		exit 1; }
 	@mkdir -p $(@D)
@@ -529,7 +529,7 @@ DKMS_SOURCES := /usr/src/userfault-$(VERSION)
 
 dkms:
 	@command -v dkms >/dev/null || { \
-		echo "make: dkms is not there, which rebuilds modules for each new kernel" >&2; \
+		echo "make: there is no dkms, which rebuilds modules for each new kernel" >&2; \
 		echo "  Install it (Debian: apt install dkms), or use: make install" >&2; \
 		exit 1; }
 	if dkms status userfault/$(VERSION) | grep -q .; then dkms remove userfault/$(VERSION) --all; fi
