@@ -20,10 +20,10 @@ struct uf_filling {
 	struct uf_ctx *ctx;
 	struct mm_struct *mm;
 	const struct uf_fill_ops *ops;	/* NULL: no VMA was looked up yet */
-	uf_fill_run_fn *fill_run;	/* theirs, for the source */
+	uf_fill_run_fn *fill_run;	/* the one of ops->fill[] for the source */
 	unsigned long unit;		/* bytes of a page */
-	unsigned long done;		/* bytes */
-	unsigned int max;		/* pages of the next run at most */
+	unsigned long done;		/* bytes filled */
+	unsigned int max;		/* most pages of the next run */
 	struct uf_run run;
 };
 
@@ -35,7 +35,7 @@ static void uf_fill_unlock(struct uf_filling *filling, struct vm_area_struct *vm
 
 static const struct uf_fill_ops uf_fill_no_ops;
 
-/* What knows how to fill @vma. */
+/* The ops for @vma; uf_fill_no_ops if it can't be filled. */
 static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
 {
 	bool shared = vma->vm_flags & VM_SHARED;
@@ -50,8 +50,8 @@ static const struct uf_fill_ops *uf_fill_ops_for(struct vm_area_struct *vma)
 }
 
 /*
- * Choose what fills @vma. ENOENT: that has changed while no lock was held. EINVAL: nothing does as
- * asked.
+ * Choose the ops for @vma. ENOENT: they, or the size of a page, changed while no lock was held.
+ * EINVAL: they don't have this source, or the range cuts a huge page.
  */
 static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct *vma)
 {
@@ -74,8 +74,8 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 }
 
 /*
- * Lock the one VMA that has all of the range and is registered: with whom doesn't matter, as
- * upstream.
+ * Lock the one VMA that holds the whole range, and check that it is registered. It may be
+ * registered with another context, as upstream.
  */
 static int uf_fill_lock(struct uf_filling *filling)
 {
@@ -111,8 +111,8 @@ unlock:
 }
 
 /*
- * There may be nothing yet. EEXIST: something else than a page table is there. EAGAIN: there is
- * nothing again, because the table was freed at once as an empty one.
+ * Give @pmd a page table if it is empty. EEXIST: it holds something other than a page table.
+ * EAGAIN: it is empty again, because the new page table was freed at once as an empty one.
  */
 static noinline int uf_run_make_page_table(struct mm_struct *mm, pmd_t *pmd)
 {
@@ -126,7 +126,7 @@ static noinline int uf_run_make_page_table(struct mm_struct *mm, pmd_t *pmd)
 	return pmd_none(val) ? -EAGAIN : -EEXIST;
 }
 
-/* A page table for the run, which a huge page never gives way to. */
+/* Find or make the run's page table. A huge page that is there is never split: EEXIST. */
 static int uf_run_page_table(struct uf_filling *filling)
 {
 	pmd_t *pmd = uf_pmd_alloc(filling->mm, filling->run.dst);
@@ -140,8 +140,8 @@ static int uf_run_page_table(struct uf_filling *filling)
 }
 
 /*
- * The next run: the rest of the fill, as far as one page table goes, and no more than filling->max;
- * or the next huge page.
+ * Plan the next run: the rest of the fill up to the end of the page table, but at most filling->max
+ * pages; or, with hugetlb, the next huge page.
  */
 static int uf_run_plan(struct uf_filling *filling)
 {
@@ -170,9 +170,9 @@ static int uf_run_do(struct uf_filling *filling)
 }
 
 /*
- * Run after run, until all is done or something is in the way. A page table that was taken away
- * from under a run, by khugepaged say, is not: the run is planned anew, and gets another one, or
- * finds the huge page that is there now.
+ * Do run after run, until the whole fill is done or a run fails. If a page table is removed under a
+ * run, by khugepaged for one, the run returns -EAGAIN and is planned again: it then gets another
+ * page table, or finds the huge page that is there now.
  */
 static int uf_fill_locked(struct uf_filling *filling)
 {
@@ -192,10 +192,10 @@ static int uf_fill_locked(struct uf_filling *filling)
 }
 
 /*
- * The source of the next page faults, which must not happen under a lock: it may be a file that has
- * to be read, or memory that another monitor fills. After this the runs grow from one page again,
- * because the pages behind are likely to fault too, and what a run has prepared behind such a page
- * is lost.
+ * Copy a source page that faults (or, with hugetlb, wait for an inode's lock). This must not happen
+ * under a lock: the source may be a file that has to be read, or memory that another monitor fills.
+ * After this the runs grow from one page again: the next source pages are likely to fault too, and
+ * a run loses the folios that it has prepared after such a page.
  */
 static int uf_fill_copy_faulting(struct uf_filling *filling)
 {

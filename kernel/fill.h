@@ -4,21 +4,21 @@
  *
  * Overview
  *
- * A fill goes in runs: the pages of one page table that are filled together, or one huge page of
- * hugetlb. For a run the engine (fill.c) finds the VMA and the page table; the memory type's ops
- * (fill_run.h; fill_anon.c, fill_shmem.c, fill_hugetlb.c) prepare the pages without page-table lock,
- * then install them all under it, and count them once.
+ * A fill goes in runs. A run is a number of pages of one page table that are filled together, or
+ * one huge page of hugetlb. The engine (fill.c) finds the VMA and the page table of a run. The
+ * memory type's ops (fill_run.h; fill_anon.c, fill_shmem.c, fill_hugetlb.c) prepare the pages
+ * without the page-table lock, then install them all under it, and count them once.
  *
  * Locking
  *
- * The VMA is locked over as many runs as possible, in the way that the kernel has
- * (uf_compat_vma_lock_fill). Under that lock nothing may fault: a source page that isn't there is
- * copied with no lock held, after which the VMA is looked up, and checked, anew.
+ * The VMA stays locked over as many runs as possible; the kernel decides by which lock
+ * (uf_compat_vma_lock_fill). Under this lock a fill must not fault. If a source page would fault,
+ * the engine drops the lock, copies the page, and then looks up and checks the VMA again.
  *
  * Atomicity
  *
  * A page is complete before it can be seen, and never replaces another. A fill stops at the first
- * page that it can't do, and reports the bytes before it.
+ * page that it can't fill, and reports the bytes before it.
  */
 #ifndef UF_FILL_H
 #define UF_FILL_H
@@ -38,9 +38,9 @@ struct uf_fill {
 };
 
 /*
- * Do it. The ranges are checked (uf_range_check()), and the caller holds the address space (mmget).
- * May sleep and fault; takes and leaves no lock. Returns the bytes done, or if there are none:
- * -ENOENT, -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
+ * Fill. The caller has checked the ranges (uf_range_check()), and holds the address space (mmget)
+ * and no lock. May sleep and fault. Returns the bytes filled, or if there are none: -ENOENT,
+ * -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
 long uf_fill(struct uf_ctx *ctx, struct uf_fill fill);
 

@@ -13,8 +13,8 @@
 #include "fill_anon.h"
 
 /*
- * Whether the pages of @vma are simply to come from the local node. A file may have a policy of its
- * own.
+ * Whether the pages of @vma come from the local node, because no memory policy applies to them. A
+ * file may have its own policy.
  */
 static bool uf_anon_default_policy(struct vm_area_struct *vma)
 {
@@ -26,9 +26,9 @@ static bool uf_anon_default_policy(struct vm_area_struct *vma)
 }
 
 /*
- * Complete folios, charged, for the pages that are missing; the run is cut down to what could be
- * had. Upstream reports a bad source before a page that exists. So the source of such a page is
- * copied too, but not charged for.
+ * Prepare complete and charged folios for the pages that are missing, and cut the run down to
+ * these. If the first page exists and its source is bad, upstream reports the source. So the source
+ * of a page that exists is copied too, but its folio isn't charged.
  */
 static void uf_anon_prepare(struct uf_run *run)
 {
@@ -42,13 +42,13 @@ static void uf_anon_prepare(struct uf_run *run)
 	uf_run_complete(run);
 }
 
-/* Caller holds the page-table lock; the entry is none. */
+/* The caller holds the page-table lock; the entry is uf_pte_missing(). */
 static void uf_anon_install(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
 			    struct folio *folio, bool wp)
 {
 	pte_t entry = folio_mk_pte(folio, vma->vm_page_prot);
 
-	/* Writable first: a read-only entry would be made dirty in the way of shadow stacks. */
+	/* Writable first: pte_mkdirty() treats a read-only entry differently, for shadow stacks. */
 	if (wp)
 		entry = pte_mkuffd_wp(entry);
 	else if (vma->vm_flags & VM_WRITE)
@@ -57,7 +57,7 @@ static void uf_anon_install(struct vm_area_struct *vma, unsigned long addr, pte_
 
 	uf_compat_folio_add_new_anon(folio, vma, addr);
 	set_pte_at(vma->vm_mm, addr, pte, entry);
-	update_mmu_cache(vma, addr, pte);	/* nothing to flush: there was no entry */
+	update_mmu_cache(vma, addr, pte);	/* no flush: no entry was present */
 }
 
 static unsigned int uf_anon_install_run(struct uf_run *run)

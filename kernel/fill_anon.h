@@ -6,7 +6,7 @@
 
 extern const struct uf_fill_ops uf_fill_anon_ops;
 
-/* Anonymous pages, for every memory type whose private mappings take them. */
+/* Fill with anonymous pages; for every memory type whose private mappings have them. */
 unsigned int uf_anon_copy(struct uf_run *run);
 unsigned int uf_anon_zero(struct uf_run *run);
 

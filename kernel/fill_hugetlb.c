@@ -2,34 +2,36 @@
 /*
  * Filling hugetlb memory, one huge page a run.
  *
- * A huge page is taken from a pool that mmap() has reserved it in, for the file (shared mappings)
- * or for the mapping (private ones), and the books are kept by hugetlb itself: allocating takes the
- * page out of its reservation, and a page that nobody gets to see goes back into it. With a shared
- * mapping it goes into the page cache, and then into the page table; with a private one it is an
- * anonymous page, and the file stays as it is. Huge pages can't be zeroes: there is no huge zero
- * page to map.
+ * A huge page comes from a pool, where mmap() has reserved it: for the file if the mapping is
+ * shared, for the mapping if it is private. hugetlb itself keeps the books: allocating takes the
+ * page out of its reservation, and a page that nobody gets to see goes back into it. In a shared
+ * mapping the page goes into the page cache, and then into the page table. In a private mapping it
+ * is an anonymous page, and the file stays as it is. A fill with zeroes is impossible: there is no
+ * huge zero page to map.
  *
  * Locking
  *
- * The fault mutex of the page, which belongs to its place in the file, keeps away every fault on it
- * through any mapping, and other fills: what is found missing stays missing. Inside it the VMA's
- * hugetlb lock keeps the page table, see hugetlb.h, and inside that come the folio's lock and the
- * page-table lock.
+ * A page's fault mutex, which belongs to its place in the file, keeps out other fills, and every
+ * fault on the page through any mapping: a page that is found missing stays missing. Inside it the
+ * VMA's hugetlb lock keeps the page table from going away, see hugetlb.h. Inside that come the
+ * folio's lock and the page-table lock.
  *
- * Who truncates the file or punches holes in it takes the fault mutex of pages only that he finds.
- * Of a page that is being made he would settle the reservation, and the books be wrong for good
- * once it is put back. So a page is made for a file under the inode's lock, outside the fault
- * mutex. That comes inside the mmap lock, as hugetlb has it, but is held long by whoever allocates
- * room in the file: it is waited for without locks.
+ * A thread that truncates the file or punches holes in it takes the fault mutexes only of the pages
+ * that it finds. It would settle the reservation of a page that is still being made, and once this
+ * page is put back the books would be wrong for good. So a page is made for a file under the
+ * inode's lock, which is taken outside the fault mutex. The inode's lock comes inside the mmap
+ * lock, as hugetlb has it, but a thread that allocates room in the file holds it for long: a fill
+ * drops its other locks before it waits for the inode's.
  *
- * Whatever is done to a private mapping is done under the inode's lock too. A private mapping keeps
- * its lock in its reservation map. If somebody holds that lock while a hole is punched, and a page
- * of the file is mapped there, hugetlb_unmap_file_folio() takes the reservation map for the lock of
- * a shared mapping, and crashes the kernel. Its own faults can do that too, but not we.
+ * A fill, like uf_protect(), works on a private mapping only under the inode's lock. A private
+ * mapping has its hugetlb lock in its reservation map. Suppose a thread holds that lock while
+ * another punches a hole where the mapping maps a page of the file: hugetlb_unmap_file_folio()
+ * takes the reservation map for the lock of a shared mapping, and crashes the kernel. hugetlb's own
+ * faults can cause that crash; the module can't.
  *
- * Under them the source is copied as far as that needs no fault. Else the huge page is put back,
- * and the source copied to ordinary memory with no lock held: a huge page kept for that would be
- * one that somebody has reserved.
+ * Under these locks the source is copied as long as it doesn't fault. If it would fault, the huge
+ * page is put back, and the source is copied to ordinary memory with no lock held: a huge page kept
+ * for that would be one that somebody has reserved.
  */
 #include <linux/userfault.h>
 
@@ -46,10 +48,10 @@
 #include "compat/hugetlb.h"
 #include "fill_hugetlb.h"
 
-/* What is kept from one run to the next. */
+/* What run->kept points to, from one run to the next. */
 struct uf_huge_kept {
-	struct file *busy;	/* with a reference: its inode's lock is to be waited for; or NULL */
-	void *bounce;		/* memory for the source of a huge page, of @size; or NULL */
+	struct file *busy;	/* the fill waits for its inode's lock; a reference, or NULL */
+	void *bounce;		/* @size bytes for a copy of a huge page's source; or NULL */
 	size_t size;
 };
 
@@ -73,7 +75,7 @@ static __always_inline bool uf_huge_missing(const struct uf_run *run,
 	return uf_pte_missing(uf_compat_huge_ptep_get(run->vma->vm_mm, run->dst, at->pte));
 }
 
-/* No shadows, no swap: what is there is a page. */
+/* hugetlb's page cache has no shadow or swap entries: every entry is a page. */
 static bool uf_huge_cached(const struct uf_huge_place *at)
 {
 	return xa_load(&at->mapping->i_pages, uf_compat_hugetlb_cache_index(at->h, at->index));
@@ -85,7 +87,7 @@ static pte_t uf_huge_entry(const struct uf_run *run, const struct uf_huge_place 
 	struct vm_area_struct *vma = run->vma;
 	pte_t entry = folio_mk_pte(folio, vma->vm_page_prot);
 
-	/* Writable first: a read-only entry would be made dirty in the way of shadow stacks. */
+	/* Writable first: pte_mkdirty() treats a read-only entry differently, for shadow stacks. */
 	if (run->wp)
 		entry = pte_mkuffd_wp(pte_wrprotect(entry));
 	else if (writable && vma->vm_flags & VM_WRITE)
@@ -97,9 +99,9 @@ static pte_t uf_huge_entry(const struct uf_run *run, const struct uf_huge_place 
 }
 
 /*
- * Map the folio: @new, or what the file had; if it is @cached it is locked. The entry takes the
- * reference over. Without the page-table lock a folio that isn't cached may be gone again. Inlined,
- * because CONTINUE does little else.
+ * Map @folio, which is @new or was in the file. If it is @cached, it is locked. On success the
+ * entry takes over the caller's reference. After the page-table lock is dropped, a folio that isn't
+ * cached may be gone already. Inlined, because CONTINUE does little else.
  */
 static __always_inline int uf_huge_map(struct uf_run *run, const struct uf_huge_place *at,
 					struct folio *folio, bool new, bool cached)
@@ -122,7 +124,7 @@ static __always_inline int uf_huge_map(struct uf_run *run, const struct uf_huge_
 		uf_compat_set_huge_pte(at->h, mm, run->dst, at->pte,
 				       uf_huge_entry(run, at, folio, writable));
 		hugetlb_count_add(pages_per_huge_page(at->h), mm);
-		update_mmu_cache(vma, run->dst, at->pte); /* nothing to flush: there was no entry */
+		update_mmu_cache(vma, run->dst, at->pte); /* no flush: no entry was present */
 		if (new)
 			uf_compat_hugetlb_set_migratable(folio);
 	}
@@ -131,8 +133,8 @@ static __always_inline int uf_huge_map(struct uf_run *run, const struct uf_huge_
 }
 
 /*
- * The new folio, complete, into the file and into the page table; on an error it is the caller's
- * still.
+ * Put the new folio, which is complete, into the file and into the page table. On an error the
+ * caller still has its reference; *@cached says whether the file has the folio.
  */
 static int uf_huge_map_shared(struct uf_run *run, const struct uf_huge_place *at,
 			      struct folio *folio, bool *cached)
@@ -151,9 +153,8 @@ static int uf_huge_map_shared(struct uf_run *run, const struct uf_huge_place *at
 }
 
 /*
- * The source to @folio. EFAULT: some of it isn't there, and has to be copied by
- * uf_huge_copy_faulting(). Huge pages aren't in high memory: one stretch of addresses has all of
- * it.
+ * Copy the source to @folio. EFAULT: some of it would fault, and uf_huge_copy_faulting() has to
+ * copy it. Huge pages aren't in high memory: the whole folio has consecutive addresses.
  */
 static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 {
@@ -180,8 +181,8 @@ static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 }
 
 /*
- * A new page, if none is there. In upstream's order: a page that exists, none to be had, a bad
- * source.
+ * Map a new page, if none is there. The errors come in upstream's order: the page exists, no page
+ * can be allocated, the source is bad.
  */
 static int uf_huge_copy_locked(struct uf_run *run, const struct uf_huge_place *at)
 {
@@ -208,13 +209,13 @@ static int uf_huge_copy_locked(struct uf_run *run, const struct uf_huge_place *a
 		return 0;
 put:
 	if (cached)
-		folio_put(folio); /* the reservation is the file's now, and has its page */
+		folio_put(folio); /* the file keeps the page, and with it the reservation */
 	else
 		uf_compat_hugetlb_unalloc(at->h, vma, run->dst, folio);
 	return err;
 }
 
-/* The page that the file has; for a private mapping read-only, so that a write makes a copy. */
+/* Map the page that the file has; in a private mapping read-only, so that a write makes a copy. */
 static int uf_huge_map_cached_locked(struct uf_run *run, const struct uf_huge_place *at)
 {
 	struct folio *folio;
@@ -224,7 +225,7 @@ static int uf_huge_map_cached_locked(struct uf_run *run, const struct uf_huge_pl
 	if (IS_ERR_OR_NULL(folio))
 		return -EFAULT;
 
-	smp_wmb(); /* what the caller has written to the page is seen before it is */
+	smp_wmb(); /* makes the caller's writes to the page visible before the entry */
 	err = uf_huge_map(run, at, folio, false, true);
 	folio_unlock(folio);
 	if (err)
@@ -232,7 +233,7 @@ static int uf_huge_map_cached_locked(struct uf_run *run, const struct uf_huge_pl
 	return err;
 }
 
-/* Over nothing, not even a marker. */
+/* Install poison, but never over another entry, not even over a marker. */
 static int uf_huge_poison_locked(struct uf_run *run, const struct uf_huge_place *at)
 {
 	struct mm_struct *mm = run->vma->vm_mm;
@@ -248,7 +249,7 @@ static int uf_huge_poison_locked(struct uf_run *run, const struct uf_huge_place 
 	return err;
 }
 
-/* Do something about the run's page with its place locked. */
+/* Call @locked for the run's page, under its fault mutex and the VMA's hugetlb lock. */
 static __always_inline unsigned int
 uf_huge_do(struct uf_run *run, int (*locked)(struct uf_run *run, const struct uf_huge_place *at))
 {
@@ -271,7 +272,7 @@ uf_huge_do(struct uf_run *run, int (*locked)(struct uf_run *run, const struct uf
 	return run->err ? 0 : run->nr;
 }
 
-/* What the run keeps, made if need be. May sleep. */
+/* The run's struct uf_huge_kept, allocated at the first call. May sleep. */
 static struct uf_huge_kept *uf_huge_keep(struct uf_run *run)
 {
 	if (!run->kept)
@@ -279,7 +280,7 @@ static struct uf_huge_kept *uf_huge_keep(struct uf_run *run)
 	return run->kept;
 }
 
-/* The inode's lock has to be waited for, without locks. */
+/* The inode's lock is taken: have uf_huge_copy_faulting() wait for it, without other locks. */
 static void uf_huge_keep_busy(struct uf_run *run)
 {
 	struct uf_huge_kept *kept = uf_huge_keep(run);
@@ -289,7 +290,7 @@ static void uf_huge_keep_busy(struct uf_run *run)
 	run->err = -EFAULT;
 }
 
-/* The same; if @settled, while the file is neither truncated nor punched. */
+/* As uf_huge_do(); if @settled, the inode's lock keeps the file from being truncated or punched. */
 static __always_inline unsigned int
 uf_huge_do_settled(struct uf_run *run,
 		   int (*locked)(struct uf_run *run, const struct uf_huge_place *at), bool settled)
@@ -339,7 +340,7 @@ static int uf_huge_await_inode(struct uf_huge_kept *kept)
 	return err;
 }
 
-/* Memory for a copy of @size bytes; what is there may be of another size. */
+/* Make kept->bounce @size bytes long. It may be there already, with another size. */
 static int uf_huge_alloc_bounce(struct uf_huge_kept *kept, size_t size)
 {
 	if (kept->bounce && kept->size == size)

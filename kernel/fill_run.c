@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What filling takes on more than one memory type of small pages; see fill_run.h. */
+/* Filling: helpers that several memory types with small pages share; see fill_run.h. */
 #include <linux/userfault.h>
 
 #include <linux/highmem.h>
@@ -8,7 +8,7 @@
 #include "compat/compat.h"
 #include "fill_run.h"
 
-/* Put the folios [@from, @to) back. */
+/* Put the folios [@from, @to). */
 static void uf_run_free(struct uf_run *run, unsigned int from, unsigned int to)
 {
 	for (; from < to; from++)
@@ -31,7 +31,7 @@ void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int e
 	run->err = err;
 }
 
-/* The @n-th folio of the run, on its own. */
+/* Allocate the @n-th folio of the run, not in bulk. */
 static struct folio *uf_run_alloc_one(struct uf_run *run, unsigned int n, gfp_t gfp, bool local)
 {
 	if (local)
@@ -47,7 +47,7 @@ void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local)
 		run->folios[n++] = uf_run_first(run);
 	run->kept = NULL;
 
-	/* A page without companions is a folio; folios[] may be handed over as pages. */
+	/* A single page is a folio, so folios[] may be passed as an array of pages. */
 	if (nr - n > 1 && local) {
 		for (i = n; i < nr; i++)
 			run->folios[i] = NULL;

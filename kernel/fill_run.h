@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A run of a fill (fill.h), what a memory type does with it, and what that takes on more than one
- * type. If not said otherwise, all are called with the VMA locked and no page-table lock.
+ * A run of a fill (fill.h), the ops that a memory type has for it, and helpers that several memory
+ * types share. Unless said otherwise, the VMA is locked when a function here is called, and no
+ * page-table lock is held.
  */
 #ifndef UF_FILL_RUN_H
 #define UF_FILL_RUN_H
@@ -15,91 +16,92 @@
 #include "fill_source.h"
 
 /*
- * Folios that a run has at most: enough that locking and counting cost next to nothing a page, few
- * enough to keep their addresses on the stack. Where there is nothing to keep, a run may be a whole
- * page table; where there is, the ops leave the rest to the next.
+ * The most folios of a run: so many that locking and counting cost next to nothing per page, so few
+ * that their addresses fit on the stack. A run that needs no folios may be a whole page table. If
+ * it needs them, the ops leave the remaining pages to the next run.
  */
 #define UF_RUN_FOLIOS_MAX	64U
 
 struct uf_run {
 	struct vm_area_struct *vma;
-	pmd_t *pmd;			/* its page table has the whole run; not for huge pages */
+	pmd_t *pmd;			/* its page table has the whole run; unset for huge pages */
 	unsigned long dst;		/* first page */
 	unsigned long src;
-	unsigned int nr;		/* pages to fill; the ops lower it to what they have prepared */
-	int err;			/* what is wrong with the page behind those, if anything is */
+	unsigned int nr;		/* pages to fill; the ops lower it to those they prepared */
+	int err;			/* error of the page after those, or 0 */
 	bool wp;			/* install write-protected */
-	bool faulting;			/* copy_faulting() is to be called, without locks */
-	bool kept_copied;		/* @kept has the source of the first page */
-	void *kept;			/* of the memory type, for the next run; freed by release() */
+	bool faulting;			/* the engine has to call copy_faulting() without locks */
+	bool kept_copied;		/* @kept has a copy of the first page's source */
+	void *kept;			/* the ops' own, for the next run; freed by release() */
 	struct folio *folios[UF_RUN_FOLIOS_MAX];
 };
 
-/* Fills a run, as struct uf_fill_ops says. */
+/* Fills a run; struct uf_fill_ops says how. */
 typedef unsigned int uf_fill_run_fn(struct uf_run *run);
 
 /*
- * What a memory type does. Those of fill[], one for each source, are called with the VMA locked and
- * no page-table lock, and return the number of pages that are installed now, at the
- * beginning of the run; if that is less than run->nr was, run->err says why there was no getting
- * further, or 0: the rest is for the next run. NULL: there is no such source.
+ * The ops of a memory type. fill[] has one function for each source; NULL: the memory type has no
+ * such source. The function is called with the VMA locked and no page-table lock held. It installs
+ * pages from the beginning of the run on, and returns their number. If these are fewer than run->nr
+ * was, run->err is the error of the next page, or 0 if the rest is left to the next run.
  *
- * If the source of the page behind has to be faulted in, or something else needs doing that can't be
- * done under locks, run->faulting is set, and run->err is -EFAULT. Then copy_faulting() is called
- * without locks, and if it returns 0 the filling goes on, when the VMA has been looked up anew. What
- * it needs for that is in run->kept; release() is called without locks in the end, if something is
- * left there.
+ * If the source of the next page would fault, or if the function needs anything else that can't be
+ * done under locks, it sets run->faulting, sets run->err to -EFAULT and leaves in run->kept what
+ * copy_faulting() needs. The engine drops the locks and calls copy_faulting(). If that returns 0,
+ * the engine looks up the VMA again and goes on. At the end of the fill it calls release() without
+ * locks if run->kept is not NULL.
  */
 struct uf_fill_ops {
-	bool huge;	/* a run is one huge page, whose page table is for the ops to find */
+	bool huge;	/* a run is one huge page, and the ops find its page table themselves */
 	uf_fill_run_fn *fill[UF_FILL_SOURCES];
 	int (*copy_faulting)(struct uf_run *run);
 	void (*release)(struct uf_run *run);
 };
 
-/* For small pages, what is kept is the folio of the first page, if it is left from the run before. */
+/* With small pages, run->kept is the first page's folio if the last run left it; else NULL. */
 static inline struct folio *uf_run_first(const struct uf_run *run)
 {
 	return run->kept;
 }
 
 /*
- * End the run before page @n, for this reason: of @prepared folios those behind are put back, and
- * so is what is kept.
+ * End the run before page @n with @err. Puts the folios [@n, @prepared) of the run, and the one in
+ * run->kept.
  */
 void uf_run_cut(struct uf_run *run, unsigned int n, unsigned int prepared, int err);
 
 /*
- * Folios of one page for the run, which takes over what is kept: from where the VMA's memory policy
- * wants them, or simply @local ones. The run is cut down to what there is.
+ * Allocate folios of one page for the run: by the VMA's memory policy or, if @local, from the local
+ * node. The folio in run->kept, if there is one, becomes the first. If there is not enough memory,
+ * the run is cut.
  */
 void uf_run_alloc(struct uf_run *run, gfp_t gfp, bool local);
 
 /*
- * Copy the sources to run->folios, as far as they can be had without a fault. The run is cut where
- * that ends, and the folio there kept.
+ * Copy the sources to run->folios, up to the first page whose source would fault. There the run is
+ * cut, with run->faulting set and the page's folio in run->kept.
  */
 void uf_run_copy_sources(struct uf_run *run);
 
-/* Copy the source of the folio that is kept, faulting it in; without locks. EFAULT: there is none. */
+/* Copy the source to the folio in run->kept, without locks: it may fault. -EFAULT: no source. */
 int uf_run_copy_first(struct uf_run *run);
 
-/* Put the folio that is kept back. */
+/* Put the folio in run->kept. */
 void uf_run_release(struct uf_run *run);
 
-/* Poison, for every memory type with pages of PAGE_SIZE: entries that kill who touches them. */
+/* Install poison (compat/poison.h); for every memory type with pages of PAGE_SIZE. */
 unsigned int uf_run_poison(struct uf_run *run);
 
 /*
  * Charge run->folios to the cgroup of the address space, and make their contents visible before the
- * folios are. The run is cut down to what could be charged.
+ * folios are. If a folio can't be charged, the run is cut before it.
  */
 void uf_run_complete(struct uf_run *run);
 
 /*
- * How many of the run's pages lie within the file; all, where there is none. Under the page-table
- * lock that holds good: who shrinks a file sets its size first, and then takes the pages behind out
- * of the page tables, under their locks.
+ * How many of the run's pages lie within the file; all if the VMA maps no file. Under the
+ * page-table lock the answer can be relied on: a thread that shrinks a file first sets its size,
+ * and then unmaps the pages beyond it under their page-table locks.
  */
 static inline unsigned int uf_run_within_file(const struct uf_run *run)
 {
@@ -114,10 +116,11 @@ static inline unsigned int uf_run_within_file(const struct uf_run *run)
 }
 
 /*
- * How many of the run's pages, from the first on and up to @nr, have nothing in the page table, as
- * far as can be told without its lock: what is worth preparing folios for. 1 if there is no page
- * table any more. Inlined, because a fill of one page does little else. That preemption is off keeps
- * a page table from being freed that is taken away meanwhile, as an RCU read lock would, for less.
+ * How many of the run's first @nr pages are missing, up to the first that isn't: for these it is
+ * worth preparing folios. Read without the page-table lock, so the answer may be out of date. 1 if
+ * the page table is gone. Inlined, because a fill of one page does little else. While preemption is
+ * off, a page table that is removed isn't freed; an RCU read lock would do the same, but costs
+ * more.
  */
 static __always_inline unsigned int uf_run_missing(const struct uf_run *run, unsigned int nr)
 {
@@ -137,7 +140,7 @@ static __always_inline unsigned int uf_run_missing(const struct uf_run *run, uns
 	return n;
 }
 
-/* Install entries that need no folio, where there are none; as in struct uf_fill_ops. */
+/* Install entries that need no folio, where there is none. Returns as the ops' fill[]. */
 static __always_inline unsigned int
 uf_run_install_entries(struct uf_run *run,
 		       pte_t (*entry)(struct vm_area_struct *vma, unsigned long addr))

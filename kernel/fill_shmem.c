@@ -2,25 +2,27 @@
 /*
  * Filling shmem: tmpfs, memfd, shared anonymous memory.
  *
- * Private mappings get anonymous pages (fill_anon.c), and the file stays as it is. With a shared
- * one a new page goes into the page cache, and from there into the page table.
+ * A private mapping gets anonymous pages (fill_anon.c), and the file stays as it is. A new page of
+ * a shared mapping goes into the page cache, and from there into the page table.
  *
- * Why not by the way of write(2): it puts its bytes over what is there. That nothing is there can
- * be decided for all users of the file only in the page cache, under its lock. So that is where a
- * page goes, as khugepaged puts its own: allocated by the file's memory policy; complete; and locked,
- * until it is paid for and mapped too. Whoever finds it earlier, through another mapping or a
- * descriptor, waits for its lock, and then looks whether it is still in the cache. If it could not
- * be paid for, or not be mapped, it was taken out again, and nobody has seen it.
+ * Why a fill doesn't work like write(2): write(2) overwrites a page that exists. Whether a page
+ * exists can be decided for all users of the file only in the page cache, under its lock. So a fill
+ * puts its page there, as khugepaged does with its own: the page is allocated by the file's memory
+ * policy, it is complete, and it stays locked until it is both paid for and mapped. A thread that
+ * finds the page earlier, through another mapping or a descriptor, waits for its lock and then
+ * checks that it is still in the cache. If the page can't be paid for or mapped, the fill takes it
+ * out again, and nobody has seen it.
  *
  * shmem_charge() pays: it accounts for blocks, quota and commit limit, and counts the pages in the
- * cache. Before that they are neither counted nor paid for. So shmem's books, which compare the two,
- * are right at any time, and no room is taken for a page that turns out to be there already.
+ * cache. Before that call the pages are neither paid for nor counted. So shmem's books, which
+ * compare the two, are right at any time, and a page that turns out to exist already takes up no
+ * room.
  *
  * A cache entry that is swapped out counts as a page, and so does one that fallocate(2) has
  * reserved.
  *
- * Locks of new folios are taken when nobody knows of them, and of cached ones without waiting for
- * more than one: there is no order among folios that could be violated.
+ * A fill locks a new folio before anybody else can find it. While it holds a folio's lock, it only
+ * trylocks cached folios. So there is no order of folio locks that it could violate.
  */
 #include <linux/userfault.h>
 
@@ -46,8 +48,9 @@ static pgoff_t uf_shmem_index(const struct uf_run *run)
 }
 
 /*
- * How many of the run's pages, from the first on, the file hasn't, as far as can be told without
- * locks. Where it has none, an entry of the page table may still be taken, by a guard.
+ * How many of the run's pages are missing in the file and the page table, up to the first that
+ * isn't. Read without locks, so the answer may be out of date. The page table is checked too,
+ * because it may have the marker of a guard region where the file has no page.
  */
 static noinline unsigned int uf_shmem_missing_of_many(const struct uf_run *run)
 {
@@ -63,15 +66,15 @@ static noinline unsigned int uf_shmem_missing_of_many(const struct uf_run *run)
 }
 
 /*
- * For a single page the entry of the page table alone says it, nearly always, and takes less time to
- * look at.
+ * The same for any run. For a single page the page-table entry alone nearly always gives the right
+ * answer, and takes less time to read.
  */
 static unsigned int uf_shmem_missing(const struct uf_run *run)
 {
 	return run->nr == 1 ? uf_run_missing(run, 1) : uf_shmem_missing_of_many(run);
 }
 
-/* Pay for @nr pages; if there is no room for so many, for fewer. How many. */
+/* Pay for @nr pages, or for fewer if there is no room for so many. Returns how many. */
 static unsigned int uf_shmem_charge(struct inode *inode, unsigned int nr)
 {
 	while (nr && !uf_compat_shmem_charge(inode, nr))
@@ -79,7 +82,7 @@ static unsigned int uf_shmem_charge(struct inode *inode, unsigned int nr)
 	return nr;
 }
 
-/* Take the folios [@from, @to) out of the page cache again. They are locked until then. */
+/* Take the folios [@from, @to), which are locked, out of the page cache; unlock and put them. */
 static void uf_shmem_uncache(struct uf_run *run, unsigned int from, unsigned int to)
 {
 	for (; from < to; from++) {
@@ -90,8 +93,8 @@ static void uf_shmem_uncache(struct uf_run *run, unsigned int from, unsigned int
 }
 
 /*
- * Whether the file's pages are simply to come from the local node. Policies are looked up like this
- * too.
+ * Whether the file's pages come from the local node, because no memory policy applies to them. mm's
+ * lookup of a file's policy reads the root without a lock, too.
  */
 static bool uf_shmem_default_policy(struct inode *inode)
 {
@@ -103,9 +106,9 @@ static bool uf_shmem_default_policy(struct inode *inode)
 }
 
 /*
- * Complete folios, charged to their cgroup, for the pages that are missing; the run is cut down to
- * what could be had, and to the file. As in uf_anon_prepare(), what is wrong with the first page is
- * found in upstream's order.
+ * Prepare complete folios, charged to their cgroup, for the pages that are missing, and cut the run
+ * down to these and to the file. The first page's errors come in upstream's order, as in
+ * uf_anon_prepare().
  */
 static void uf_shmem_prepare(struct uf_run *run, bool zero)
 {
@@ -128,8 +131,8 @@ static void uf_shmem_prepare(struct uf_run *run, bool zero)
 }
 
 /*
- * Put @folio, locked, where the page cache has nothing. Caller holds its lock; @xas says what is
- * wrong.
+ * Lock @folio, which nobody else knows, and put it into the page cache if nothing is there. The
+ * caller holds the page cache's lock. False: @xas has the error.
  */
 static bool uf_shmem_store(struct xa_state *xas, struct address_space *mapping, pgoff_t index,
 			   struct folio *folio)
@@ -142,7 +145,7 @@ static bool uf_shmem_store(struct xa_state *xas, struct address_space *mapping, 
 		return false;
 	}
 
-	/* Readers of the cache take no lock: all must be in place first. */
+	/* Readers of the cache take no lock: the folio must be set up before it is stored. */
 	__folio_set_locked(folio);
 	__folio_set_swapbacked(folio);
 	folio->mapping = mapping;
@@ -159,7 +162,7 @@ static bool uf_shmem_store(struct xa_state *xas, struct address_space *mapping, 
 	return true;
 }
 
-/* The run's folios into the page cache, up to the first place that is taken; not counted yet. */
+/* Put the run's folios into the page cache, up to the first index taken; not counted yet. */
 static void uf_shmem_cache(struct uf_run *run)
 {
 	struct address_space *mapping = uf_shmem_mapping(run);
@@ -180,8 +183,9 @@ static void uf_shmem_cache(struct uf_run *run)
 }
 
 /*
- * Pay for what is in the page cache now. What there is no room for is taken out again: it is counted
- * first, because taking it out counts too.
+ * Pay for the run's folios, which are in the page cache now. The folios that there is no room for
+ * are taken out again. They are counted in nrpages first, because taking them out subtracts them
+ * there.
  */
 static void uf_shmem_pay(struct uf_run *run)
 {
@@ -200,14 +204,14 @@ static void uf_shmem_pay(struct uf_run *run)
 	uf_run_cut(run, paid, paid, paid ? 0 : -ENOMEM);
 }
 
-/* Caller holds the page-table lock, and the folio's; the entry is none. */
+/* The caller holds the page-table lock and the folio's lock; the entry is uf_pte_missing(). */
 static void uf_shmem_install(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
 			     struct page *page, bool wp)
 {
 	bool writable = (vma->vm_flags & VM_SHARED) && (vma->vm_flags & VM_WRITE);
 	pte_t entry = mk_pte(page, vma->vm_page_prot);
 
-	/* Writable first: a read-only entry would be made dirty in the way of shadow stacks. */
+	/* Writable first: pte_mkdirty() treats a read-only entry differently, for shadow stacks. */
 	if (wp)
 		entry = pte_mkuffd_wp(entry);
 	else if (writable)
@@ -216,12 +220,12 @@ static void uf_shmem_install(struct vm_area_struct *vma, unsigned long addr, pte
 
 	uf_compat_folio_add_file_rmap(page_folio(page), page, vma);
 	set_pte_at(vma->vm_mm, addr, pte, entry);
-	update_mmu_cache(vma, addr, pte);	/* nothing to flush: there was no entry */
+	update_mmu_cache(vma, addr, pte);	/* no flush: no entry was present */
 }
 
 /*
- * Map run->folios, which are in the page cache, and locked; how many. The entries take references
- * over.
+ * Map run->folios, which are in the page cache and locked. Returns how many were mapped; their
+ * entries take over the references.
  */
 static unsigned int uf_shmem_map(struct uf_run *run)
 {
@@ -264,7 +268,7 @@ static unsigned int uf_shmem_fill(struct uf_run *run, bool zero)
 	for (n = 0; n < mapped; n++)
 		folio_unlock(run->folios[n]);
 	uf_shmem_uncache(run, mapped, paid);
-	if (mapped < cached)	/* told of no further pages, it compares its books with the cache */
+	if (mapped < cached)	/* with 0 pages, it only compares its books with the cache */
 		uf_ksym(shmem_uncharge)(uf_shmem_mapping(run)->host, 0);
 	return mapped;
 }
@@ -280,9 +284,9 @@ static unsigned int uf_shmem_zero(struct uf_run *run)
 }
 
 /*
- * The run's pages from the @n-th on, as far as @folio has them and they are sound, into
- * run->folios, with a reference each. It is locked, with a reference that goes to the first. How
- * many there are now.
+ * Enter @folio in run->folios for the run's pages from the @n-th on, as far as @folio has them, and
+ * up to a page with a memory error. Each entry gets a reference; the first takes over the caller's.
+ * @folio is locked. Returns how many entries run->folios has now.
  */
 static unsigned int uf_shmem_take(struct uf_run *run, unsigned int n, struct folio *folio)
 {
@@ -302,7 +306,7 @@ static unsigned int uf_shmem_take(struct uf_run *run, unsigned int n, struct fol
 	return n;
 }
 
-/* The same, if that needs no waiting; else the folio is let go. Takes a reference to it over. */
+/* The same if @folio is ready and not locked. Takes over the caller's reference in any case. */
 static unsigned int uf_shmem_try_take(struct uf_run *run, unsigned int n, struct folio *folio)
 {
 	unsigned int taken = n;
@@ -319,7 +323,7 @@ put:
 	return n;
 }
 
-/* The first page's folio, as it is in the cache. How many pages it has, 0 if it isn't ready. */
+/* Take the first page's folio if it is ready. Returns how many of the run's pages it has, or 0. */
 static unsigned int uf_shmem_try_first(struct uf_run *run)
 {
 	struct folio *folio = filemap_get_folio(uf_shmem_mapping(run), uf_shmem_index(run));
@@ -327,7 +331,7 @@ static unsigned int uf_shmem_try_first(struct uf_run *run)
 	return IS_ERR_OR_NULL(folio) ? 0 : uf_shmem_try_take(run, 0, folio);
 }
 
-/* The same, waited for, swapped in, or cleared, if need be; or what is wrong. */
+/* The same, but wait for the folio, swap it in or clear it if need be. 0: run->err says why. */
 static unsigned int uf_shmem_get_first(struct uf_run *run)
 {
 	struct folio *folio = NULL;
@@ -335,7 +339,7 @@ static unsigned int uf_shmem_get_first(struct uf_run *run)
 	int err;
 
 	err = uf_compat_shmem_get_cached(uf_shmem_mapping(run)->host, uf_shmem_index(run), &folio);
-	if (!folio) {	/* a hole, or behind the end, or it can't be had */
+	if (!folio) {	/* a hole, beyond the end of the file, or an error */
 		run->err = !err || err == -ENOENT || err == -EINVAL ? -EFAULT : err;
 		return 0;
 	}
@@ -349,14 +353,14 @@ static unsigned int uf_shmem_get_first(struct uf_run *run)
 }
 
 /*
- * The pages from the @n-th on that are ready to be mapped, up to the first that isn't. How many
- * now.
+ * Take the pages from the @n-th on, up to the first that isn't ready to be mapped. Returns how many
+ * entries run->folios has now.
  */
 static unsigned int uf_shmem_take_ready(struct uf_run *run, unsigned int n)
 {
 	struct address_space *mapping = uf_shmem_mapping(run);
 	pgoff_t index = uf_shmem_index(run), next;
-	struct folio_batch batch __uninitialized;	/* it is made empty below */
+	struct folio_batch batch __uninitialized;	/* folio_batch_init() empties it */
 	unsigned int i, before;
 	bool stop = false;
 
@@ -376,7 +380,7 @@ static unsigned int uf_shmem_take_ready(struct uf_run *run, unsigned int n)
 	return n;
 }
 
-/* Unlock each folio once, and put back what wasn't mapped; the cache has a reference of its own. */
+/* Unlock each folio once, and drop the references of pages that weren't mapped. */
 static void uf_shmem_release(struct uf_run *run, unsigned int taken, unsigned int mapped)
 {
 	unsigned int n;
@@ -391,7 +395,7 @@ static void uf_shmem_release(struct uf_run *run, unsigned int taken, unsigned in
 	}
 }
 
-/* Apart, because the loop over the pages is better off without. */
+/* Not inlined, so that the compiler makes better code of the loop over the pages. */
 static noinline bool uf_shmem_is_mapped(const struct uf_run *run)
 {
 	return !uf_run_missing(run, 1);
@@ -403,11 +407,11 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 	unsigned int taken = 0, mapped;
 
 	/*
-	 * No further pages than the file has; and if it hasn't the first, shmem is to say what that
-	 * is.
+	 * Take no more pages than the file has. If it doesn't have even the first, shmem has to say
+	 * what the error is.
 	 */
 	run->nr = clamp(within, 1U, UF_RUN_FOLIOS_MAX);
-	if (run->nr > 1 && uf_shmem_is_mapped(run))	/* nor those behind one that is mapped */
+	if (run->nr > 1 && uf_shmem_is_mapped(run))	/* EEXIST: no need for the others */
 		run->nr = 1;
 	if (within)
 		taken = uf_shmem_try_first(run);
@@ -419,7 +423,7 @@ static unsigned int uf_shmem_map_cached(struct uf_run *run)
 		taken = uf_shmem_take_ready(run, taken);
 	run->nr = taken;
 
-	smp_wmb();	/* what the caller has written to the pages is seen before they are */
+	smp_wmb();	/* makes the caller's writes to the pages visible before the entries */
 	mapped = uf_shmem_map(run);
 	uf_shmem_release(run, taken, mapped);
 	return mapped;

@@ -6,8 +6,8 @@
 enum uf_fill_source {
 	UF_FILL_COPY,		/* a copy of the caller's memory */
 	UF_FILL_ZERO,		/* zeroes */
-	UF_FILL_CONTINUE,	/* what the page cache has */
-	UF_FILL_POISON,		/* an entry that kills who touches it */
+	UF_FILL_CONTINUE,	/* the page that the page cache has */
+	UF_FILL_POISON,		/* no page: an entry that raises SIGBUS when it is touched */
 	UF_FILL_SOURCES,	/* how many there are */
 };
 

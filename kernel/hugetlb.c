@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory of hugetlb; see hugetlb.h. */
+/* hugetlb memory; see hugetlb.h. */
 #include <linux/userfault.h>
 
 #include <linux/hugetlb.h>
@@ -20,7 +20,7 @@ void uf_hugetlb_unlock(struct vm_area_struct *vma)
 }
 
 /*
- * hugetlb doesn't set vmf->pmd, and vmf->pte, where it is set, is from before the lock was dropped.
+ * hugetlb doesn't set vmf->pmd. vmf->pte, if set, was found before hugetlb dropped the lock.
  */
 bool uf_hugetlb_entry(const struct vm_fault *vmf, pte_t *entry)
 {

@@ -38,7 +38,7 @@ int uf_ksm_madvise(struct vm_area_struct *vma, unsigned long start, unsigned lon
 
 #if UF_HAS_KSM_MERGE_ANY
 
-/* Calls under way. */
+/* Calls of the two functions below that are under way. */
 static atomic_t uf_ksm_calls;
 
 static void uf_ksm_take_out_again(struct mm_struct *mm)
@@ -51,7 +51,7 @@ static void uf_ksm_take_out_again(struct mm_struct *mm)
 			vm_flags_clear(vma, VM_MERGEABLE);
 }
 
-/* Behind the count nothing sleeps, see uf_hook_drain(). */
+/* After it has lowered the count, a call doesn't sleep; see uf_hook_drain(). */
 static int uf_ksm_end_any(struct mm_struct *mm, int result)
 {
 	uf_ksm_take_out_again(mm);

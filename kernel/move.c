@@ -18,8 +18,9 @@ static bool uf_move_vma_fits(struct vm_area_struct *vma)
 }
 
 /*
- * Either range lies in one VMA, and the page is the same at both ends: may be written, and under
- * the same conditions. The destination is registered with this very context.
+ * Whether the move is allowed. Each range lies in one VMA. Both VMAs are writable private anonymous
+ * memory, with the same access rights, mlock state and page protection. The destination is
+ * registered with this very context.
  */
 static bool uf_move_allowed(const struct uf_moving *moving, struct uf_ctx *ctx)
 {
@@ -36,8 +37,9 @@ static bool uf_move_allowed(const struct uf_moving *moving, struct uf_ctx *ctx)
 }
 
 /*
- * How far the step may go: to the end of a page table, on either side. Where the ranges overlap,
- * what a page leaves and where it arrives must be seen by those behind: they go in later steps.
+ * How far the step may go: up to the end of a page table, on either side, and no further than the
+ * ranges are apart. If they overlap, the later pages must find what moving the earlier ones has
+ * changed: so they go in later steps.
  */
 static unsigned long uf_move_reach(const struct uf_moving *moving)
 {
@@ -48,7 +50,7 @@ static unsigned long uf_move_reach(const struct uf_moving *moving)
 	return min3(dst_left, src_left, max(apart, PAGE_SIZE));
 }
 
-/* The source has no page table: all that matters is that there is nothing at the destination. */
+/* The source has no page table: check only that the destination has no pages. */
 static long uf_move_holes(struct uf_moving *moving)
 {
 	unsigned long done = 0;
@@ -94,7 +96,7 @@ static long uf_move_step(struct uf_moving *moving)
 	return uf_pte_alloc(moving->mm, moving->dst_pmd) ?: uf_move_run(moving);
 }
 
-/* How often others may keep a step from going on before it waits, and how long then. */
+/* A move pauses for so long when more than so many steps could do nothing about a large folio. */
 #define UF_MOVE_IDLE_MAX	8
 #define UF_MOVE_PAUSE_MS	4
 
@@ -107,14 +109,14 @@ static void uf_move_advance(struct uf_moving *moving, unsigned long moved)
 	moving->tries = 0;
 }
 
-/* Reclaim, say, may have a large folio, and need a while to let go of it. */
+/* Reclaim, for one, may use a large folio, and need a while to release it. */
 static void uf_move_pause(const struct uf_moving *moving)
 {
 	if (moving->idle > UF_MOVE_IDLE_MAX)
 		schedule_timeout_killable(msecs_to_jiffies(UF_MOVE_PAUSE_MS));
 }
 
-/* Until all is moved or something is in the way. */
+/* Do step after step, until all is moved or a step fails. */
 static int uf_move_locked(struct uf_moving *moving)
 {
 	long step;
@@ -135,8 +137,9 @@ static int uf_move_locked(struct uf_moving *moving)
 }
 
 /*
- * Whoever waits at the source, to write to what was protected there, waits for nothing. Both VMAs
- * are still locked, so that the source keeps its context, which may be another one.
+ * Wake the waiters of the source: a thread that waits to write to a protected page there waits in
+ * vain, because the page has moved. Both VMAs are still locked, so that the source keeps its
+ * context, which may be another one than the destination's.
  */
 static void uf_move_wake_source(struct vm_area_struct *vma, unsigned long start, unsigned long len)
 {
@@ -152,7 +155,7 @@ static void uf_move_unlock_vmas(struct uf_ctx *ctx, struct uf_compat_vma_pair *v
 	uf_compat_vma_unlock_pair(vmas);
 }
 
-/* Keep both VMAs from changing, once no mapping is. Errors also of uf_changes_await(). */
+/* Lock both VMAs when no mapping is changing, and keep it so. Errors also of uf_changes_await(). */
 static int uf_move_lock_vmas(struct uf_ctx *ctx, const struct uf_move *move,
 			     struct uf_compat_vma_pair *vmas)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Moving a huge page whole, where it fits; else it is split for move_run.c. See move.h. */
+/* Moving a huge page whole if it fits; otherwise splitting it for move_run.c. See move.h. */
 #include <linux/userfault.h>
 
 #include <linux/mm.h>
@@ -10,7 +10,7 @@
 #include "compat/compat.h"
 #include "move_step.h"
 
-/* Whether the move takes all of the huge page to a place that is free of any page table. */
+/* Whether the move takes the whole huge page to a place that has no page table. */
 static bool uf_move_huge_fits(const struct uf_moving *moving)
 {
 	return IS_ALIGNED(moving->src | moving->dst, HPAGE_PMD_SIZE) &&
@@ -24,8 +24,8 @@ static bool uf_move_huge_may_go(struct folio *folio)
 }
 
 /*
- * Entry for the destination; what can be pinned or shared stays. Caller holds both page-table
- * locks.
+ * Move the entry to the destination. EBUSY: the folio may be pinned or shared, and stays. EAGAIN:
+ * an entry has changed. The caller holds both page-table locks.
  */
 static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct folio *folio)
 {
@@ -62,7 +62,7 @@ static int uf_move_huge_locked(struct uf_moving *moving, pmd_t entry, struct fol
 	return 0;
 }
 
-/* @folio: with a reference; NULL: the huge zero page. */
+/* @folio: the caller has a reference; NULL: the huge zero page. */
 static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct folio *folio)
 {
 	spinlock_t *src_ptl = pmd_lockptr(moving->mm, moving->src_pmd);

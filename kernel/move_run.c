@@ -2,11 +2,11 @@
 /*
  * Moving the pages of a page table; see move.h.
  *
- * A run is taken, page by page, under both page-table locks: each folio is locked, and its
- * anon_vma, all by trylock, and its entry is cleared. Then the TLBs are flushed once for all of
- * them, and only when nobody can reach the pages by their old address any more are they mapped at
- * the new one. Whoever pins a folio by its page table, without locks, has either done so when the
- * flush returns, or sees that the entry has changed.
+ * Under both page-table locks a run takes page after page: it trylocks the folio and its anon_vma,
+ * and clears the entry. Then the TLBs are flushed once for all pages. Now nobody can reach the
+ * pages by their old addresses any more, and the run maps them at the new ones. A thread that pins
+ * a folio through the page table without locks has either pinned it when the flush returns, or sees
+ * that the entry has changed.
  */
 #include <linux/userfault.h>
 
@@ -18,13 +18,13 @@
 #include "compat/compat.h"
 #include "move_step.h"
 
-/* Pages moved together: enough to make what is done once a run cost next to nothing a page. */
+/* The most pages of a run: so many that the costs per run are next to nothing per page. */
 #define UF_MOVE_RUN_MAX	64
 
-/* How often a large folio is tried to split while somebody has a reference to it. */
+/* How often a move tries to split a large folio while somebody else has a reference to it. */
 #define UF_MOVE_TRIES_MAX 32
 
-/* What the first page of a run has to wait for, or needs beyond what a run does. */
+/* What the first page of a run has to wait for, or needs that can't be done in the run. */
 enum uf_move_obstacle {
 	UF_MOVE_NO_OBSTACLE,
 	UF_MOVE_FOLIO_LOCKED,
@@ -45,8 +45,8 @@ struct uf_move_run {
 	pte_t *dst, *src;
 	spinlock_t *dst_ptl, *src_ptl;
 	struct uf_compat_anon_lock anon;	/* for all the folios taken */
-	struct uf_compat_anon_keep keep;	/* what they belonged to */
-	unsigned int max;			/* pages at most */
+	struct uf_compat_anon_keep keep;	/* the anon_vma that they belonged to */
+	unsigned int max;			/* most pages */
 	unsigned int nr;			/* pages taken */
 	bool present;				/* not all of them are holes */
 	enum uf_move_obstacle obstacle;
@@ -55,7 +55,7 @@ struct uf_move_run {
 	struct uf_move_page pages[UF_MOVE_RUN_MAX];
 };
 
-/* Both page tables, locked; they can be replaced until then. Undo with uf_move_run_unmap(). */
+/* Map and lock both page tables; undo with uf_move_run_unmap(). EAGAIN: one was replaced. */
 static int uf_move_run_map(struct uf_move_run *run)
 {
 	struct uf_moving *moving = run->moving;
@@ -73,7 +73,7 @@ static int uf_move_run_map(struct uf_move_run *run)
 	uf_move_lock(run->dst_ptl, run->src_ptl);
 	if (likely(pmd_same(dst_pmd, pmdp_get_lockless(moving->dst_pmd)) &&
 		   pmd_same(src_pmd, pmdp_get_lockless(moving->src_pmd)))) {
-		/* What reclaim has just unmapped may still be written to through a TLB. */
+		/* Pages that reclaim has just unmapped may still be written to through a TLB. */
 		uf_ksym(flush_tlb_batched_pending)(moving->mm);
 		return 0;
 	}
@@ -92,13 +92,13 @@ static void uf_move_run_unmap(struct uf_move_run *run)
 	pte_unmap(run->dst);
 }
 
-/* Behind the last page that was taken. */
+/* One past the last page that was taken. */
 static struct uf_move_page *uf_move_run_end(struct uf_move_run *run)
 {
 	return run->pages + run->nr;
 }
 
-/* The run can't go on: not before something is done without locks, if this is the first page. */
+/* End the run. At its first page, note the obstacle, which uf_move_overcome() has to deal with. */
 static int uf_move_stop(struct uf_move_run *run, enum uf_move_obstacle obstacle, struct folio *folio)
 {
 	if (!run->nr) {
@@ -125,8 +125,9 @@ static int uf_move_take_swap(struct uf_move_run *run, pte_t entry)
 }
 
 /*
- * A large folio has to be split, which takes that nobody else has a reference: whoever waited for
- * its lock with one would keep the others from splitting it, and they him.
+ * A large folio has to be split, which fails while anybody else has a reference to it. So a move
+ * never waits for its lock: two moves that waited, each with a reference, would keep each other
+ * from splitting it.
  */
 static int uf_move_stop_large(struct uf_move_run *run, struct folio *folio)
 {
@@ -142,8 +143,8 @@ static int uf_move_stop_large(struct uf_move_run *run, struct folio *folio)
 }
 
 /*
- * Take @page: lock @folio, which has it, and, unless the run has it, its anon_vma. Whether it is
- * pinned is asked when nobody can reach it.
+ * Take @page of @folio: lock the folio, and its anon_vma unless the run has locked that already.
+ * uf_move_install() checks whether the folio is pinned, when nobody can reach it any more.
  */
 static __always_inline int uf_move_take_page(struct uf_move_run *run, struct folio *folio,
 					     struct page *page)
@@ -163,7 +164,7 @@ static __always_inline int uf_move_take_page(struct uf_move_run *run, struct fol
 }
 
 /*
- * Take the page at @src, whose entry is *@src_pte, into the run, and clear that. Caller holds both
+ * Take the page at @src into the run, and clear its entry, *@src_pte. The caller holds both
  * page-table locks.
  */
 static __always_inline int uf_move_take(struct uf_move_run *run, struct uf_move_page *taken,
@@ -201,7 +202,7 @@ static __always_inline int uf_move_take(struct uf_move_run *run, struct uf_move_
 	return 0;
 }
 
-/* Take as many pages as can be had; what is wrong with the one behind, if anything is. */
+/* Take as many pages as possible. Returns the error of the first that can't be taken, or 0. */
 static int uf_move_take_all(struct uf_move_run *run)
 {
 	unsigned long src = run->moving->src;
@@ -237,7 +238,7 @@ static pte_t uf_move_zero_entry(unsigned long dst, pgprot_t prot, bool rwp)
 	return rwp ? pte_mkuffd_wp(entry) : entry;
 }
 
-/* Put the pages from the @n-th on back to where they were. */
+/* Put the pages from the @n-th on back where they were. */
 static void uf_move_put_back(struct uf_move_run *run, unsigned int n)
 {
 	struct uf_moving *moving = run->moving;
@@ -253,7 +254,7 @@ static void uf_move_put_back(struct uf_move_run *run, unsigned int n)
 	}
 }
 
-/* Map what was cleared, up to a folio that was pinned meanwhile, and unlock it. How many. */
+/* Map the pages and unlock their folios, up to one that was pinned meanwhile. Returns how many. */
 static unsigned int uf_move_install(struct uf_move_run *run)
 {
 	struct uf_move_page *page, *end = uf_move_run_end(run);
@@ -284,7 +285,7 @@ static unsigned int uf_move_install(struct uf_move_run *run)
 	return page - run->pages;
 }
 
-/* Take as many pages as can be had, and move them. Bytes, or the first one's error. */
+/* Take as many pages as possible, and move them. Returns the bytes, or the first page's error. */
 static long uf_move_run_locked(struct uf_move_run *run)
 {
 	struct uf_moving *moving = run->moving;
@@ -312,14 +313,14 @@ static bool uf_move_swap_unchanged(const struct uf_move_run *run, struct folio *
 		return false;
 	if (folio)
 		return true;
-	/* Swapped in and out again since: a folio that would keep its old address. */
+	/* If it was swapped in and out again, the swap cache has a folio with the old address. */
 	cached = uf_compat_swap_cache_get(swap);
 	if (cached)
 		folio_put(cached);
 	return !cached;
 }
 
-/* Move the swap entry, and with it @folio, locked, if that is in the swap cache. */
+/* Move the swap entry, and with it @folio, which is locked, if the swap cache has one. */
 static long uf_move_swap_entry(struct uf_move_run *run, struct folio *folio)
 {
 	struct uf_moving *moving = run->moving;
@@ -330,7 +331,7 @@ static long uf_move_swap_entry(struct uf_move_run *run, struct folio *folio)
 	if (uf_move_run_map(run))
 		return -EAGAIN;
 	if (uf_move_swap_unchanged(run, folio)) {
-		/* One that has only been read in has no address yet. */
+		/* A folio that was only read in has no address yet. */
 		if (folio && folio_test_anon(folio)) {
 			uf_compat_anon_keep(&run->keep, folio);
 			uf_compat_folio_move_anon(folio, moving->dst_vma, index);
@@ -359,7 +360,7 @@ static long uf_move_swapped(struct uf_move_run *run)
 	if (!folio) {
 		moved = uf_move_swap_entry(run, NULL);
 	} else if (folio_test_large(folio)) {
-		moved = -EBUSY;		/* nothing splits a large folio that nobody maps */
+		moved = -EBUSY;		/* mm can't split a large folio that isn't mapped */
 	} else {
 		folio_lock(folio);
 		moved = uf_compat_folio_has_swap(folio, swap) ? uf_move_swap_entry(run, folio)
@@ -373,8 +374,9 @@ static long uf_move_swapped(struct uf_move_run *run)
 }
 
 /*
- * The folio of the first page, large, locked and with a reference. Whoever else has one may keep it
- * as long as he likes, a pipe for instance: EBUSY, if it isn't given back soon.
+ * Split the first page's folio, which is large and locked, and which the caller has a reference to.
+ * Another holder of a reference, a pipe for instance, may keep it as long as it likes: EBUSY if it
+ * isn't dropped soon. EAGAIN: try again, also after the split.
  */
 static int uf_move_split(struct uf_moving *moving, struct folio *folio)
 {
@@ -387,8 +389,8 @@ static int uf_move_split(struct uf_moving *moving, struct folio *folio)
 }
 
 /*
- * Without page-table locks: do what the first page needs. Bytes moved, or an error, -EAGAIN if
- * there is none.
+ * Do what the first page needs, without page-table locks. Returns the bytes moved, or an error; if
+ * there is none, -EAGAIN.
  */
 static long uf_move_overcome(struct uf_move_run *run)
 {
@@ -425,7 +427,7 @@ static long uf_move_overcome(struct uf_move_run *run)
 	return err;
 }
 
-/* Once; what run->anon has locked is unlocked then. */
+/* Try the run once. Unlocks run->anon at the end. */
 static long uf_move_attempt(struct uf_move_run *run)
 {
 	long moved;

@@ -15,18 +15,19 @@ struct uf_moving {
 	pmd_t *dst_pmd, *src_pmd;	/* of the next step */
 	unsigned long dst, src;		/* where it begins */
 	unsigned long len;		/* what is left of the move */
-	unsigned long reach;		/* as far as one page table goes on either side */
+	unsigned long reach;		/* bytes that the step may move at most; see move.c */
 	/* Since a page was moved last: */
 	unsigned int idle;		/* steps that could do nothing about a large folio */
-	unsigned int tries;		/* of these, to split one that others refer to */
+	unsigned int tries;		/* of these, attempts to split one that others refer to */
 	struct mmu_notifier_range range;	/* of the step */
-	bool told;			/* to somebody who has a secondary page table */
+	bool told;			/* whether notifiers were told of @range */
 	bool holes;
 };
 
 /*
- * One step. There is a page table at the source, and one at the destination; or a huge page, or an
- * entry in its place, at the source. Returns the bytes moved, or an error; -EAGAIN: look again.
+ * Do one step: uf_move_run() if source and destination have a page table; uf_move_huge() if the
+ * source has a huge page, or another entry in its place. Returns the bytes moved, or an error;
+ * -EAGAIN: look again.
  */
 long uf_move_run(struct uf_moving *moving);
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
@@ -39,8 +40,9 @@ static inline long uf_move_huge(struct uf_moving *moving)
 #endif
 
 /*
- * @entry, of @pmd, is neither a huge page nor a page table nor none: wait until a migration is
- * over. -EAGAIN: look again; @other: it isn't one, but memory that is with a device.
+ * @entry of @pmd is not a huge page, a page table or none. If it is a migration entry, wait until
+ * the migration is over and return -EAGAIN: look again. Otherwise it is memory on a device: return
+ * @other.
  */
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 int uf_move_wait_huge(struct mm_struct *mm, pmd_t *pmd, pmd_t entry, int other);
@@ -51,7 +53,7 @@ static inline int uf_move_wait_huge(struct mm_struct *mm, pmd_t *pmd, pmd_t entr
 }
 #endif
 
-/* The page-table locks of both sides, which may be one. */
+/* Take the page-table locks of both sides, which may be the same lock. */
 static inline void uf_move_lock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
 {
 	if (dst_ptl > src_ptl)

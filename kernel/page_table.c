@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The levels of page tables. */
+/* Walking the levels of page tables. */
 #include <linux/userfault.h>
 
 #include <linux/mm.h>

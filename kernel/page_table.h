@@ -18,9 +18,9 @@ static __always_inline p4d_t *uf_p4d_alloc(struct mm_struct *mm, unsigned long a
 }
 
 /*
- * The pmd entry for @addr, with the levels above it; -ENOMEM; -EEXIST: one pud entry maps all that
- * is there, as DAX does. Caller keeps the VMA there from going away. Inlined, because a fill of one
- * page does little else.
+ * The pmd entry for @addr; allocates the levels above it. -ENOMEM; -EEXIST: a huge pud entry maps
+ * @addr, as with DAX. The caller keeps the VMA there from going away. Inlined, because a fill of
+ * one page does little else.
  */
 static __always_inline pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long addr)
 {
@@ -41,10 +41,10 @@ static __always_inline pmd_t *uf_pmd_alloc(struct mm_struct *mm, unsigned long a
 	return pmd_offset_lockless(pud, val, addr);
 }
 
-/* The same, as far as it exists; NULL: it doesn't, for all that one pud entry could map. */
+/* The same without allocating. NULL: there is none, for the whole range that a pud entry covers. */
 pmd_t *uf_pmd_find(struct mm_struct *mm, unsigned long addr);
 
-/* A page table for @pmd, if it has nothing yet. -ENOMEM. May sleep. */
+/* Give @pmd a page table if it is empty. -ENOMEM. May sleep. */
 static inline int uf_pte_alloc(struct mm_struct *mm, pmd_t *pmd)
 {
 	return pmd_none(pmdp_get_lockless(pmd)) && uf_ksym(__pte_alloc)(mm, pmd) ? -ENOMEM : 0;

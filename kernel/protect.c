@@ -19,10 +19,10 @@ struct uf_protecting {
 	struct vm_area_struct *vma;
 	unsigned long mode;		/* VM_UFFD_WP or VM_UFFD_RWP */
 	bool protect;
-	bool populate;			/* protect what isn't there too */
+	bool populate;			/* protect absent pages too */
 };
 
-/* For change_protection(). */
+/* The flags for change_protection(). */
 static unsigned long uf_protect_flags(const struct uf_protecting *work)
 {
 	bool rwp = work->mode & VM_UFFD_RWP;
@@ -33,7 +33,7 @@ static unsigned long uf_protect_flags(const struct uf_protecting *work)
 	       (work->vma->vm_flags & VM_WRITE ? MM_CP_TRY_CHANGE_WRITABLE : 0);
 }
 
-/* The walk of mm, for what ours doesn't know. */
+/* mm's walk, for entries and memory that our walk doesn't know. */
 static int uf_protect_by_mm(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
 	long changed;
@@ -44,8 +44,8 @@ static int uf_protect_by_mm(struct uf_protecting *work, unsigned long start, uns
 }
 
 /*
- * Whether a write to this private page would find nothing to do but to allow it. Soft-dirty
- * tracking may want to see it.
+ * Whether the entry of this private page may be made writable at once, because a write fault would
+ * do nothing else. It may not if soft-dirty tracking has to see that fault.
  */
 static bool uf_protect_may_write(struct vm_area_struct *vma, pte_t pte)
 {
@@ -60,7 +60,7 @@ static bool uf_protect_may_write(struct vm_area_struct *vma, pte_t pte)
 	return PageAnon(page) && PageAnonExclusive(page);
 }
 
-/* A page that is there. Returns whether a TLB may let it be written to though it is protected now. */
+/* Change the entry of a present page. Returns whether a TLB may still allow writes to the page. */
 static bool uf_protect_present(struct uf_protecting *work, unsigned long addr, pte_t *pte, pte_t old)
 {
 	pte_t entry;
@@ -80,7 +80,7 @@ static bool uf_protect_present(struct uf_protecting *work, unsigned long addr, p
 	return pte_write(old);
 }
 
-/* A page that was swapped out, or a marker where none is. Returns whether it is one of these. */
+/* Change the entry of a swapped-out page, or a marker. False: the entry is neither. */
 static bool uf_protect_absent(struct uf_protecting *work, unsigned long addr, pte_t *pte, pte_t old)
 {
 	struct mm_struct *mm = work->vma->vm_mm;
@@ -98,7 +98,7 @@ static bool uf_protect_absent(struct uf_protecting *work, unsigned long addr, pt
 	return true;
 }
 
-/* Entries of one page table, as far as they are of a kind we know; returns where that ends. */
+/* Change the entries of one page table, up to one that our walk doesn't know. Returns where. */
 static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, unsigned long addr,
 				     unsigned long end)
 {
@@ -110,7 +110,7 @@ static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, uns
 	first = pte = uf_compat_pte_map_lock(mm, pmd, addr, &ptl);
 	if (!pte)
 		return addr;
-	/* What reclaim has just unmapped may still be written to through a TLB. */
+	/* Pages that reclaim has just unmapped may still be written to through a TLB. */
 	uf_ksym(flush_tlb_batched_pending)(mm);
 	for (; addr < end; addr += PAGE_SIZE, pte++) {
 		old = ptep_get(pte);
@@ -132,7 +132,7 @@ static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, uns
 	return addr;
 }
 
-/* What one pmd entry maps. */
+/* Change the range that one pmd entry maps. */
 static int uf_protect_pmd(struct uf_protecting *work, pmd_t *pmd, unsigned long addr,
 			  unsigned long end)
 {
@@ -160,9 +160,9 @@ static int uf_protect_pmd(struct uf_protecting *work, pmd_t *pmd, unsigned long 
 }
 
 /*
- * A range may be terabytes, and protecting what is absent fills page tables for all of it: who is
- * killed need not wait for that, where the walk is ours. To unprotect is for those too who can't
- * stop half way.
+ * A range may be terabytes long, and protecting absent pages makes page tables for all of it: if
+ * the caller is killed, our walk stops. Unprotecting doesn't stop, because some of its callers
+ * can't leave it half done.
  */
 static int uf_protect_interrupted(const struct uf_protecting *work)
 {
@@ -170,7 +170,7 @@ static int uf_protect_interrupted(const struct uf_protecting *work)
 	return work->protect && fatal_signal_pending(current) ? -EINTR : 0;
 }
 
-/* Private anonymous memory: pages, or nothing, almost everywhere. */
+/* Walk private anonymous memory, where nearly all entries are pages or none. */
 static int uf_protect_tables(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = work->vma->vm_mm;
@@ -194,7 +194,7 @@ static int uf_protect_tables(struct uf_protecting *work, unsigned long start, un
 
 static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
-	struct mmu_notifier_range range __uninitialized;	/* not needed while nobody is told */
+	struct mmu_notifier_range range __uninitialized;	/* unused without notifiers */
 	bool told;
 	int err;
 
@@ -205,9 +205,9 @@ static int uf_protect_anon(struct uf_protecting *work, unsigned long start, unsi
 }
 
 /*
- * A page table for @pmd, in place of a huge page too. Splitting the huge page of a file takes it out
- * of the page table, and a fault may map it again at once: change_protection() of some kernels
- * leaves that as it is.
+ * Make sure that @pmd has a page table, also where it maps a huge page. Splitting a file's huge
+ * page unmaps it, and a fault may map it again at once: change_protection() of some kernels would
+ * then leave it as it is.
  */
 static int uf_protect_make_table(struct uf_protecting *work, pmd_t *pmd, unsigned long addr)
 {
@@ -225,8 +225,9 @@ static int uf_protect_make_table(struct uf_protecting *work, pmd_t *pmd, unsigne
 }
 
 /*
- * File memory: absent pages get markers, and those need page tables. That there is no memory for
- * them is an error here; in change_protection() of some kernels it is a warning.
+ * Protect or unprotect file memory. Protected pages that are absent get markers, which need page
+ * tables. If there is no memory for these, we return an error; change_protection() of some kernels
+ * only warns.
  */
 static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
@@ -247,7 +248,7 @@ static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsi
 	return err ?: uf_protect_by_mm(work, start, end);
 }
 
-/* Unprotecting can't fail, and so isn't given up for who is killed. */
+/* Unprotecting must not fail: it waits for the lock even if the caller is being killed. */
 static int uf_protect_lock_inode(const struct uf_protecting *work, struct inode *inode)
 {
 	if (work->protect)
@@ -257,8 +258,9 @@ static int uf_protect_lock_inode(const struct uf_protecting *work, struct inode 
 }
 
 /*
- * The same for hugetlb. change_protection() takes the mapping's lock, for which a private mapping
- * needs the inode's: fill_hugetlb.c says why. As hugetlb has it that comes inside the mmap lock.
+ * Protect or unprotect hugetlb memory. change_protection() takes the VMA's hugetlb lock. On a
+ * private mapping this must happen under the inode's lock: fill_hugetlb.c says why. The inode's
+ * lock comes inside the mmap lock, as hugetlb has it.
  */
 static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
@@ -278,7 +280,7 @@ static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, u
 	return err;
 }
 
-/* All but write protection of anonymous memory. */
+/* Everything but write protection of anonymous memory. */
 static noinline int uf_protect_rest(struct uf_protecting *work, unsigned long start,
 				    unsigned long end)
 {
@@ -300,7 +302,7 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	work.vma = vma;
 	work.mode = mode;
 	work.protect = protect;
-	work.populate = protect && uf_compat_wp_absent(vma);	/* if it is anonymous memory */
+	work.populate = protect && uf_compat_wp_absent(vma);	/* used for anonymous memory */
 
 	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
 	if (!(mode & VM_UFFD_RWP) && vma_is_anonymous(vma))
@@ -320,8 +322,8 @@ void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned 
 }
 
 /*
- * Whether every VMA of the range can be protected; returns the first. With whom it is doesn't
- * matter.
+ * Check that every VMA of the range can be protected. Returns the first VMA, or an error. The VMAs
+ * may be registered with other contexts.
  */
 static struct vm_area_struct *uf_protect_check(struct mm_struct *mm, unsigned long start,
 					       unsigned long end, unsigned long mode)
@@ -371,7 +373,7 @@ static void uf_protect_unlock(struct uf_ctx *ctx)
 	mmap_read_unlock(ctx->view.mm);
 }
 
-/* Keep mappings from changing, once none is. Errors of uf_changes_await(). */
+/* Wait until no mapping is changing, and keep it so. Errors as of uf_changes_await(). */
 static int uf_protect_lock(struct uf_ctx *ctx)
 {
 	int err;

@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Write protection: of pages that are there, or will be; and read-write protection.
+ * Write protection, of pages that are there and of absent ones; and read-write protection.
  *
  * Overview
  *
- * That a page is protected is one bit of its page-table entry, uffd-wp. mm keeps it wherever the
- * entry goes (swap, migration, a split huge page, fork), /proc/PID/pagemap shows it, and a write to
- * such a page is a fault for us. So protecting is a walk that sets the bit and takes the right to
- * write away; unprotecting clears it, and gives that right back where nothing else speaks against
- * it: else the next write finds out. The walk over the page tables of anonymous memory is here; for
- * all else there is mm's, change_protection(), which serves mprotect() too: huge pages, pages that
- * migrate, file memory.
+ * One bit of a page-table entry, uffd-wp, says that the page is protected. mm keeps this bit
+ * wherever the entry goes (swap, migration, a split huge page, fork), /proc/PID/pagemap shows it,
+ * and a write to the page is a fault for us. So protecting is a walk that sets the bit and makes
+ * the entry read-only. Unprotecting clears the bit, and makes the entry writable if nothing else
+ * forbids it: otherwise the next write fault decides. Our own walk covers the page tables of
+ * anonymous memory. Everything else (huge pages, pages that migrate, file memory) is left to mm's
+ * walk, change_protection(), which serves mprotect() too.
  *
- * Where no page is: file memory gets a marker in the page table, which the page inherits when it
- * comes. Private anonymous memory has no protection there, unless UFFD_FEATURE_WP_UNPOPULATED asks
- * for it: then it is a marker too, or what compat/protect.h has for kernels that know none for anonymous
- * memory.
+ * Where a page is absent, file memory gets a marker in the page table, and the page that comes
+ * there inherits the protection. Absent pages of private anonymous memory are not protected, unless
+ * UFFD_FEATURE_WP_UNPOPULATED asks for it: then they get a marker too or, on kernels without
+ * markers for anonymous memory, the replacement in compat/protect.h.
  *
- * Read-write protection is the same bit in an entry that allows no access at all: any access to the
- * page is a fault for us, or, with UFFD_FEATURE_RWP_ASYNC, has mm give back what was taken away. A
- * VMA is registered for one of the two, so that the bit means one thing. All of it is mm's walk, and
- * only of pages that are there: mm has no marker for it.
+ * Read-write protection is the same bit in an entry that allows no access at all. Any access to the
+ * page is a fault for us or, with UFFD_FEATURE_RWP_ASYNC, makes mm give the access back. A VMA is
+ * registered for one of the two protections, so that the bit has one meaning. mm's walk does all of
+ * read-write protection, and only for pages that are there: mm has no marker for it.
  *
  * Locking
  *
- * The mmap lock is held over the whole range, for reading, so that no VMA comes or goes meanwhile.
- * Nothing more, but for the inode's lock of private hugetlb (fill_hugetlb.c): faults go on, and each
- * entry changes under its page-table lock.
+ * uf_protect() holds the mmap lock for reading over the whole range, so that no VMA comes or goes
+ * meanwhile, and takes uf_compat_changing_lock(). Private hugetlb needs the inode's lock too
+ * (fill_hugetlb.c). Faults go on, and each entry changes under its page-table lock.
  *
  * No write is missed
  *
- * When uf_protect() returns, no processor has an old entry in its TLB any more: a page whose
- * protection somebody relies on can't be written behind his back. In between a write may go either
- * way.
+ * When uf_protect() returns, no processor has an old entry in its TLB any more: from then on no
+ * write to a protected page goes unnoticed. During the call a write may go either way.
  */
 #ifndef UF_PROTECT_H
 #define UF_PROTECT_H
@@ -43,22 +42,23 @@ struct uf_ctx;
 struct vm_area_struct;
 
 /*
- * Protect, or unprotect, [@start, @start + @len): checked (uf_range_check()), with holes and over
- * as many VMAs as there are. @mode: VM_UFFD_WP or VM_UFFD_RWP, what for. Wakes nobody. The caller
- * holds the address space (mmget). May sleep.
+ * Protect or unprotect [@start, @start + @len), which the caller has checked (uf_range_check()).
+ * The range may have holes, and any number of VMAs. @mode: VM_UFFD_WP or VM_UFFD_RWP, the
+ * protection that is meant. Wakes no waiter. The caller holds the address space (mmget). May sleep.
  *
- * -ENOENT: nothing is mapped there, or something that isn't registered in that mode.
- * -EINVAL: a part of a huge page of hugetlb. -EAGAIN: mappings are changing. Nothing was changed
- * then. -ENOMEM: no memory for page tables; -EINTR: the caller is being killed: some of the range
- * is protected. Unprotecting takes no memory and isn't interrupted: it does all or nothing.
+ * -ENOENT: nothing is mapped there, or a VMA isn't registered in that mode. -EINVAL: the range cuts
+ * a huge page of hugetlb. -EAGAIN: mappings are changing. After these three errors nothing has
+ * changed. -ENOMEM: no memory for page tables. -EINTR: the caller is being killed. After these two
+ * some of the range may be protected. Unprotecting takes no memory and isn't interrupted once it
+ * has begun: it does all or nothing.
  */
 int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
 	       bool protect);
 
 /*
  * Unprotect a part of @vma that is about to lose its registration in @mode, VM_UFFD_WP or
- * VM_UFFD_RWP; @vma itself may have lost it. The caller holds the mmap lock and the VMA's lock for
- * writing: nobody fills it write-protected meanwhile. May sleep.
+ * VM_UFFD_RWP; @vma itself may have lost it already. The caller holds the mmap lock and the VMA's
+ * lock for writing, so that no fill installs protected pages meanwhile. May sleep.
  */
 void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      unsigned long mode);
