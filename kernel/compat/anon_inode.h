@@ -8,8 +8,8 @@
 #include "ksyms.h"
 
 /*
- * A new file on an inode of its own, so that a security module has its say; or an error. @context:
- * the inode of the file that it comes from, or NULL.
+ * A new file on an inode of its own, which security modules can label or refuse; or an error.
+ * @context: the inode of the file that it is made from, or NULL.
  */
 static inline struct file *uf_compat_anon_inode_getfile(const char *name,
 							const struct file_operations *fops,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Never linked: what we take mm's interfaces to be, for scripts/check-interfaces, which reads it in the
- * debug information and compares it with the kernel's own.
+ * mm's interfaces as our sources declare them. This file is compiled, but never linked:
+ * scripts/check-interfaces reads the declarations in its debug information, and compares them with
+ * the kernel's own.
  */
 #include <linux/userfault.h>
 
@@ -17,13 +18,13 @@
 #include "tlb.h"
 
 #if !UF_COMPARED
-#warning "Nobody compared userfault with this kernel's sources. Its interfaces are as they should be, but what they mean may have changed: run the selftests before you trust it."
+#warning "Nobody compared userfault with this kernel's sources. The interfaces have the right types, but their meaning may have changed: run the selftests before you trust it."
 #endif
 
 /*
- * Functions: pointers to them, by name. Those that are called, and the one that is only observed; what
- * else is taken over is in headers, and the compiler compares it (hooks.c). Of variables, type
- * information says nothing.
+ * Pointers to functions, by name: those that the module calls, and the one that it only observes.
+ * The other functions that it takes over are in headers, where the compiler compares their types
+ * (hooks.c). Type information says nothing about variables.
  */
 struct uf_interfaces {
 #define UF_INTERFACE(name, purpose) typeof(name) *name;
@@ -31,7 +32,7 @@ struct uf_interfaces {
 	UF_INTERFACE(copy_vma, "events")
 };
 
-/* Structs that are looked into, by name; those of our own by the name that they have in mm. */
+/* The structs that the module looks into. A member is named after the struct in mm. */
 struct uf_structs {
 	struct vm_area_struct vm_area_struct;
 	struct mm_struct mm_struct;
@@ -52,6 +53,6 @@ struct uf_structs {
 	struct uf_native_wake_range userfaultfd_wake_range;
 };
 
-/* Debug information has only what is used. */
+/* Debug information has only types that are used. */
 struct uf_interfaces uf_interfaces;
 struct uf_structs uf_structs;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What differs between kernels. The rest of the module uses the newest shape of each interface, and
- * names no version; kernels that haven't that shape get it from here.
+ * asks for no version. Where a kernel doesn't have that shape, this folder provides it.
  */
 #ifndef UF_COMPAT_H
 #define UF_COMPAT_H

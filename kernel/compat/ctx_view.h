@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * struct userfaultfd_ctx: what mm and fs/userfaultfd.c may read of a context that isn't theirs.
+ * struct userfaultfd_ctx: the part of our contexts that mm and fs/userfaultfd.c may read.
  *
- * In the kernel's headers since 6.9; before, private to fs/userfaultfd.c. The
- * fields, and their order, are those of 6.1.
+ * The struct is in the kernel's headers since 6.9, and was private to fs/userfaultfd.c before. The
+ * fields below, and their order, are those of 6.1.
  */
 #ifndef UF_COMPAT_CTX_VIEW_H
 #define UF_COMPAT_CTX_VIEW_H
@@ -27,12 +27,12 @@ struct userfaultfd_ctx {
 	struct mm_struct *mm;
 };
 
-/* What a zeroed view still needs before native code may read it, queues and refile_seq apart. */
+/* Make a zeroed view ready for native code, except for its queues and refile_seq. */
 static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
 {
 }
 
-/* Page operations go by mmap_changing alone, which they read under the mmap lock. */
+/* On 6.1 page operations rely on mmap_changing alone, which they read under the mmap lock. */
 static inline void uf_compat_changing_begin(struct userfaultfd_ctx *view)
 {
 	atomic_inc(&view->mmap_changing);
@@ -51,7 +51,7 @@ static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
 	init_rwsem(&view->map_changing_lock);
 }
 
-/* One more change of mappings; waits for the page operations that are under way. May sleep. */
+/* Begin a change of mappings. Waits for the page operations that are under way. May sleep. */
 static inline void uf_compat_changing_begin(struct userfaultfd_ctx *view)
 {
 	down_write(&view->map_changing_lock);
@@ -59,7 +59,7 @@ static inline void uf_compat_changing_begin(struct userfaultfd_ctx *view)
 	up_write(&view->map_changing_lock);
 }
 
-/* While this is held no change begins. Taken inside of the VMA's lock. */
+/* While a page operation holds this lock, no change begins. Taken inside the VMA's lock. */
 static inline void uf_compat_changing_lock(struct userfaultfd_ctx *view)
 {
 	down_read(&view->map_changing_lock);
@@ -77,7 +77,7 @@ static inline bool uf_compat_changing(const struct userfaultfd_ctx *view)
 	return atomic_read(&view->mmap_changing);
 }
 
-/* A change is over, and its event told. */
+/* End a change of mappings. */
 static inline void uf_compat_changing_end(struct userfaultfd_ctx *view)
 {
 	atomic_dec(&view->mmap_changing);

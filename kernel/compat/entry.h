@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The entries of page tables: what the newest kernels call what may be in them. */
+/* Page-table entries: the newest kernels' names for what an entry may hold. */
 #ifndef UF_COMPAT_ENTRY_H
 #define UF_COMPAT_ENTRY_H
 
@@ -13,13 +13,13 @@
 
 #include <linux/swapops.h>
 
-/* Of markers, there are only those of userfaultfd and of pages that are lost. */
+/* 6.1 and 6.12 have no other markers than those of userfaultfd and of lost pages. */
 #define pte_is_uffd_marker(pte) is_pte_marker(pte)
 #define pte_is_uffd_wp_marker(pte) pte_marker_uffd_wp(pte)
 #define folio_mk_pte(folio, prot) mk_pte(&(folio)->page, prot)
 #define zero_pfn(addr) my_zero_pfn(addr)
 
-/* What an entry has that isn't present. */
+/* What an entry holds that isn't present. */
 #define softleaf_from_pte(pte) pte_to_swp_entry(pte)
 #define softleaf_is_migration(entry) is_migration_entry(entry)
 #define softleaf_is_swap(entry) (!non_swap_entry(entry))
@@ -33,8 +33,8 @@
 #endif
 
 /*
- * Since 7.3 the bit of write protection is that of read-write protection too, and its functions
- * have lost the "_wp". What says "_wp" here means write protection.
+ * Since 7.3 one bit serves write protection and read-write protection, and its functions have lost
+ * the "_wp". The module uses the older names for both.
  */
 #if UF_HAS_UFFD_BIT
 #define pte_uffd_wp(pte) pte_uffd(pte)

@@ -22,12 +22,12 @@
 #include <linux/pagevec.h>
 #endif
 
-#if !UF_HAS_ONE_LRUVEC_STAT	/* its callers here have switched interrupts off */
+#if !UF_HAS_ONE_LRUVEC_STAT	/* our callers have interrupts off */
 #define lruvec_stat_mod_folio(folio, item, nr) __lruvec_stat_mod_folio(folio, item, nr)
 #endif
 
 /*
- * A folio as @vma's memory policy wants it for @addr, or NULL.
+ * Allocate a folio for @addr by @vma's memory policy; or NULL.
  */
 static inline struct folio *uf_compat_vma_alloc_folio(gfp_t gfp, int order,
 						      struct vm_area_struct *vma,
@@ -51,8 +51,8 @@ static inline int uf_compat_mem_cgroup_charge(struct folio *folio, struct mm_str
 }
 
 /*
- * rmap and LRU of an anonymous folio that nobody else can see yet. Caller holds the page-table
- * lock.
+ * Add an anonymous folio, which nobody else can see yet, to rmap and to the LRU. The caller holds
+ * the page-table lock.
  */
 static inline void uf_compat_folio_add_new_anon(struct folio *folio, struct vm_area_struct *vma,
 						unsigned long addr)
@@ -66,7 +66,7 @@ static inline void uf_compat_folio_add_new_anon(struct folio *folio, struct vm_a
 #endif
 }
 
-/* rmap of @page of a folio in the page cache. Caller holds the page-table lock, and the folio's. */
+/* Add @page of a page-cache folio to rmap. The caller holds the page-table and the folio's lock. */
 static inline void uf_compat_folio_add_file_rmap(struct folio *folio, struct page *page,
 						 struct vm_area_struct *vma)
 {
@@ -78,8 +78,8 @@ static inline void uf_compat_folio_add_file_rmap(struct folio *folio, struct pag
 }
 
 /*
- * Count a page that shmem has got into the page cache. Caller holds the lock of that, without
- * interrupts.
+ * Count a page that was added to shmem's page cache. The caller holds the page
+ * cache's lock, with interrupts off.
  */
 static inline void uf_compat_count_cached_shmem(struct folio *folio)
 {
@@ -89,7 +89,7 @@ static inline void uf_compat_count_cached_shmem(struct folio *folio)
 	lruvec_stat_mod_folio(folio, NR_SHMEM, 1);
 }
 
-/* Have the thread wait for the disk later, if the cgroup of @folio makes it swap too much. */
+/* If @folio's cgroup swaps too much, have the current thread wait for the disk later. */
 static inline void uf_compat_throttle_swaprate(struct folio *folio, gfp_t gfp)
 {
 #if defined(CONFIG_MEMCG) && defined(CONFIG_BLK_CGROUP) && defined(CONFIG_SWAP)
@@ -103,7 +103,7 @@ static inline void uf_compat_throttle_swaprate(struct folio *folio, gfp_t gfp)
 #endif
 }
 
-/* add_mm_counter(), whose inline version calls an unexported function to trace. */
+/* As add_mm_counter(), whose inline version calls a function for tracing that isn't exported. */
 static inline void uf_compat_add_mm_counter(struct mm_struct *mm, int member, long value)
 {
 #if !UF_HAS_PERCPU_RSS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The registers that an ftrace callback is given, and direct calls. */
+/* ftrace: the registers that a callback gets, and direct calls. */
 #ifndef UF_COMPAT_FTRACE_H
 #define UF_COMPAT_FTRACE_H
 
@@ -7,7 +7,7 @@
 
 #include "interfaces.h"
 
-/* Since 6.2; before, ftrace_instruction_pointer_set() and the x86 register by name. */
+/* Both since 6.2. Before, the first had another name, and the x86 registers have the argument. */
 #ifndef ftrace_regs_set_instruction_pointer
 #define ftrace_regs_set_instruction_pointer(fregs, ip) ftrace_instruction_pointer_set(fregs, ip)
 #endif
@@ -16,8 +16,8 @@
 #endif
 
 /*
- * Of all functions that @ops filters, to @stub. Before 6.4 by a longer name, and a failure left
- * something in @ops that kept it from being tried again.
+ * Have all functions in the filter of @ops call @stub directly. Before 6.4 the function has a
+ * longer name, and when it fails, it leaves values in @ops with which a second try would fail too.
  */
 static inline int uf_compat_register_direct(struct ftrace_ops *ops, unsigned long stub)
 {
@@ -34,7 +34,7 @@ static inline int uf_compat_register_direct(struct ftrace_ops *ops, unsigned lon
 #endif
 }
 
-/* @ops keeps its filter. */
+/* Undo that. @ops keeps its filter. */
 static inline int uf_compat_unregister_direct(struct ftrace_ops *ops, unsigned long stub)
 {
 #if UF_HAS_FTRACE_DIRECT_OPS

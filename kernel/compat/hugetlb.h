@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hugetlb: its folios, its page cache, its entries in page tables. The reserve that a folio was
- * taken from goes with it: uf_compat_hugetlb_unalloc() is the only way to put back one that nobody
- * has got to see.
+ * hugetlb: its folios, its page cache, its entries in page tables. A folio may have been taken from
+ * a reserve, which has to get it back if nobody has seen it: only uf_compat_hugetlb_unalloc() does
+ * that.
  */
 #ifndef UF_COMPAT_HUGETLB_H
 #define UF_COMPAT_HUGETLB_H
@@ -14,8 +14,9 @@
 #include "ksyms.h"
 
 /*
- * Keep the page tables of @vma as they are. The caller has it locked, which is enough for a private
- * mapping: ../fill_hugetlb.c says why that one's own lock is better left alone. May sleep.
+ * Keep the page tables of @vma from going away. The caller has locked @vma, which is enough for a
+ * private mapping: ../fill_hugetlb.c says why not to take that mapping's own hugetlb lock.
+ * May sleep.
  */
 static inline void uf_compat_hugetlb_lock(struct vm_area_struct *vma)
 {
@@ -32,8 +33,8 @@ static inline void uf_compat_hugetlb_unlock(struct vm_area_struct *vma)
 #if !UF_HAS_HUGETLB_FOLIOS
 
 /*
- * A folio for @addr, out of the reserve if there is one, charged to the caller's cgroup; or an
- * error.
+ * Allocate a folio for @addr, from the reserve if there is one, and charge it to the caller's
+ * cgroup; or an error.
  */
 static inline struct folio *uf_compat_hugetlb_alloc(struct vm_area_struct *vma, unsigned long addr)
 {
@@ -49,20 +50,20 @@ static inline void uf_compat_hugetlb_unalloc(struct hstate *h, struct vm_area_st
 	folio_put(folio);
 }
 
-/* Into the page cache as huge page @index, locked from then on. */
+/* Put @folio into the page cache as huge page @index. It is locked from then on. */
 static inline int uf_compat_hugetlb_cache(struct folio *folio, struct address_space *mapping,
 					  pgoff_t index)
 {
 	return uf_ksym(hugetlb_add_to_page_cache)(&folio->page, mapping, index);
 }
 
-/* Where in the page cache huge page @index is. */
+/* The index in the page cache of huge page @index of the file. */
 static inline pgoff_t uf_compat_hugetlb_cache_index(struct hstate *h, pgoff_t index)
 {
 	return index;
 }
 
-/* Caller holds the page-table lock, as for the next. */
+/* The caller holds the page-table lock, as for the next function. */
 static inline void uf_compat_hugetlb_add_file_rmap(struct folio *folio)
 {
 	page_dup_file_rmap(&folio->page, true);
@@ -75,7 +76,7 @@ static inline void uf_compat_hugetlb_add_new_anon(struct folio *folio, struct vm
 	uf_ksym(hugepage_add_new_anon_rmap)(&folio->page, vma, addr);
 }
 
-/* A new folio is in use, and may be migrated. */
+/* Mark a new folio as in use: from now on it may be migrated. */
 static inline void uf_compat_hugetlb_set_migratable(struct folio *folio)
 {
 	SetHPageMigratable(&folio->page);

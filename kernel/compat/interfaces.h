@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What this kernel's mm has, interface by interface: the one place that asks for versions.
+ * What this kernel's mm has, interface by interface. Only this file asks for versions.
  *
- * The module is written for the newest shape of each interface. A row is 1 where the kernel has that
- * shape; where it is 0, the files of this folder make up for it. What a header tells (a macro, a file)
- * is asked of the header.
+ * The module is written for the newest shape of each interface. A row is 1 if the kernel has that
+ * shape; if it is 0, the files in this folder provide the shape. If a header can tell (by a macro,
+ * or because the file exists), the header is tested instead of the version.
  *
- * Four series are compared with their sources and tested: 6.1, 6.12, 7.2 and 7.3. A row names the
- * first version that has the interface, or, where the change came somewhere between two of these
- * four, the later one. Many of these functions are private to mm, so that no compiler would notice a
- * wrong row: scripts/check-interfaces compares them with the kernel's own type information. What was
- * not compared is built only where that has passed (UF_INTERFACES_CHECKED, set by Kbuild). Of rows
- * marked [meaning] neither can tell: they say how something works, not how it is called.
+ * Four series were compared with their sources and tested: 6.1, 6.12, 7.2 and 7.3. A row names the
+ * first version that has the interface; if we know only that the change came between two of these
+ * four, it names the later one. Many of these functions are private to mm, and the compiler doesn't
+ * notice a wrong row for them: so scripts/check-interfaces compares them with the kernel's own type
+ * information. A series that was not compared is built only if this check has passed
+ * (UF_INTERFACES_CHECKED, set by Kbuild). Neither compiler nor check can tell whether a row marked
+ * [meaning] is right: such a row says how something works, not how it is called.
  */
 #ifndef UF_COMPAT_INTERFACES_H
 #define UF_COMPAT_INTERFACES_H
@@ -21,7 +22,7 @@
 #define UF_SINCE(major, minor)	(LINUX_VERSION_CODE >= KERNEL_VERSION(major, minor, 0))
 #define UF_IS(major, minor)	(UF_SINCE(major, minor) && !UF_SINCE(major, (minor) + 1))
 
-#ifndef UF_COMPARED		/* a test says that it isn't */
+#ifndef UF_COMPARED		/* a test defines it as 0 */
 #define UF_COMPARED		(UF_IS(6, 1) || UF_IS(6, 12) || UF_IS(7, 2) || UF_IS(7, 3))
 #endif
 
@@ -50,7 +51,7 @@
 
 /* --- VMAs --------------------------------------------------------------------------- */
 
-/* vm_flags_reset(): the flags of a VMA are no plain word */
+/* vm_flags_reset(): the flags of a VMA are no longer a plain word */
 #define UF_HAS_VM_FLAGS_RESET		UF_SINCE(6, 3)
 /* vma_start_write(): a VMA has a lock of its own */
 #define UF_HAS_VMA_LOCK			UF_SINCE(6, 4)
@@ -58,11 +59,11 @@
 #define UF_HAS_FAULT_LOCK		UF_SINCE(6, 6)
 /* vma_start_read_locked(), which may fail */
 #define UF_HAS_VMA_START_READ_LOCKED	UF_SINCE(6, 15)
-/* An iterator that vma_prev() has taken back can be trusted to go forth again [meaning] */
+/* After vma_prev() an iterator can go forward again [meaning] */
 #define UF_HAS_VMA_ITER_BOTH_WAYS	UF_SINCE(6, 12)
-/* vma_modify_flags_uffd(), which can be told not to fail for want of memory to merge */
+/* vma_modify_flags_uffd(), which can be told not to fail if there is no memory to merge */
 #define UF_HAS_VMA_MODIFY		UF_SINCE(6, 12)
-/* It takes all words of the flags, by pointer */
+/* vma_modify_flags_uffd() takes all words of the flags, by pointer */
 #define UF_HAS_VMA_FLAGS_WORDS		UF_SINCE(7, 2)
 
 /* --- page tables ----------------------------------------------------------------------- */
@@ -73,9 +74,9 @@
 #define UF_HAS_MKWRITE_NOVMA		UF_SINCE(6, 6)
 /* Mapping a page table takes an RCU read lock, and may fail [meaning] */
 #define UF_HAS_VANISHING_PAGE_TABLES	UF_SINCE(6, 5)
-/* pte_offset_map_lock() is no inline function around __pte_offset_map_lock() any more */
+/* pte_offset_map_lock() is no longer an inline function around __pte_offset_map_lock() */
 #define UF_HAS_LINKED_PTE_MAP_LOCK	UF_SINCE(7, 2)
-/* softleaf_t for what an entry has that isn't present */
+/* softleaf_t: what an entry holds that isn't present */
 #if __has_include(<linux/leafops.h>)
 #define UF_HAS_LEAF_ENTRIES		1
 #else
@@ -85,18 +86,18 @@
 #define UF_HAS_UFFD_BIT			UF_SINCE(7, 3)
 /* PTE_MARKER_POISONED */
 #define UF_HAS_POISON_MARKER		UF_SINCE(6, 6)
-/* Markers for anonymous memory, writes that mm resolves itself (UFFD_FEATURE_WP_ASYNC) */
+/* Markers for anonymous memory; mm resolves writes itself (UFFD_FEATURE_WP_ASYNC) */
 #define UF_HAS_WP_ASYNC			UF_SINCE(6, 7)
 /* UFFDIO_MOVE and UFFDIO_POISON, natively */
 #define UF_HAS_NATIVE_MOVE		UF_SINCE(6, 8)
-/* mmu notifiers: no VMA in the range, and secondary TLBs told when the processors' are flushed */
+/* mmu notifiers: the range names no VMA, and a flush of the TLBs tells secondary TLBs too */
 #define UF_HAS_NOTIFIED_TLBS		UF_SINCE(6, 6)
 
 /* --- folios ------------------------------------------------------------------------------ */
 
-/* lruvec_stat_mod_folio() is all there is; before, the one with __ was for callers without interrupts */
+/* lruvec_stat_mod_folio() alone; before, the one with __ was for callers with interrupts off */
 #define UF_HAS_ONE_LRUVEC_STAT		UF_SINCE(7, 2)
-/* vma_alloc_folio() isn't told what THP wants */
+/* vma_alloc_folio() has no argument about THP */
 #define UF_HAS_SHORT_VMA_ALLOC		UF_SINCE(6, 13)
 /* folio_add_new_anon_rmap() takes flags; folio_add_lru_vma() */
 #define UF_HAS_FOLIO_ANON_RMAP		UF_SINCE(6, 11)
@@ -106,32 +107,33 @@
 #define UF_HAS_FOLIO_FILE_RMAP		UF_SINCE(6, 8)
 /* folio_move_anon_rmap(), which leaves it to the caller whether the folio is exclusive */
 #define UF_HAS_FOLIO_MOVE_ANON_RMAP	UF_SINCE(6, 7)
-/* A walk of an anon_vma looks again whether the folio still belongs to it [meaning] */
+/* rmap checks, after locking an anon_vma, that the folio still belongs to it [meaning] */
 #define UF_HAS_RMAP_RECHECK		UF_SINCE(6, 8)
-/* rmap walks an anon_vma with the folio's lock always [meaning] */
+/* rmap always holds the folio's lock when it walks an anon_vma [meaning] */
 #define UF_HAS_RMAP_BY_FOLIO_LOCK	UF_SINCE(6, 19)
 /* Anonymous folios of a private mapping of a file have an index of their own */
 #define UF_HAS_ANON_INDEX		UF_SINCE(7, 3)
 /* __split_huge_pmd() takes no folio; folio_mk_pmd() */
 #define UF_HAS_FOLIO_PMD		UF_SINCE(7, 2)
-/* split_huge_page_to_list_to_order(); and since then, by the name with __ */
+/* split_huge_page_to_list_to_order() */
 #define UF_HAS_SPLIT_TO_ORDER		UF_SINCE(6, 9)
+/* The same, with __ before the name */
 #define UF_HAS_RENAMED_SPLIT_TO_ORDER	UF_SINCE(7, 2)
-/* swap_cache_get_folio() takes the entry alone */
+/* swap_cache_get_folio() takes only the entry */
 #define UF_HAS_SHORT_SWAP_CACHE_GET	UF_SINCE(7, 2)
 /* folio->swap */
 #define UF_HAS_FOLIO_SWAP		UF_SINCE(6, 6)
 /* __folio_throttle_swaprate() */
 #define UF_HAS_FOLIO_THROTTLE		UF_SINCE(6, 12)
-/* mm->rss_stat has counters of each processor */
+/* mm->rss_stat has a counter for each processor */
 #define UF_HAS_PERCPU_RSS		UF_SINCE(6, 2)
-/* change_protection() knows itself what the VMA allows */
+/* change_protection() takes the page protection from the VMA */
 #define UF_HAS_SHORT_CHANGE_PROTECTION	UF_SINCE(6, 3)
 /* shmem_charge() is called without the lock of the page cache */
 #define UF_HAS_SHMEM_CHARGE_UNLOCKED	UF_SINCE(6, 6)
-/* shmem_get_folio() is for modules, and takes the end of a write */
+/* shmem_get_folio() is exported, and takes the end of a write */
 #define UF_HAS_SHMEM_GET_FOLIO		UF_SINCE(6, 12)
-/* hugetlb works on folios throughout, and has small indices in the page cache */
+/* hugetlb works on folios throughout, and its page cache has an index for each small page */
 #define UF_HAS_HUGETLB_FOLIOS		UF_SINCE(6, 11)
 
 /* --- what the kernel must be built with ------------------------------------------------ */
@@ -140,10 +142,10 @@
 #error "userfault supports x86-64 alone: no other page tables have been tried."
 #endif
 #ifndef CONFIG_USERFAULTFD
-#error "userfault needs CONFIG_USERFAULTFD=y: it takes over the calls that mm makes there."
+#error "userfault needs CONFIG_USERFAULTFD=y: it takes over the calls that mm makes to it."
 #endif
 #ifndef CONFIG_PTE_MARKER_UFFD_WP
-#error "userfault needs CONFIG_PTE_MARKER_UFFD_WP=y: without it files' pages have no write protection."
+#error "userfault needs CONFIG_PTE_MARKER_UFFD_WP=y to write-protect the pages of files."
 #endif
 #if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !defined(CONFIG_KPROBES)
 #error "userfault needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS and CONFIG_KPROBES."
@@ -153,7 +155,7 @@
 #endif
 
 /*
- * Spares a variable the clearing that CONFIG_INIT_STACK_ALL_ZERO does. In the newest kernels'
+ * Keeps CONFIG_INIT_STACK_ALL_ZERO from clearing a variable. The newest kernels have it in their
  * headers.
  */
 #ifndef __uninitialized

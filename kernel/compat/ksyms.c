@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Finding the mm primitives.
+ * Finding the kernel functions and variables of the table, see ksyms.h.
  *
- * The kernel exports neither them nor kallsyms_lookup_name() (since 5.7), but a kprobe finds the
- * latter. With IBT the probe sits behind the function's ENDBR: good enough to call once, for its
- * true address.
+ * The kernel doesn't export them, nor (since 5.7) kallsyms_lookup_name(), but a kprobe finds the
+ * latter. With IBT the probe's address is after the function's ENDBR. That is good enough for one
+ * call, which asks for the function's true address.
  */
 #include <linux/kprobes.h>
 #include <linux/printk.h>
@@ -96,7 +96,7 @@ static int uf_ksyms_find_data(void)
 		*uf_ksyms_data[i].address = (void *)uf_ksyms_lookup(uf_ksyms_data[i].name);
 		if (*uf_ksyms_data[i].address)
 			continue;
-		pr_err("this kernel does not tell where %s is, needed for %s: has it CONFIG_KALLSYMS_ALL?\n",
+		pr_err("can't find %s, needed for %s: was this kernel built with CONFIG_KALLSYMS_ALL?\n",
 		       uf_ksyms_data[i].name, uf_ksyms_data[i].purpose);
 		err = -ENOENT;
 	}

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The table of kernel functions, mm primitives most of them, that modules can't link to.
+ * The table of kernel functions that modules can't link to. Most of them are functions of mm.
  *
- * Each is called as uf_ksym(name)(arguments): a static call, so that the processor sees a direct
- * call. That is faster than a function pointer, and needs no ENDBR at the target, which the kernel
- * may have sealed where the processor enforces IBT.
+ * Call one as uf_ksym(name)(arguments). This is a static call, so that the processor sees a direct
+ * call: it is faster than a function pointer, and needs no ENDBR at the target. If the processor
+ * enforces IBT, the kernel may have sealed that ENDBR.
  *
- * To add one: a line in a list, UF_KSYMS_DATA for a variable. Its type is that of its declaration in
- * the kernel's headers; what is declared in no header that modules can include is declared in
- * private.h.
+ * To add a function, add a line to a list; to add a variable, add one to UF_KSYMS_DATA. Its type
+ * comes from its declaration in the kernel's headers. If no header that modules can include
+ * declares it, private.h has to.
  */
 #ifndef UF_COMPAT_KSYMS_H
 #define UF_COMPAT_KSYMS_H
@@ -77,7 +77,7 @@
 
 /* --- page tables --------------------------------------------------------------------- */
 
-/* Without CONFIG_X86_5LEVEL the level is folded into the one above, and needs no allocation. */
+/* Without CONFIG_X86_5LEVEL the p4d level is folded into the pgd, and needs no allocation. */
 #ifdef __PAGETABLE_P4D_FOLDED
 #define UF_KSYMS_P4D(X)
 #else
@@ -264,8 +264,8 @@ UF_KSYMS_DATA(UF_KSYM_DATA_DECLARE)
 #define uf_ksym_data(name) (*uf_ksym_data_##name)
 
 /*
- * Find all of them, once, at load; nothing may call uf_ksym() before. May sleep. Returns 0, or
- * -ENOENT after naming in the log each one that this kernel hasn't.
+ * Find all of them, once, at load; nothing may call uf_ksym() before. May sleep. Returns 0; -ENOENT
+ * after it has named in the log each one that this kernel doesn't have; or the error of a kprobe.
  */
 int uf_ksyms_find(void);
 
@@ -275,8 +275,8 @@ int uf_ksyms_find(void);
 unsigned long uf_ksyms_lookup(const char *name);
 
 /*
- * If the function @name is in the table, have uf_ksym(@name) call @entry from now on: an address in
- * it that does for its start. May sleep.
+ * If the function @name is in the table, have uf_ksym(@name) call @entry from now on. @entry is an
+ * address in the function that can be called instead of its start. May sleep.
  */
 void uf_ksyms_enter_at(const char *name, unsigned long entry);
 

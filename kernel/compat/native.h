@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What native userfaultfd keeps to itself, and ours has to share with it: the same in every kernel so
- * far.
+ * Structs that are private to native userfaultfd, but that the module has to share with it. They
+ * are the same in every kernel so far.
  *
- * mm threads lists through fork and munmap. Entries of native contexts and of ours are on one list,
- * and each side walks over the other's and compares pointers: so ours look like native ones.
+ * mm passes lists through fork and munmap. Entries of native contexts and of ours are on one list,
+ * and each side walks over the other's entries and compares pointers. So our entries look like
+ * native ones.
  */
 #ifndef UF_COMPAT_NATIVE_H
 #define UF_COMPAT_NATIVE_H
@@ -30,15 +31,15 @@ struct uf_unmap_entry {
 };
 
 /*
- * What native userfaultfd_unregister() hands to the entries of the queue that it wakes: the range,
- * all of it if the length is 0. It holds that queue's lock, with interrupts off.
+ * What native userfaultfd_unregister() hands to the entries of the queue that it wakes: the range;
+ * length 0 means all addresses. It holds that queue's lock, with interrupts off.
  */
 struct uf_native_wake_range {
 	unsigned long start;
 	unsigned long len;
 };
 
-/* Tell native contexts of a fork that failed; where mm can't, it is told like any other. May sleep. */
+/* Tell native contexts that a fork failed; if mm can't, that it is complete. May sleep. */
 static inline void uf_compat_fork_failed(struct list_head *native)
 {
 #if UF_HAS_FORK_FAIL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Telling those who have a secondary page table of a process: KVM, devices. */
+/* Notifying the owners of a process's secondary page tables: KVM, devices. */
 #ifndef UF_COMPAT_NOTIFIER_H
 #define UF_COMPAT_NOTIFIER_H
 
@@ -10,9 +10,10 @@
 #ifdef CONFIG_MMU_NOTIFIER
 
 /*
- * The entries of [@start, @end) in @vma are about to change. Caller holds the mmap lock, or has the
- * VMA locked: who registers a notifier meanwhile has no secondary page table yet that could be
- * stale. May sleep. Returns whether there was anybody to tell, for uf_compat_notifier_end().
+ * Tell notifiers that the entries of [@start, @end) in @vma are about to change. The caller holds
+ * the mmap lock, or has locked the VMA: a notifier that is registered meanwhile has no secondary
+ * page table yet that could be stale. May sleep. Returns whether there is a notifier; pass that to
+ * uf_compat_notifier_end().
  */
 static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
 					    enum mmu_notifier_event event,
@@ -32,8 +33,9 @@ static inline bool uf_compat_notifier_start(struct mmu_notifier_range *range,
 }
 
 /*
- * They have changed and the processors' TLBs are flushed, but not those of devices, which 6.1 tells
- * only now, or in the end. Before the pages are reachable elsewhere. @told as below. Doesn't sleep.
+ * Call this when the entries have changed and the processors' TLBs are flushed, before the pages
+ * can be reached elsewhere. Before 6.6 that flush doesn't tell devices to flush their TLBs: this
+ * does, earlier than uf_compat_notifier_end(). @told as below. Doesn't sleep.
  */
 static inline void uf_compat_notifier_flush(struct mmu_notifier_range *range, bool told)
 {
@@ -43,7 +45,7 @@ static inline void uf_compat_notifier_flush(struct mmu_notifier_range *range, bo
 #endif
 }
 
-/* They have changed. @told: what uf_compat_notifier_start() returned. May sleep. */
+/* The entries have changed. @told: what uf_compat_notifier_start() returned. May sleep. */
 static inline void uf_compat_notifier_end(struct mmu_notifier_range *range, bool told)
 {
 	if (!told)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is offered that native userfaultfd of this kernel hasn't got: features, and commands on a
- * range of memory.
+ * Features, and commands on a range of memory, that the module offers although this kernel's native
+ * userfaultfd doesn't have them.
  */
 #ifndef UF_COMPAT_OFFER_H
 #define UF_COMPAT_OFFER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Page tables. Since 6.5 (the series "mm: allow pte_offset_map[_lock]() to fail") a page table can
- * go away under a reader, mapping it takes an RCU read lock, and may fail.
+ * go away while a thread reads it. Mapping it takes an RCU read lock, and may fail.
  */
 #ifndef UF_COMPAT_PGTABLE_H
 #define UF_COMPAT_PGTABLE_H
@@ -15,15 +15,15 @@
 #include "poison.h"
 
 /*
- * Whether a pmd entry is a page table: it is there, and no huge page, which keeps its bit while it
- * is split. In a few instructions, where pmd_present() alone takes a dozen.
+ * Whether a pmd entry is a page table: it is present, and is not a huge page, which keeps _PAGE_PSE
+ * while it is split. Takes a few instructions, where pmd_present() alone takes a dozen.
  */
 static inline bool uf_pmd_is_table(pmd_t pmd)
 {
 	return (pmd_val(pmd) & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
 }
 
-/* The entry for @addr in @table, which is a page table: pte_offset_kernel() asks again whether. */
+/* The entry for @addr in @table, a page table. pte_offset_kernel() would check that again. */
 static inline pte_t *uf_pmd_table_entry(pmd_t table, unsigned long addr)
 {
 	return (pte_t *)__va(pmd_val(table) & PTE_PFN_MASK) + pte_index(addr);
@@ -31,7 +31,7 @@ static inline pte_t *uf_pmd_table_entry(pmd_t table, unsigned long addr)
 
 #if !UF_HAS_VANISHING_PAGE_TABLES
 
-/* What these do is said below. Here a page table stays, once it is seen, under the mmap lock. */
+/* Comments are at #else. On these kernels a page table, once seen, stays under the mmap lock. */
 static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t *val)
 {
 	*val = pmdp_get_lockless(pmd);
@@ -56,15 +56,15 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 #else
 
 /*
- * The entry for @addr, and the pmd entry that it was found by, whose page-table lock it has. NULL:
- * there is no page table, or not any more. Undo with pte_unmap().
+ * Map the entry for @addr. *@val becomes the pmd entry that led to it, and by which its page-table
+ * lock can be found. NULL: there is no page table, or not any more. Undo with pte_unmap().
  */
 static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t *val)
 {
 	return uf_ksym(__pte_offset_map)(pmd, addr, val);
 }
 
-/* The entry, with the page-table lock. NULL: as above. Undo with pte_unmap_unlock(). */
+/* Map the entry and take its page-table lock. NULL: as above. Undo with pte_unmap_unlock(). */
 static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 					    spinlock_t **ptl)
 {
@@ -85,8 +85,8 @@ static inline pte_t *uf_compat_pte_map(pmd_t *pmd, unsigned long addr)
 }
 
 /*
- * Whether an entry has no page, and may be given one. Guard regions, since 6.13, have markers that
- * stay.
+ * Whether an entry has no page, and may be given one. The markers of guard regions, since 6.13,
+ * have to stay.
  */
 static __always_inline bool uf_pte_missing(pte_t pte)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What UFFDIO_POISON leaves in a page table: an entry in place of a page. Whoever touches it gets
- * SIGBUS, as for a page with a memory error.
+ * The entry that UFFDIO_POISON puts into a page table in place of a page. A thread that touches it
+ * gets SIGBUS, as for a page with a memory error.
  *
- * Since 6.6 that is a marker. Before, it is the entry that a page with a memory error leaves behind,
- * of the zero page: no page has an error, but the entry needs one that is always there. A kernel of
- * that time that is built without memory errors (Debian's for clouds) has no such entry:
- * UF_OFFERS_POISON is 0 there.
+ * Since 6.6 it is a marker. Before, it is the entry that mm uses for a page with a memory error.
+ * The entry has to name a page that is always there, and names the zero page, which has no error. A
+ * kernel before 6.6 that is built without CONFIG_MEMORY_FAILURE (Debian's for clouds) has no such
+ * entry: there UF_OFFERS_POISON is 0.
  */
 #ifndef UF_COMPAT_POISON_H
 #define UF_COMPAT_POISON_H
@@ -47,7 +47,7 @@ static inline pte_t uf_compat_poison_entry(void)
 
 #endif
 
-/* Protecting such a page, or moving its mapping, may have left flags in the entry. */
+/* Whether @pte is poison. Protecting it, or moving its mapping, may have left flags in it. */
 static inline bool uf_pte_poisoned(pte_t pte)
 {
 #if !UF_OFFERS_POISON

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What mm keeps to itself: declared in no header that modules can include, but in mm/internal.h,
- * mm/swap.h, mm/vma.h, and for others than modules in <asm/tlbflush.h>. The compiler can't tell when
- * these change; scripts/check-interfaces can.
+ * Functions that are private to mm. The kernel declares them in mm/internal.h, mm/swap.h and
+ * mm/vma.h, which modules can't include, and in a part of <asm/tlbflush.h> that modules don't get.
+ * The compiler can't tell when they change; scripts/check-interfaces can.
  */
 #ifndef UF_COMPAT_PRIVATE_H
 #define UF_COMPAT_PRIVATE_H
@@ -18,7 +18,7 @@ void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long
 			unsigned int stride_shift, bool freed_tables);
 int __anon_vma_prepare(struct vm_area_struct *vma);
 
-/* Never called, but observed: what its first four arguments are matters. */
+/* The module doesn't call this, but observes it, and reads its first four arguments. */
 #if UF_HAS_ANON_INDEX
 struct vm_area_struct *copy_vma(struct vm_area_struct **vma, unsigned long addr, unsigned long len,
 				pgoff_t pgoff, pgoff_t anon_pgoff, bool *need_rmap_locks,

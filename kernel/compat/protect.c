@@ -19,14 +19,14 @@ static void uf_compat_wp_async_pte(struct vm_fault *vmf)
 	pte_t *pte;
 
 	pte = pte_offset_map_lock(vmf->vma->vm_mm, vmf->pmd, vmf->address, &ptl);
-	/* Still not writable: nothing changes for the processor, and there is nothing to flush. */
+	/* The entry stays read-only: nothing changes for the processor, so nothing to flush. */
 	if (pte_present(*pte) && pte_uffd_wp(*pte))
 		set_pte_at(vmf->vma->vm_mm, vmf->address, pte, pte_clear_uffd_wp(*pte));
 	pte_unmap_unlock(pte, ptl);
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
-/* The write that comes next finds out whether the page may be written or has to be copied. */
+/* The next write fault finds out whether the page may be written to or has to be copied. */
 static void uf_compat_wp_async_huge(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;

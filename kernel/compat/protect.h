@@ -3,8 +3,8 @@
  * Write protection: changing it in page tables, and what the newest kernels do by themselves.
  *
  * Since 6.4 anonymous memory can have markers (UFFD_FEATURE_WP_UNPOPULATED), and since 6.7 mm
- * resolves a write to a protected page of a context with UFFD_FEATURE_WP_ASYNC itself: both ask the
- * context's features. Kernels before get here what comes nearest.
+ * itself resolves a write to a protected page of a context with UFFD_FEATURE_WP_ASYNC. For both mm
+ * looks at the context's features. This file has the nearest equivalents for older kernels.
  */
 #ifndef UF_COMPAT_PROTECT_H
 #define UF_COMPAT_PROTECT_H
@@ -15,7 +15,7 @@
 #include "ksyms.h"
 #include "ctx_view.h"
 
-/* @vma's context, if it has one, uses @feature. */
+/* Whether @vma has a context that uses @feature. */
 static inline bool uf_compat_wp_wants(const struct vm_area_struct *vma, unsigned int feature)
 {
 	return vma->vm_userfaultfd_ctx.ctx && vma->vm_userfaultfd_ctx.ctx->features & feature;
@@ -24,9 +24,9 @@ static inline bool uf_compat_wp_wants(const struct vm_area_struct *vma, unsigned
 #if !UF_HAS_WP_ASYNC
 
 /*
- * Whether absent pages of @vma, anonymous memory, are to be protected. On memory that is registered
- * for missing pages too a write to one is told of as it is, and a zero page would hide that it is
- * missing.
+ * Whether absent pages of @vma, which is anonymous memory, are to be protected. Not if @vma is
+ * registered for missing pages too: the monitor gets a write to an absent page as a fault anyway,
+ * and a zero page would hide that the page is missing.
  */
 static inline bool uf_compat_wp_absent(const struct vm_area_struct *vma)
 {
@@ -35,7 +35,7 @@ static inline bool uf_compat_wp_absent(const struct vm_area_struct *vma)
 }
 
 /*
- * The entry for a protected page that isn't there: the zero page, which pagemap takes for a page.
+ * The entry for a protected page that is absent: the zero page, which pagemap shows as present.
  */
 static inline pte_t uf_compat_wp_absent_pte(struct vm_area_struct *vma, unsigned long addr)
 {
@@ -43,21 +43,25 @@ static inline pte_t uf_compat_wp_absent_pte(struct vm_area_struct *vma, unsigned
 }
 
 /*
- * A write to a protected page whose context wants it resolved at once: unprotect the one page, of a
- * huge one the part. Returns whether that is so; the access is to be tried again. Takes and leaves
- * the fault lock as it is. May sleep.
+ * Resolve a write to a protected page if its context has UFFD_FEATURE_WP_ASYNC: unprotect the one
+ * page; of a transparent huge page, only the part written to. Returns whether the context has that
+ * feature; then the faulting thread has to try the access again. The caller keeps the fault lock.
+ * May sleep.
  */
 bool uf_compat_wp_async_fault(struct vm_fault *vmf);
 
 /*
- * Page tables for hugetlb's absent pages in the range, which change_protection() passes over in
- * silence if there is no memory for them. Caller holds the mmap lock. May sleep. ENOMEM; EINTR:
- * the caller is being killed.
+ * Make page tables for hugetlb's absent pages in the range. If there is no memory for one,
+ * change_protection() would stop there without an error. The caller holds the mmap lock. May sleep.
+ * ENOMEM; EINTR: the caller is being killed.
  */
 int uf_compat_wp_hugetlb_prepare(struct vm_area_struct *vma, unsigned long start,
 				 unsigned long end);
 
-/* Whether @vma, a file's other than shmem, can be protected: a huge pud entry would be lost. */
+/*
+ * Whether @vma, of a file other than shmem, can be protected. DAX can't: its huge pud entries would
+ * be lost.
+ */
 static inline bool uf_compat_wp_any_file(struct vm_area_struct *vma)
 {
 	return !vma_is_dax(vma);
@@ -93,7 +97,7 @@ static inline bool uf_compat_wp_any_file(struct vm_area_struct *vma)
 
 #endif
 
-/* The pages that were changed, or an error. Caller holds the mmap lock. May sleep. */
+/* Returns the number of pages changed, or an error. The caller holds the mmap lock. May sleep. */
 static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm_area_struct *vma,
 					       unsigned long start, unsigned long end,
 					       unsigned long flags)
@@ -103,7 +107,7 @@ static inline long uf_compat_change_protection(struct mmu_gather *tlb, struct vm
 #if UF_HAS_SHORT_CHANGE_PROTECTION
 	return uf_ksym(change_protection)(tlb, vma, start, end, flags);
 #else
-	/* While registered for write protection no entry of a shared VMA is writable by default. */
+	/* Registered for write protection, a shared VMA has a vm_page_prot without writes. */
 	return uf_ksym(change_protection)(tlb, vma, start, end, vma->vm_page_prot, flags);
 #endif
 }

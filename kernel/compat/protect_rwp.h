@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Read-write protection, which mm has since 7.3, on x86-64 always: the faults on such pages, and
- * what becomes of them in swap, migration and fork, are its work. Kernels before never ask whom an
- * entry without access belongs to. There UF_OFFERS_RWP is 0, and nothing can be registered for it.
+ * Read-write protection. mm has it since 7.3, on x86-64 always: mm handles the faults on such
+ * pages, and what swap, migration and fork do with them. Older kernels never check why an entry
+ * allows no access: there UF_OFFERS_RWP is 0, and no memory can be registered for it.
  */
 #ifndef UF_COMPAT_PROTECT_RWP_H
 #define UF_COMPAT_PROTECT_RWP_H
@@ -30,8 +30,8 @@
 #endif
 
 /*
- * Since then, too, who registers memory anew and leaves out what protects it is told so (EBUSY),
- * where its pages were unprotected before.
+ * Since 7.3 it is an error (EBUSY) to register memory anew without the mode that protects it.
+ * Before, that unprotected its pages.
  */
 #ifdef VM_UFFD_RWP
 #define UF_KEEPS_PROTECTION	1
@@ -45,15 +45,15 @@
 /* The modes that leave a mark in page tables. A VMA has one of them at most. */
 #define UF_PROTECT_MODES	(VM_UFFD_WP | VM_UFFD_RWP)
 
-/* Whether @vma is registered for it: then what comes there by a move is protected, as upstream. */
+/* Whether @vma is registered for it. If so, a page moved there is protected, as upstream. */
 static inline bool uf_compat_rwp(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_UFFD_RWP;
 }
 
 /*
- * What the entry of a page allows that comes into @vma by a move. No access is PAGE_NONE, with the
- * bit for encrypted memory where there is one: pte_modify() knows that too, but isn't for modules.
+ * The page protection of an entry that is moved into @vma. With no access it is PAGE_NONE, with the
+ * bit for encrypted memory where there is one. pte_modify() does this too, but isn't for modules.
  */
 static inline pgprot_t uf_compat_move_prot(const struct vm_area_struct *vma)
 {
@@ -66,7 +66,7 @@ static inline pte_t uf_compat_rwp_swap_pte(const struct vm_area_struct *vma, pte
 }
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-/* The same of @entry, of the huge zero page, whose protection where it was is of no account. */
+/* The entry in @vma for @entry, which is the huge zero page; its old protection doesn't count. */
 static inline pmd_t uf_compat_move_zero_pmd(const struct vm_area_struct *vma, pmd_t entry)
 {
 #ifdef CONFIG_USERFAULTFD_RWP

@@ -21,7 +21,7 @@ int uf_compat_rmap_init(void)
 
 void uf_compat_rmap_exit(void)
 {
-	rcu_barrier();	/* until then they are not on the queue yet */
+	rcu_barrier();	/* waits until all of them are on the queue */
 	destroy_workqueue(uf_compat_keep_queue);
 }
 
@@ -55,7 +55,7 @@ bool uf_compat_anon_keep(struct uf_compat_anon_keep *keep, struct folio *folio)
 	return true;
 }
 
-/* A walk reads a folio's anon_vma and tries to lock it in one RCU read-side section. */
+/* A walk reads a folio's anon_vma and trylocks it in one RCU read-side section: put it later. */
 void uf_compat_anon_keep_end(struct uf_compat_anon_keep *keep)
 {
 	struct uf_compat_kept_anon *kept = keep->kept;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Anonymous folios that change their place: their anon_vma, their address, and who has to be told.
+ * Moving anonymous folios: their anon_vma, their address, and their locks against rmap.
  *
- * Until 6.18 rmap walks an anon_vma without the folio's lock here and there (folio_referenced()),
- * so that who changes a folio's mapping and index has the anon_vma locked for writing too; since
- * 6.19 the folio's lock is enough.
+ * Until 6.18 some functions of rmap walk an anon_vma without the folio's lock (folio_referenced()).
+ * So a thread that changes a folio's mapping and index needs the anon_vma locked for writing too.
+ * Since 6.19 the folio's lock is enough.
  *
  * Such a walk begins without any lock: it reads the folio's anon_vma, and then locks that. Since
- * 6.8, which has MOVE, it looks afterwards whether the folio still belongs to it. Before, it takes
- * the folio's being mapped for a proof that the anon_vma is there, which it no longer is when the
- * folio has got another one: so who changes that keeps the old one until no walk can be between the
- * two any more.
+ * 6.8, which has MOVE, the walk then checks that the folio still belongs to this anon_vma. Before
+ * 6.8, if the folio is mapped the walk takes this as proof that the anon_vma still exists. That is
+ * wrong if the folio has been given another anon_vma meanwhile. So a thread that changes the
+ * anon_vma keeps the old one until no walk can be between reading and locking it any more.
  */
 #ifndef UF_COMPAT_RMAP_H
 #define UF_COMPAT_RMAP_H
@@ -24,21 +24,21 @@
 
 #if !UF_HAS_RMAP_RECHECK
 
-/* Lets put_anon_vma() be called later, from where it may sleep. At load, ENOMEM; and at unload. */
+/* The queue that puts an anon_vma later, where this may sleep. At load, ENOMEM; and at unload. */
 int uf_compat_rmap_init(void);
 void uf_compat_rmap_exit(void);
 
-/* The anon_vma that folios have left, kept until no walk that has begun can be on its way to it. */
+/* The anon_vma that folios have left, kept until no walk can be on its way to it any more. */
 struct uf_compat_anon_keep {
 	struct uf_compat_kept_anon *kept;
 };
 
-/* Memory for it. Undo with uf_compat_anon_keep_end(). May sleep. ENOMEM. */
+/* Allocate memory to keep one. Undo with uf_compat_anon_keep_end(). May sleep. ENOMEM. */
 int uf_compat_anon_keep_begin(struct uf_compat_anon_keep *keep);
 
 /*
- * Keep @folio's anon_vma, which has to be alive: the folio is locked and mapped, or is where a page
- * table says. False: another one is kept already.
+ * Keep @folio's anon_vma, which has to be alive: the folio is locked, and a page table maps it or
+ * has its swap entry. False: another anon_vma is kept already.
  */
 bool uf_compat_anon_keep(struct uf_compat_anon_keep *keep, struct folio *folio);
 
@@ -74,7 +74,7 @@ static inline void uf_compat_anon_keep_end(struct uf_compat_anon_keep *keep)
 
 #endif
 
-/* The anon_vmas, all of one root, of the folios that are to move. */
+/* The lock of the anon_vmas of the folios that are to move. All have one root. */
 struct uf_compat_anon_lock {
 	struct anon_vma *root;		/* locked for writing, with a reference; or NULL */
 };
@@ -93,8 +93,8 @@ static inline struct anon_vma *uf_compat_folio_anon_vma(struct folio *folio)
 }
 
 /*
- * Lock @folio's anon_vma too, without sleeping. False: somebody has it, or the folio belongs with
- * another root than those before. @folio is locked and mapped, and the page-table lock is held.
+ * Lock @folio's anon_vma too, without sleeping. False: another thread has locked it, or its root is
+ * not that of the folios before. @folio is locked and mapped, and the page-table lock is held.
  */
 static inline bool uf_compat_anon_trylock(struct uf_compat_anon_lock *anon, struct folio *folio)
 {
@@ -109,7 +109,7 @@ static inline bool uf_compat_anon_trylock(struct uf_compat_anon_lock *anon, stru
 	return true;
 }
 
-/* The first one, sleeping; @folio is locked. False: nobody has it mapped any more. */
+/* Lock the first folio's anon_vma; may sleep. @folio is locked. False: it isn't mapped any more. */
 static inline bool uf_compat_anon_lock(struct uf_compat_anon_lock *anon, struct folio *folio)
 {
 	struct anon_vma *anon_vma = uf_ksym(folio_get_anon_vma)(folio);
@@ -153,10 +153,10 @@ static inline void uf_compat_anon_unlock(struct uf_compat_anon_lock *anon)
 #endif
 
 /*
- * At which index rmap looks for an anonymous folio that is mapped at @addr of @vma. Since 7.3 that
- * of a private mapping of a file (/dev/zero, for one) is no longer the offset in the file: VMAs
- * have a second offset, which alone counts for anonymous folios. A folio that moves with the wrong
- * index works until it has to be found by its index: it is never reclaimed.
+ * The index by which rmap finds an anonymous folio that is mapped at @addr of @vma. In a private
+ * mapping of a file (/dev/zero, for one) it is the offset in the file only until 7.2. Since 7.3
+ * VMAs have a second offset, which alone counts for anonymous folios. A folio that is moved with
+ * the wrong index works until rmap has to find it: it is never reclaimed.
  */
 static inline pgoff_t uf_compat_anon_index(struct vm_area_struct *vma, unsigned long addr)
 {
@@ -168,16 +168,17 @@ static inline pgoff_t uf_compat_anon_index(struct vm_area_struct *vma, unsigned 
 }
 
 /*
- * From now on rmap finds @folio in @vma, at @index, of uf_compat_anon_index(). It is locked,
- * with its anon_vma, which is kept (both above), and mapped nowhere, or will be there only. Written
- * in one go: it is read without locks.
+ * Have rmap find @folio in @vma, at @index, which is from uf_compat_anon_index(). The folio is
+ * locked, and its old anon_vma is kept (above). Either the old anon_vma is locked too, and the
+ * folio will be mapped only there; or the folio is mapped nowhere, but in the swap cache.
+ * folio->mapping is written in one go, because it is read without locks.
  */
 static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area_struct *vma,
 					     pgoff_t index)
 {
 #if UF_HAS_FOLIO_MOVE_ANON_RMAP
 	uf_ksym(folio_move_anon_rmap)(folio, vma);
-#else	/* page_move_anon_rmap() would mark a folio exclusive that is in the swap cache */
+#else	/* page_move_anon_rmap() would mark a folio in the swap cache as exclusive */
 	WRITE_ONCE(folio->mapping, (void *)vma->anon_vma + PAGE_MAPPING_ANON);
 #endif
 	folio->index = index;
@@ -185,7 +186,7 @@ static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 
-/* Split @folio, large and locked, into folios of one page. EBUSY, EAGAIN, and what else mm says. */
+/* Split @folio, large and locked, into folios of one page. EBUSY, EAGAIN, or other errors. */
 static inline int uf_compat_split_folio(struct folio *folio)
 {
 #if UF_HAS_RENAMED_SPLIT_TO_ORDER
@@ -197,7 +198,7 @@ static inline int uf_compat_split_folio(struct folio *folio)
 #endif
 }
 
-/* Replace the huge page of @pmd, if there is one, in which @addr is, by a page table. */
+/* If @pmd is a huge page, which then has @addr, replace it by a page table. */
 static inline void uf_compat_split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd,
 					    unsigned long addr)
 {
@@ -218,7 +219,7 @@ static inline pmd_t uf_compat_folio_mk_pmd(struct folio *folio, pgprot_t prot)
 #endif
 }
 
-#else	/* no anonymous folio is large, and no entry a huge page */
+#else	/* no anonymous folio is large, and no pmd entry is a huge page */
 
 static inline int uf_compat_split_folio(struct folio *folio)
 {
@@ -232,7 +233,7 @@ static inline void uf_compat_split_huge_pmd(struct vm_area_struct *vma, pmd_t *p
 
 #endif
 
-/* The folio that is in the swap cache for @entry, with a reference, or NULL. Doesn't sleep. */
+/* The folio that the swap cache has for @entry, with a reference, or NULL. Doesn't sleep. */
 static inline struct folio *uf_compat_swap_cache_get(swp_entry_t entry)
 {
 #if UF_HAS_SHORT_SWAP_CACHE_GET
@@ -242,7 +243,7 @@ static inline struct folio *uf_compat_swap_cache_get(swp_entry_t entry)
 #endif
 }
 
-/* Whether @folio, locked, is in the swap cache, for @entry. */
+/* Whether @folio, which is locked, is the one in the swap cache for @entry. */
 static inline bool uf_compat_folio_has_swap(struct folio *folio, swp_entry_t entry)
 {
 #if UF_HAS_FOLIO_SWAP

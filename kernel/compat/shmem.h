@@ -9,8 +9,8 @@
 #include "ksyms.h"
 
 /*
- * Pay for @pages more of the file, and count them in the page cache, where they are already. False:
- * the file system or a quota is full, or memory is overcommitted. May sleep.
+ * Pay for @pages more pages of the file, which are in the page cache already, and count them there.
+ * False: the file system or a quota is full, or memory is overcommitted. May sleep.
  */
 static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
 {
@@ -27,9 +27,9 @@ static inline bool uf_compat_shmem_charge(struct inode *inode, long pages)
 }
 
 /*
- * The folio that has page @index of the file, up to date, locked and with a reference, from swap if
- * it is there. May sleep. Else an error, and *@folio stays NULL; ENOENT: a hole; EINVAL: behind the
- * end.
+ * Get the folio that has page @index of the file: up to date, locked and with a reference. If it is
+ * in swap, it is read from there. May sleep. If there is none, *@folio stays NULL; ENOENT: a hole;
+ * EINVAL: beyond the end of the file.
  */
 static inline int uf_compat_shmem_get_cached(struct inode *inode, pgoff_t index,
 					     struct folio **folio)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * struct mmu_gather, for what is passed on to mm. <asm/tlb.h> has inline functions that call one
- * which the kernel doesn't declare for modules.
+ * struct mmu_gather, which we pass on to mm. Inline functions of <asm/tlb.h> call a function that
+ * only private.h declares for modules.
  */
 #ifndef UF_COMPAT_TLB_H
 #define UF_COMPAT_TLB_H

@@ -2,11 +2,11 @@
 /*
  * userfaultfd_unmap_prep() of 6.1: it takes the mm, and walks the VMAs itself.
  *
- * One call may so concern our VMAs and native ones, and whoever decides whether it is diverted,
- * who can't walk, doesn't know whether any is ours. He diverts the call if the mm may have a
- * context of ours; that is counted in a small table, because every munmap() in the system comes
- * by. uf_event_unmap_mm() then lists our contexts, and lets the kernel's function do the rest, which
- * passes over a context that is on the list already.
+ * So one call may concern both our VMAs and native ones. The hook can't walk the VMAs, and doesn't
+ * know whether any of them is ours: it diverts the call if the mm may have a context of ours. A
+ * small table counts these, because every munmap() in the system goes through the hook.
+ * uf_event_unmap_mm() then lists our contexts, and lets the kernel's function do the rest, which
+ * skips a context that is on the list already.
  */
 #ifndef UF_COMPAT_UNMAP_H
 #define UF_COMPAT_UNMAP_H
@@ -22,7 +22,7 @@
 #define UF_UNMAP_WATCH_BITS	8
 extern atomic_t uf_unmap_watch[1 << UF_UNMAP_WATCH_BITS];
 
-/* Count a context of @mm, from before any VMA is its own until after the last was. */
+/* Count a context of @mm, from before it has its first VMA until after it had its last. */
 static inline void uf_compat_unmap_watch(struct mm_struct *mm)
 {
 	atomic_inc(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]);
@@ -33,7 +33,7 @@ static inline void uf_compat_unmap_unwatch(struct mm_struct *mm)
 	atomic_dec(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]);
 }
 
-/* Whether @mm may have a context of ours. So asks uf_hook_stub_mm, too. */
+/* Whether @mm may have a context of ours. uf_hook_stub_mm does the same in assembly. */
 static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 {
 	return atomic_read(&uf_unmap_watch[hash_ptr(mm, UF_UNMAP_WATCH_BITS)]);

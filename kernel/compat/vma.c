@@ -3,7 +3,7 @@
 
 #include "vma.h"
 
-/* Caller holds the mmap lock for reading. */
+/* The VMA at @addr; a private one with its anon_vma. Caller holds the mmap lock for reading. */
 static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma = vma_lookup(mm, addr);
@@ -19,7 +19,7 @@ static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, 
 
 #ifdef CONFIG_PER_VMA_LOCK	/* since 6.4 */
 
-/* Newer ones fail for a VMA that is locked so often that it can't be counted. */
+/* Newer kernels have this function; theirs fails if the VMA has too many readers to count. */
 #if !UF_HAS_VMA_START_READ_LOCKED
 static bool vma_start_read_locked(struct vm_area_struct *vma)
 {
@@ -62,7 +62,7 @@ struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsi
 
 #ifdef CONFIG_PER_VMA_LOCK
 
-/* Never waits for the second while it holds the first, which could be a deadlock with a writer. */
+/* Never waits for the second lock while it holds the first: that could deadlock with a writer. */
 static bool uf_compat_vma_trylock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
 				       struct uf_compat_vma_pair *pair)
 {
@@ -137,7 +137,7 @@ void uf_compat_vma_unlock_pair(struct uf_compat_vma_pair *pair)
 
 #if !UF_HAS_VMA_MODIFY
 
-/* Split by hand where nothing can be merged; the tree is changed behind the iterator's back. */
+/* Split by hand if nothing can be merged. The iterator misses these changes: so it is paused. */
 struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
 					    struct vm_area_struct *vma, unsigned long start,
 					    unsigned long end, unsigned long flags,
@@ -169,7 +169,7 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 					    unsigned long end, unsigned long flags,
 					    struct userfaultfd_ctx *ctx)
 {
-	/* Where the VMA needs no split, no memory to merge it with a neighbour is no error. */
+	/* Unregistering a whole VMA must not fail if there is no memory to merge it. */
 	bool whole = !ctx && start == vma->vm_start && end == vma->vm_end;
 	struct vm_userfaultfd_ctx new_ctx = { ctx };
 #if !UF_HAS_VMA_FLAGS_WORDS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* VMAs: the locks that keep one still, and changing the flags of a part of one. */
+/* VMAs: the locks that keep one from changing, and changing the flags of a part of one. */
 #ifndef UF_COMPAT_VMA_H
 #define UF_COMPAT_VMA_H
 
@@ -17,18 +17,18 @@
 #define VM_SHADOW_STACK VM_NONE
 #endif
 
-/* uf_compat_vma_lock_fill() by way of the mmap lock. */
+/* As uf_compat_vma_lock_fill(), but always through the mmap lock. */
 struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsigned long addr);
 
 /*
- * The VMA at @addr, for mapping anonymous pages into it: it has its anon_vma, and is locked against
- * every change. Takes and leaves no other lock. ENOENT: nothing is mapped there; ENOMEM; EINTR: the
- * caller is being killed.
+ * Lock the VMA at @addr against every change, for a fill. A private VMA gets its anon_vma, so that
+ * anonymous pages can be mapped into it. The caller holds no other lock, and gets none. ENOENT:
+ * nothing is mapped there; ENOMEM; EINTR: the caller is being killed.
  */
 static __always_inline struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm,
 								      unsigned long addr)
 {
-#ifdef CONFIG_PER_VMA_LOCK	/* since 6.4; leaves the rest of the process alone */
+#ifdef CONFIG_PER_VMA_LOCK	/* since 6.4; doesn't hold up the rest of the process */
 	struct vm_area_struct *vma = uf_ksym(lock_vma_under_rcu)(mm, addr);
 
 	if (likely(vma)) {
@@ -57,8 +57,8 @@ struct uf_compat_vma_pair {
 };
 
 /*
- * Lock the VMA at @dst, which gets its anon_vma, and the one at @src. Takes and leaves no other
- * lock. ENOENT: nothing is mapped there; ENOMEM.
+ * Lock the VMA at @dst, which gets its anon_vma, and the one at @src. The caller holds no other
+ * lock, and gets none. ENOENT: nothing is mapped there; ENOMEM.
  */
 int uf_compat_vma_lock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
 			    struct uf_compat_vma_pair *pair);
@@ -67,10 +67,10 @@ int uf_compat_vma_lock_pair(struct mm_struct *mm, unsigned long dst, unsigned lo
 void uf_compat_vma_unlock_pair(struct uf_compat_vma_pair *pair);
 
 /*
- * Make [@start, @end) of @vma a VMA of its own with these flags and context, or part of a neighbour
- * that has the same: split and merge. @prev is the VMA before @start, or @vma if it begins earlier.
- * Returns the VMA that now holds the range; its flags and context are for the caller to set, as it
- * may be one that was not changed yet. Caller holds the mmap lock for writing. ENOMEM.
+ * Split @vma so that [@start, @end) becomes a VMA of its own, or merge this range with a neighbour
+ * that has these flags and this context. @prev is the VMA before @start, or @vma if it begins
+ * earlier. Returns the VMA that now holds the range. The caller sets its flags and context, because
+ * it may still have the old ones. The caller holds the mmap lock for writing. ENOMEM.
  */
 struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_area_struct *prev,
 					    struct vm_area_struct *vma, unsigned long start,
@@ -78,8 +78,8 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 					    struct userfaultfd_ctx *ctx);
 
 /*
- * The VMA before the one at @start, or NULL; @vmi is set to @start, and goes on with mas_find() to
- * the one at @start or behind.
+ * The VMA before the one at @start, or NULL. @vmi has been set to @start; mas_find() then finds the
+ * VMA at @start, or the next one after it.
  */
 static inline struct vm_area_struct *uf_compat_vma_before(struct vma_iterator *vmi,
 							  unsigned long start)
