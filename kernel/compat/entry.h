@@ -13,8 +13,13 @@
 
 #include <linux/swapops.h>
 
-/* 6.1 and 6.12 have no other markers than those of userfaultfd and of lost pages. */
+/* A marker of a guard region, since 6.13, stays. Others are those of userfaultfd and of lost pages. */
+#ifdef PTE_MARKER_GUARD
+#define pte_is_uffd_marker(pte) \
+	(is_pte_marker(pte) && !(pte_marker_get(pte_to_swp_entry(pte)) & PTE_MARKER_GUARD))
+#else
 #define pte_is_uffd_marker(pte) is_pte_marker(pte)
+#endif
 #define pte_is_uffd_wp_marker(pte) pte_marker_uffd_wp(pte)
 #define folio_mk_pte(folio, prot) mk_pte(&(folio)->page, prot)
 #define zero_pfn(addr) my_zero_pfn(addr)

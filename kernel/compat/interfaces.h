@@ -55,6 +55,15 @@
 #define UF_HAS_VM_FLAGS_RESET		UF_SINCE(6, 3)
 /* vma_start_write(): a VMA has a lock of its own */
 #define UF_HAS_VMA_LOCK			UF_SINCE(6, 4)
+/*
+ * A fill or a move may hold the VMA's lock alone. It takes a lock of VMAs, and map_changing_lock, for
+ * which a change of mappings waits: before 6.9 a change waits for the mmap lock alone.
+ */
+#if defined(CONFIG_PER_VMA_LOCK) && UF_HAS_CTX_IN_HEADER
+#define UF_HAS_FILL_BY_VMA_LOCK		1
+#else
+#define UF_HAS_FILL_BY_VMA_LOCK		0
+#endif
 /* assert_fault_locked(), release_fault_lock() */
 #define UF_HAS_FAULT_LOCK		UF_SINCE(6, 6)
 /* vma_start_read_locked(), which may fail */

@@ -69,7 +69,7 @@
 	X(split_vma, "registering")
 #endif
 
-#ifdef CONFIG_PER_VMA_LOCK
+#if UF_HAS_FILL_BY_VMA_LOCK
 #define UF_KSYMS_VMA_LOCK(X) X(lock_vma_under_rcu, "filling and moving")
 #else
 #define UF_KSYMS_VMA_LOCK(X)

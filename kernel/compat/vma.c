@@ -17,7 +17,7 @@ static struct vm_area_struct *uf_compat_find_vma_prepared(struct mm_struct *mm, 
 	return vma;
 }
 
-#ifdef CONFIG_PER_VMA_LOCK	/* since 6.4 */
+#if UF_HAS_FILL_BY_VMA_LOCK
 
 /* Newer kernels have this function; theirs fails if the VMA has too many readers to count. */
 #if !UF_HAS_VMA_START_READ_LOCKED
@@ -60,7 +60,7 @@ struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsi
 
 #endif
 
-#ifdef CONFIG_PER_VMA_LOCK
+#if UF_HAS_FILL_BY_VMA_LOCK
 
 /* Never waits for the second lock while it holds the first: that could deadlock with a writer. */
 static bool uf_compat_vma_trylock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,

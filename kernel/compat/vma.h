@@ -28,7 +28,7 @@ struct vm_area_struct *uf_compat_vma_lock_fill_slowly(struct mm_struct *mm, unsi
 static __always_inline struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_struct *mm,
 								      unsigned long addr)
 {
-#ifdef CONFIG_PER_VMA_LOCK	/* since 6.4; doesn't hold up the rest of the process */
+#if UF_HAS_FILL_BY_VMA_LOCK	/* doesn't hold up the rest of the process */
 	struct vm_area_struct *vma = uf_ksym(lock_vma_under_rcu)(mm, addr);
 
 	if (likely(vma)) {
@@ -43,7 +43,7 @@ static __always_inline struct vm_area_struct *uf_compat_vma_lock_fill(struct mm_
 /* Undo that. @vma may be gone when this returns. */
 static __always_inline void uf_compat_vma_unlock_fill(struct vm_area_struct *vma)
 {
-#ifdef CONFIG_PER_VMA_LOCK
+#if UF_HAS_FILL_BY_VMA_LOCK
 	vma_end_read(vma);
 #else
 	mmap_read_unlock(vma->vm_mm);
