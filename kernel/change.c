@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Changes of mappings; see change.h. */
+/* Changes of mappings that are under way; see change.h. */
 #include <linux/userfault.h>
 
 #include <linux/jiffies.h>
@@ -8,15 +8,15 @@
 #include "event_queue.h"
 
 /*
- * How often a waiting command looks whether the changing thread is kept from going on. Nobody says
- * when that happens: it may wait for a reader of a native userfaultfd.
+ * The interval at which a waiting command checks whether the changing thread is itself blocked.
+ * Nothing announces that: the thread may wait for a reader of a native userfaultfd.
  */
 #define UF_CHANGES_LOOK_MS	20
 
 /*
- * How many times. Then it answers EAGAIN all the same: the thread may need its own monitor, which
- * calls here, where no look tells, as when it waits for a lock behind somebody who reads a file
- * that the monitor serves.
+ * After so many checks the command fails with EAGAIN even if the thread doesn't look blocked. The
+ * thread may depend on the monitor, which waits here, in a way that its task state doesn't show.
+ * For example, it may wait for a lock whose holder reads a file that the monitor serves.
  */
 #define UF_CHANGES_LOOKS	50
 
@@ -30,7 +30,7 @@ void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view,
 	init_waitqueue_head(&changes->wait);
 }
 
-/* The barrier in wq_has_sleeper() pairs with that of a command that has joined the queue. */
+/* The barrier in wq_has_sleeper() pairs with that of a command that joins the queue. */
 void uf_changes_announce(struct uf_changes *changes)
 {
 	if (wq_has_sleeper(&changes->wait))
@@ -68,8 +68,8 @@ bool uf_change_is_own(struct uf_changes *changes)
 }
 
 /*
- * How a thread sleeps until somebody reads an event, or lets go of it in a debugger. Locks, memory and
- * disks are waited for uninterruptibly there.
+ * The task states of a changing thread that waits for a reader of an event, or is stopped by a
+ * debugger. Such a thread waits for locks, memory and disks uninterruptibly.
  */
 #define UF_CHANGES_KEPT	(TASK_WAKEKILL | TASK_INTERRUPTIBLE | __TASK_TRACED | __TASK_STOPPED)
 

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Changes of mappings that are under way, and the commands that wait for their end.
+ * Changes of mappings that are under way, and the commands that wait for them to end.
  *
  * Overview
  *
  * A change begins with the first half of an event (event.c), in the thread that changes mappings,
- * and ends when the monitor has been told. Meanwhile the monitor's picture of the address space is
- * wrong, so page operations don't go on. If an event is there to be read, they answer EAGAIN: the
- * monitor has to read first. Else the changing thread is still at work, or has just been let go, and
- * they wait for it here.
+ * and ends when the monitor has read the event. Meanwhile the monitor's picture of the address
+ * space is wrong, so page operations don't go on. If an event is pending, they fail with EAGAIN:
+ * the monitor has to read it first. Otherwise the changing thread is still at work, or is just
+ * going on, and the page operations wait for it here.
  *
- * A changing thread can itself be kept waiting, by a monitor: that of another context, which has to
- * read an event of the same system call first. One monitor may serve both contexts, so a command
- * that waited for such a thread could wait for ever. It answers EAGAIN instead: there is an event to
- * be read, on another descriptor. So it does after a second, in case the thread needs something else
- * of the monitor.
+ * The changing thread can itself be waiting for the monitor of another context, which first has to
+ * read an event of the same system call. One monitor may serve both contexts, so a command that
+ * waited for such a thread could wait forever. It fails with EAGAIN instead: an event is pending on
+ * another descriptor. The command also fails with EAGAIN after a second, in case the thread needs
+ * something else from the monitor.
  *
  * Locking and field protection
  *
- * changes->lock, a leaf, never taken by an interrupt, protects the lists. A change is taken off its
- * list by the thread that put it there, before that thread can exit: so change->task may be looked
- * at under the lock.
+ * changes->lock protects the list. It is a leaf lock, and no interrupt handler takes it. The thread
+ * that puts a change on the list takes it off again before that thread can exit, so change->task
+ * may be dereferenced under the lock.
  */
 #ifndef UF_CHANGE_H
 #define UF_CHANGE_H
@@ -40,7 +40,7 @@ struct uf_change {
 };
 
 struct uf_changes {
-	struct userfaultfd_ctx *view;	/* counts them, in mmap_changing, for native code too */
+	struct userfaultfd_ctx *view;	/* its mmap_changing counts them, for native code too */
 	const struct uf_event_queue *events;
 	spinlock_t lock;
 	struct list_head under_way;
@@ -48,31 +48,32 @@ struct uf_changes {
 };
 
 /*
- * No change is under way, and nobody uses @changes yet. They are of the memory of the context that has
- * this @view and these @events, which live as long.
+ * Start without changes. No thread may use @changes yet. @view and @events belong to the context
+ * whose memory changes, and live as long as @changes.
  */
 void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view,
 		     const struct uf_event_queue *events);
 
 /*
- * The current thread changes mappings of the context's memory, from here until uf_change_end(). But
- * for 6.1, waits for the page operations that are under way. @change stays where it is until then; the
- * caller holds the context. May sleep.
+ * The current thread changes mappings of the context's memory from here until uf_change_end().
+ * Waits for the page operations that are under way, except on 6.1. @change stays where it is until
+ * uf_change_end(); the caller holds the context. May sleep.
  */
 void uf_change_begin(struct uf_changes *changes, struct uf_change *change);
 
-/* By the same thread: the change is over, and was told. Wakes the commands that wait. */
+/* The same thread calls this when the change is over. Wakes the waiting commands. */
 void uf_change_end(struct uf_changes *changes, struct uf_change *change);
 
-/* An event was queued: the commands that wait have to answer EAGAIN. */
+/* Wake the waiting commands: an event was queued, so they have to fail with EAGAIN. */
 void uf_changes_announce(struct uf_changes *changes);
 
-/* Whether the current thread has begun a change, and not ended it. */
+/* Whether the current thread has begun a change and not yet ended it. */
 bool uf_change_is_own(struct uf_changes *changes);
 
 /*
- * Wait until no change is under way: 0. -EAGAIN: an event has to be read first. -EINTR: the caller is
- * being killed. The caller holds the context's file and no lock.
+ * Wait until no change is under way, then return 0. -EAGAIN: the monitor has to read an event
+ * first, or the wait took too long. -EINTR: the caller is being killed. The caller holds the
+ * context's file and no lock.
  */
 int uf_changes_await(struct uf_changes *changes);
 

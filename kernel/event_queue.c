@@ -45,19 +45,21 @@ void uf_event_push(struct uf_event_queue *queue, struct uf_event *event)
 }
 
 /*
- * Whether there is nothing more to wait for. Under the lock, so that whoever changes it wakes us.
+ * Whether the thread has nothing more to wait for. The caller holds the lock, so that every thread
+ * that changes the state or closes the queue also wakes this one.
  */
 static bool uf_event_over(const struct uf_event_queue *queue, const struct uf_event *event)
 {
 	lockdep_assert_held(&queue->lock);
 
 	return event->state == UF_EVENT_TOLD || queue->closed || fatal_signal_pending(current) ||
-	       WARN_ON_ONCE(current->flags & PF_EXITING);	/* no signal wakes it any more */
+	       WARN_ON_ONCE(current->flags & PF_EXITING);	/* no signal would wake it */
 }
 
 /*
- * The state of the task is set before uf_event_over() looks, and every change that it looks for is
- * made before a wake-up: so either it sees the change, or schedule() returns.
+ * This sets the task state before uf_event_over() looks, and every change that uf_event_over()
+ * looks for comes before a wake-up. So either uf_event_over() sees the change, or schedule()
+ * returns.
  */
 bool uf_event_await(struct uf_event_queue *queue, struct uf_event *event)
 {
@@ -100,7 +102,7 @@ bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
 	return event;
 }
 
-/* The event that is being told, or NULL if its thread has given up. Caller holds the lock. */
+/* The event that a reader has taken; NULL if its thread has given up. The caller holds the lock. */
 static struct uf_event *uf_event_find(struct uf_event_queue *queue,
 				      const struct uf_event_telling *telling)
 {

@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The queue of events: threads whose system call has changed mappings, and waits until a monitor
- * knows.
+ * The queue of events. A thread whose system call changes mappings queues an event, and waits until
+ * the monitor has read it.
  *
  * Overview
  *
- * An event belongs to the thread that waits for it. Events are told first in, first out:
+ * An event belongs to the thread that waits for it. Readers take events first in, first out:
  *
  *	UF_EVENT_PENDING <-- tell, untell --> UF_EVENT_TELLING --- told ---> UF_EVENT_TOLD
  *
- * A reader takes the oldest (tell), copies the message without locks, and then says how that went:
- * told, which lets the thread go on, or untell, which makes it the oldest again. Meanwhile the
- * thread may have been killed, and the event be gone: so a reader knows an event by its number
- * only, and looks for it on the list of those that are being told.
+ * A reader takes the oldest event (tell), copies its message without locks, and then reports the
+ * result. "told" lets the thread go on; "untell" puts the event back as the oldest. Meanwhile the
+ * thread may have been killed, and the event may be gone. So a reader keeps only the event's id,
+ * and looks the event up on the telling list.
  *
  * A thread stops waiting when its event was told, when the queue is closed, or when the thread is
  * killed.
  *
  * Locking
  *
- * queue->lock, the innermost but for the scheduler's, and never taken by an interrupt.
+ * queue->lock is the innermost lock except for the scheduler's. No interrupt handler takes it.
  *
  * Field protection
  *
- *	queue->pending, telling		queue->lock; whether pending is empty may be read without
+ *	queue->pending, telling		queue->lock; a check for an empty pending may go without it
  *	queue->last_id, closed		queue->lock
- *	event->entry, state		queue->lock; TOLD is the last that anybody else does to it
+ *	event->entry, state		queue->lock; once a reader has stored TOLD, and dropped the
+ *					lock, only the event's own thread accesses the event
  *	event's other fields		constant while it is queued
  *
- * The queue is pure logic: it knows no mm, and of a context only its address.
+ * The queue is pure logic: it knows no mm, and only the address of a context.
  */
 #ifndef UF_EVENT_QUEUE_H
 #define UF_EVENT_QUEUE_H
@@ -52,7 +53,7 @@ struct uf_event {
 	struct task_struct *task;
 	u64 id;
 	enum uf_event_state state;
-	struct uf_ctx *child;		/* of a fork; the waiting thread holds it until it was told */
+	struct uf_ctx *child;		/* of a fork; the waiting thread holds it until TOLD */
 	struct uffd_msg msg;
 };
 
@@ -64,19 +65,22 @@ struct uf_event_queue {
 	u64 last_id;
 };
 
-/* What a reader keeps of an event that it is telling. */
+/* All that a reader keeps of an event while it copies the message. */
 struct uf_event_telling {
 	u64 id;
 	struct uf_ctx *child;		/* of a fork, referenced; else NULL */
 };
 
-/* Make @queue empty and open; nobody uses it yet. */
+/* Make @queue empty and open. No thread may use it yet. */
 void uf_event_queue_init(struct uf_event_queue *queue);
 
-/* Open a queue that was closed; it is empty, and nobody uses it yet. */
+/* Open a closed queue. It is empty, and no thread may use it yet. */
 void uf_event_queue_reopen(struct uf_event_queue *queue);
 
-/* From here on nobody is told: all threads that wait go on, and those that come later, too. */
+/*
+ * From here on no thread waits for a reader: all waiting threads go on, and threads that come later
+ * don't wait.
+ */
 void uf_event_queue_close(struct uf_event_queue *queue);
 
 /* Whether an event is pending; a hint. */
@@ -86,32 +90,37 @@ static inline bool uf_events_pending(const struct uf_event_queue *queue)
 }
 
 /*
- * Queue @event, whose msg and child are filled in. The caller wakes the readers. From here until
- * uf_event_await() has returned @event must stay where it is. Doesn't sleep.
+ * Queue @event, whose msg and child the caller has filled in. The caller then wakes the readers.
+ * @event must stay where it is until uf_event_await() has returned. Doesn't sleep.
  */
 void uf_event_push(struct uf_event_queue *queue, struct uf_event *event);
 
 /*
- * By the same thread: sleep until @event was told: true; or nobody will be told: false. The caller
- * holds no lock.
+ * Sleep until @event was told (true), or until the queue is closed or the thread is killed (false).
+ * The thread that queued @event calls this, without locks.
  */
 bool uf_event_await(struct uf_event_queue *queue, struct uf_event *event);
 
 /*
- * Begin to tell the oldest pending event; its message is copied to @msg. False: none is pending.
- * End it with uf_event_told() or uf_event_untell(). A child is referenced with @hold, which mustn't
- * sleep, while the waiting thread still holds it: that reference is the caller's from here on.
+ * Take the oldest pending event, and copy its message to @msg. False: no event is pending. The
+ * caller ends this with uf_event_told() or uf_event_untell(). If the event has a child, @hold takes
+ * a reference to it, while the waiting thread still holds the child; the caller then owns that
+ * reference. @hold mustn't sleep.
  */
 bool uf_event_tell(struct uf_event_queue *queue, struct uffd_msg *msg,
 		   struct uf_event_telling *telling, void (*hold)(struct uf_ctx *child));
 
 /*
- * The reader has it: whoever waits, goes on. True if there was a thread that waited, whose reference
- * to a child is the caller's now. False: it has given up, and keeps its reference.
+ * The reader has the message: let the waiting thread go on. True: a thread waited, and its
+ * reference to the child is now the caller's. False: the thread had given up, and keeps its
+ * reference.
  */
 bool uf_event_told(struct uf_event_queue *queue, const struct uf_event_telling *telling);
 
-/* The reader could not be told after all: the event, if it still waits, is the next to be told. */
+/*
+ * The reader could not deliver the message after all: if the event's thread still waits, make the
+ * event pending again, as the oldest.
+ */
 void uf_event_untell(struct uf_event_queue *queue, const struct uf_event_telling *telling);
 
 #endif /* UF_EVENT_QUEUE_H */

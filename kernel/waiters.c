@@ -14,7 +14,7 @@ static unsigned int uf_wait_bucket_of(unsigned long page)
 	return hash_long(page >> PAGE_SHIFT, UF_WAIT_BUCKET_BITS);
 }
 
-/* Some waiters of bucket @i have left. */
+/* Call this after one or more waiters have left bucket @i: it updates the bucket's bit. */
 static __always_inline void uf_wait_bucket_left(struct uf_wait_table *table, unsigned int i)
 {
 	lockdep_assert_held(&table->buckets[i].lock);
@@ -36,7 +36,7 @@ void uf_wait_table_init(struct uf_wait_table *table)
 	}
 }
 
-/* In the bucket first: who is told of a fault must be able to wake it. */
+/* The bucket comes first: a monitor that reads the fault's message must be able to wake it. */
 void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 {
 	unsigned int i = uf_wait_bucket_of(waiter->page);
@@ -55,7 +55,7 @@ void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 	spin_unlock(&bucket->lock);
 }
 
-/* Under the bucket's lock, so that nobody else takes or removes @waiter. */
+/* The caller holds the bucket's lock, so that no other thread takes or removes @waiter. */
 static __always_inline void uf_waiter_unlink(struct uf_wait_table *table,
 					     struct uf_wait_bucket *bucket,
 					     struct uf_waiter *waiter)
@@ -64,8 +64,9 @@ static __always_inline void uf_waiter_unlink(struct uf_wait_table *table,
 
 	__hlist_del(&waiter->node);
 	/*
-	 * Told: the way back takes the bucket's lock. Pairs with the release in uf_waiters_tell(),
-	 * which is done with *waiter.
+	 * A told waiter can't become pending again meanwhile: uf_waiters_untell() takes the
+	 * bucket's lock. Pairs with the release in uf_waiters_tell(), which is then done with
+	 * *waiter.
 	 */
 	if (smp_load_acquire(&waiter->state) != UF_PENDING)
 		return;
@@ -76,7 +77,7 @@ static __always_inline void uf_waiter_unlink(struct uf_wait_table *table,
 	spin_unlock(&table->pending_lock);
 }
 
-/* The waker wakes the current thread after it has stored the state; both are about to come. */
+/* The waker is about to store the state, and then to wake the current thread. */
 static void uf_waiter_wait_for_waker(struct uf_waiter *waiter)
 {
 	for (;;) {
@@ -110,9 +111,10 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 }
 
 /*
- * @waiter was taken: its thread doesn't leave before the state is stored. Once it is UF_WOKEN the
- * thread may return and exit; an RCU read lock keeps the task_struct. Should it by then be asleep
- * elsewhere, it sees a spurious wake-up, which every sleeper in the kernel allows for.
+ * The caller took @waiter, so its thread doesn't leave before the state is stored. Once the state
+ * is UF_WOKEN, the thread may return and exit; the RCU read lock keeps the task_struct. If the
+ * thread already sleeps elsewhere by then, it sees a spurious wake-up, which every sleeper in the
+ * kernel allows for.
  */
 static void uf_waiter_wake(struct uf_waiter *waiter)
 {
@@ -124,7 +126,10 @@ static void uf_waiter_wake(struct uf_waiter *waiter)
 	rcu_read_unlock();
 }
 
-/* Those of bucket @i that wait for a page from @start to @last, chained by their nodes. */
+/*
+ * Take the waiters of bucket @i that wait for a page from @start to @last. Returns them chained by
+ * their nodes, or NULL.
+ */
 static __always_inline struct hlist_node *
 uf_wait_bucket_take(struct uf_wait_table *table, unsigned int i, unsigned long start,
 		    unsigned long last)
@@ -148,13 +153,13 @@ uf_wait_bucket_take(struct uf_wait_table *table, unsigned int i, unsigned long s
 	return taken;
 }
 
-/* Those that were taken. */
+/* Wake the waiters that uf_wait_bucket_take() has returned. */
 static noinline void uf_waiters_wake_taken(struct hlist_node *taken)
 {
 	struct hlist_node *next;
 
 	for (; taken; taken = next) {
-		next = taken->next;	/* before this one's stack may go */
+		next = taken->next;	/* read it now: the wake-up may free this waiter's stack */
 		uf_waiter_wake(hlist_entry(taken, struct uf_waiter, node));
 	}
 }
@@ -169,8 +174,8 @@ static __always_inline void uf_wait_bucket_wake(struct uf_wait_table *table, uns
 }
 
 /*
- * The first bucket from number @i on that has waiters, or UF_WAIT_BUCKETS. As find_next_bit(), which
- * isn't made for words that change meanwhile.
+ * The number of the first bucket from @i on that has waiters, or UF_WAIT_BUCKETS. Does the work of
+ * find_next_bit(), which isn't made for words that change meanwhile.
  */
 static __always_inline unsigned int uf_wait_next_occupied(const struct uf_wait_table *table,
 							  unsigned int i)
@@ -204,9 +209,9 @@ static __always_inline void uf_wait_page_wake(struct uf_wait_table *table, unsig
 }
 
 /*
- * Look each page up, or look at all buckets that have waiters: whichever takes less. To find those,
- * and to look into each, takes about as long as to look up 5 pages; and the more of them there are,
- * the more pages lead to one.
+ * Look each page up, or look at all buckets that have waiters: whichever takes less. Finding such a
+ * bucket and looking into it takes about as long as looking up 5 pages. The more buckets have
+ * waiters, the more of the page lookups end in one of them.
  */
 void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len,
 		     unsigned long waiters)
@@ -249,8 +254,9 @@ bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct u
 }
 
 /*
- * The waiter may have gone, and another come to the same place on the same stack: then that one is
- * told twice, which a monitor must allow for anyway, because a fault that is retried is told again.
+ * The waiter may have gone, and another waiter of the same bucket may now be at the same address on
+ * the same stack. A monitor may then read that waiter's message twice. It must allow for that
+ * anyway, because a retried fault sends its message again.
  */
 void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told)
 {

@@ -1,51 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The wait table: who waits for which page.
+ * The wait table: which threads wait for which page.
  *
  * Overview
  *
- * A waiter is a thread blocked in a fault, and lives on that thread's stack. It is in up to two
- * places at once: a bucket, found by hashing its page, from the fault until it is woken; and the
- * pending queue, first in first out, from the fault until a monitor has been told of it. Waking a
- * page looks into one bucket, whoever else waits. Its life is one word:
+ * A waiter stands for a thread blocked in a fault, and lives on that thread's stack. It is in up to
+ * two places at once. It is in a bucket, found by hashing its page, from the fault until a waker or
+ * its own thread takes it out. It is on the pending queue, first in first out, from the fault until
+ * a reader takes its message or it leaves the bucket. Waking a page looks into one bucket, however
+ * many other waiters there are. One word holds a waiter's state:
  *
  *	UF_PENDING --- told ---> UF_TOLD --- taken ---> UF_TAKEN --- woken ---> UF_WOKEN
  *	     \___________________ taken __________________^
  *
- * A waker first takes all that it finds in a bucket out of both places, under the bucket's lock,
- * and onto a list of its own; then it wakes them without the lock, which others may want: waking a
- * thread takes long, and a page can have thousands of waiters. A thread that leaves by itself
- * meanwhile, because of a signal, finds its waiter taken, and waits for the waker: as long as it would
- * for its lock, if that was held; but a waker that is preempted there is not boosted.
+ * A waker first moves all matching waiters of a bucket to a list of its own, under the bucket's
+ * lock; this takes them out of both places. It then drops the lock and wakes them, because waking a
+ * thread takes long, a page can have thousands of waiters, and other threads may want the lock. A
+ * thread that leaves meanwhile because of a signal finds its waiter taken, and waits for the waker.
+ * It waits as long as it would for the lock if the waker kept it while waking, except that a
+ * preempted waker gets no priority boost here.
  *
- * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer looks at it: its
- * thread may return, and its stack be reused, at once.
+ * A waiter whose state is UF_WOKEN is in neither place, and the waker no longer accesses it: its
+ * thread may return, and its stack may be reused, at once.
  *
- * Waking a long range has to find the buckets that aren't empty: there is a bit for each that says
- * so.
+ * Waking a long range has to find the buckets that aren't empty: table->occupied has a bit for each
+ * bucket.
  *
  * Locking
  *
- * bucket->lock, then pending_lock inside it. Both are held for some dozen instructions a waiter and
- * never taken by an interrupt, so neither disables interrupts. Outside of both may be the context's
- * view.fault_pending_wqh.lock, when native code wakes through the bridge (ctx.h). The lock of the
- * queue of readers and pollers never nests with ours.
+ * pending_lock nests inside bucket->lock. Both are held for some dozen instructions per waiter, and
+ * no interrupt handler takes them, so neither disables interrupts. When native code wakes through
+ * the bridge (ctx.h), it holds the context's view.fault_pending_wqh.lock outside of both. The lock
+ * of the queue of readers and pollers never nests with these two.
  *
  * Field protection
  *
- *	bucket->head			bucket->lock; whether it is empty may be read without
- *	table->occupied			set and cleared atomically; bit i under bucket i's lock, to say
- *					whether that has a waiter; may be read without
- *	waiter->node			bucket->lock; the waker's alone once the waiter is taken
- *	table->pending, waiter->pending	pending_lock; whether it is empty may be read without
+ *	bucket->head			bucket->lock; a check for empty may go without it
+ *	table->occupied			bit i: bucket i has a waiter; set and cleared atomically,
+ *					under bucket i's lock; may be read without it
+ *	waiter->node			bucket->lock; once the waiter is taken, its waker's alone
+ *	table->pending, waiter->pending	pending_lock; a check for empty may go without it
  *	waiter->state			PENDING to TOLD: pending_lock
  *					TOLD to PENDING: bucket->lock and pending_lock
- *					to TAKEN: bucket->lock, off the pending queue already; whoever
- *					still reads PENDING then needs the bucket's lock to act on it
+ *					to TAKEN: bucket->lock, once the waiter is off the pending
+ *					queue; a thread that still reads PENDING then needs the
+ *					bucket's lock to act on it
  *					TAKEN to WOKEN: the waker that took it, without a lock
- *					TOLD and WOKEN are stored with release, after the last access
- *					to the waiter that the lock's holder makes, and loaded with
- *					acquire where no lock orders it
+ *					TOLD and WOKEN are stored with release, after the storing
+ *					thread's last access to the waiter, and loaded with acquire
+ *					where no lock orders the load
  *	waiter's other fields		constant from uf_waiter_add() on
  *
  * The table is pure logic: it knows no mm, no VMA and no context.
@@ -61,8 +64,8 @@
 #include <linux/spinlock.h>
 
 /*
- * 256 buckets of 16 bytes, without lock debugging: a page of memory, and 8 waiters a bucket when 2,048
- * threads wait.
+ * 256 buckets of 16 bytes (without lock debugging) take a page of memory, and hold 8 waiters each
+ * on average when 2,048 threads wait.
  */
 #define UF_WAIT_BUCKET_BITS	8
 #define UF_WAIT_BUCKETS		(1 << UF_WAIT_BUCKET_BITS)
@@ -80,7 +83,7 @@ struct uf_waiter {
 	struct task_struct *task;
 	unsigned long page;		/* the address, masked to the page */
 	enum uf_waiter_state state;
-	struct uffd_msg msg;		/* what the monitor will be told */
+	struct uffd_msg msg;		/* what the monitor will read */
 };
 
 struct uf_wait_bucket {
@@ -95,16 +98,16 @@ struct uf_wait_table {
 	struct uf_wait_bucket buckets[UF_WAIT_BUCKETS];
 };
 
-/* Make @table empty; nobody uses it yet. */
+/* Make @table empty. No thread may use it yet. */
 void uf_wait_table_init(struct uf_wait_table *table);
 
 /*
- * Make the current thread a waiter. @waiter's page and msg are filled in, the rest is done here.
- * From here until uf_waiter_remove() has returned @waiter must stay where it is.
+ * Make the current thread a waiter. The caller has filled in @waiter's page and msg; this sets the
+ * other fields. @waiter must stay where it is until uf_waiter_remove() has returned.
  */
 void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter);
 
-/* Take the current thread's waiter out again, woken or not. May sleep, until its waker is done. */
+/* Take the current thread's waiter out again, woken or not. May sleep until its waker is done. */
 void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter);
 
 /* Whether a waiter is pending; a hint. */
@@ -113,35 +116,39 @@ static inline bool uf_waiters_pending(const struct uf_wait_table *table)
 	return !list_empty(&table->pending);
 }
 
-/* Which waiter was told: enough to find it again if it still waits, and never dereferenced. */
+/*
+ * Identifies the waiter whose message a reader took: enough to find it again if it still waits. The
+ * pointer is never dereferenced.
+ */
 struct uf_told {
 	const struct uf_waiter *waiter;
 	unsigned long page;
 };
 
 /*
- * The oldest pending waiter becomes told, and its message is copied to @msg. False: none is
+ * Copy the oldest pending waiter's message to @msg and mark that waiter told. False: no waiter is
  * pending.
  */
 bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct uf_told *told);
 
 /*
- * The monitor could not be told after all: the waiter, if it still waits, is the next to be told.
+ * The reader could not deliver the message after all: if the waiter still waits, make it pending
+ * again, as the oldest.
  */
 void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told);
 
 /*
- * Wake every waiter of [@start, @start + @len), page aligned and not empty. Caller orders this
- * after whatever the waiters are to see. @waiters: there are no more than that in the table, which
- * says how to look for them; it need not be exact.
+ * Wake every waiter of [@start, @start + @len), which is page aligned and not empty. The caller
+ * orders this after everything that the woken threads must see. @waiters: an estimate of the most
+ * waiters that the table can have. It only decides how to look for them, and need not be exact.
  */
 void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned long len,
 		     unsigned long waiters);
 
-/* The same for every waiter there is. */
+/* The same for every waiter in the table. */
 void uf_waiters_wake_all(struct uf_wait_table *table);
 
-/* How many are pending, and how many wait altogether. */
+/* Count the pending waiters (@pending) and all waiters (@total). */
 void uf_waiters_count(struct uf_wait_table *table, unsigned long *pending, unsigned long *total);
 
 #endif /* UF_WAITERS_H */
