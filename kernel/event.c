@@ -2,14 +2,14 @@
 /*
  * Events; see event.h.
  *
- * The second halves that get a list find native entries on it too. All events of ours are queued
- * before anybody is waited for, native readers included: one monitor may serve several contexts, and
- * must find in each what it has to read there before its commands go on.
+ * The second halves that get a list find native entries on it too. They queue all events of ours
+ * before they wait for any reader, native readers included. One monitor may serve several contexts,
+ * and must find the event in each of them that it has to read before its commands go on.
  *
- * An entry of ours holds its context, which pins the module; who lets go of it does nothing that can
- * sleep afterwards, see hooks.c, and freeing memory can, on a kernel for real time. Native entries are
- * dealt with, by the kernel's function, while ours are still held: so the module stays while native
- * code sleeps below us.
+ * An entry of ours holds its context, which pins the module. After a thread has put the context it
+ * does nothing that can sleep, see hooks.c; freeing memory can sleep on a PREEMPT_RT kernel. The
+ * kernel's function handles the native entries while ours are still held, so the module stays while
+ * native code sleeps below us.
  */
 #include <linux/userfault.h>
 
@@ -26,10 +26,10 @@
 #include "mremap.h"
 #include "region.h"
 
-/* By way of reserved, which is as long as the union: no byte of the stack gets out. */
+/* Clears the whole union: .reserved is as long as the union. So no byte of the stack leaks. */
 #define UF_EVENT_MSG(kind) { .event = (kind), .arg.reserved = { 0 } }
 
-/* What is on mm's list for a fork. */
+/* Our entry on mm's list for a fork. */
 struct uf_fork {
 	struct uf_fork_entry entry;
 	struct uf_change change;
@@ -39,10 +39,10 @@ struct uf_fork {
 /* A move, from the first half to the second. */
 struct uf_mremap {
 	struct uf_mremapped moved;
-	struct uf_change change;	/* if it is to be told of */
+	struct uf_change change;	/* only with UFFD_FEATURE_EVENT_REMAP */
 };
 
-/* What is on mm's list for an unmapping. */
+/* Our entry on mm's list for an unmapping. */
 struct uf_unmap {
 	struct uf_unmap_entry entry;
 	struct uf_change change;
@@ -67,14 +67,16 @@ static bool uf_event_wanted(const struct uf_ctx *ctx, unsigned int feature)
 	return ctx->view.features & feature;
 }
 
-/* Mappings are changing from here until uf_change_end(), and the context is held. */
+/* Take a reference to @ctx, and count its mappings as changing until uf_change_end(). */
 static void uf_event_begin(struct uf_ctx *ctx, struct uf_change *change)
 {
 	uf_ctx_get(ctx);
 	uf_change_begin(&ctx->changes, change);
 }
 
-/* Queue @event, and say that it is there. The caller holds @ctx, and no lock. */
+/*
+ * Queue @event, and wake the readers and the waiting commands. The caller holds @ctx, and no lock.
+ */
 static void uf_event_post(struct uf_ctx *ctx, struct uf_event *event)
 {
 	uf_event_push(&ctx->events, event);
@@ -92,7 +94,7 @@ static struct uf_ctx *uf_event_child(const struct uf_ctx *parent, const struct l
 	return NULL;
 }
 
-/* NULL: no memory. */
+/* A new context for the child's @mm, entered on @forks. NULL: no memory. */
 static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct *mm,
 					 struct list_head *forks)
 {
@@ -143,8 +145,8 @@ int uf_event_fork(struct vm_area_struct *vma, struct list_head *forks)
 }
 
 /*
- * Once it was told the child's context is its file's alone; else nobody will ever serve the child,
- * and the reference is still ours.
+ * Once a reader has read the event, only the child's file holds the child's context. Otherwise no
+ * monitor will ever serve the child, and the reference is still ours.
  */
 static void uf_event_await_fork(struct uf_ctx *parent, struct uf_fork *fork)
 {
@@ -170,7 +172,7 @@ static void uf_event_end_fork(struct uf_fork *fork, bool forked)
 	uf_ctx_put(parent);
 }
 
-/* Queue what of the list is ours, if that is to be told, and take off it what isn't. */
+/* Move the native entries to @native, and, if @forked, queue the events of our entries. */
 static void uf_event_sort_forks(struct list_head *forks, bool forked, struct list_head *native)
 {
 	struct uf_fork_entry *entry, *next;
@@ -206,7 +208,7 @@ void uf_event_fork_complete(struct list_head *forks)
 	uf_event_end_forks(forks, true);
 }
 
-/* VMAs of the child may still point to its context, but its mm is torn down unused. */
+/* VMAs of the child may still point to its context, but mm tears its address space down unused. */
 void uf_event_fork_fail(struct list_head *forks)
 {
 	uf_event_end_forks(forks, false);
@@ -220,7 +222,7 @@ void notrace uf_event_copy_vma(const unsigned long *arguments)
 	uf_mremaps_note(&uf_ctx_of(vma)->mremaps, from, arguments[1], arguments[2]);
 }
 
-/* mm's first half can't fail. */
+/* The first half can't return an error to mm, so its allocation mustn't fail. */
 static void uf_event_mremap_begin(struct uf_ctx *ctx, bool wanted)
 {
 	struct uf_mremap *mremap = kmalloc(sizeof(*mremap), GFP_KERNEL | __GFP_NOFAIL);
@@ -232,12 +234,13 @@ static void uf_event_mremap_begin(struct uf_ctx *ctx, bool wanted)
 }
 
 /*
- * Memory that isn't told of is an ordinary mapping from here on. But if mm has merged it into a
- * mapping that didn't move, it can't be cut out before mremap() has let go of that: it is then
- * unregistered by the second half, or whoever comes first, see mremap.h.
+ * If the monitor doesn't want the event, the moved memory is an ordinary mapping from here on. But
+ * if mm has merged it into a mapping that didn't move, this can't split the VMA, because mremap()
+ * still uses it. Then the second half unregisters the range, or an earlier REGISTER or fault does,
+ * see mremap.h.
  *
- * Whoever waits at the old place is woken. The copy may be longer than what was moved: to wake too
- * many does no harm.
+ * This wakes the waiters at the old place. The copy may be longer than the range that moved: waking
+ * too many does no harm.
  */
 void uf_event_mremap(struct vm_area_struct *vma, struct vm_userfaultfd_ctx *kept)
 {
@@ -273,7 +276,7 @@ static void uf_event_mremap_end(struct uf_ctx *ctx)
 	uf_ctx_put(ctx);
 }
 
-/* Before there was mremap_userfaultfd_fail(), an error came here as @to. */
+/* Kernels without mremap_userfaultfd_fail() pass an error here as @to. */
 void uf_event_mremap_complete(struct vm_userfaultfd_ctx *kept, unsigned long from,
 			      unsigned long to, unsigned long len)
 {
@@ -317,7 +320,7 @@ bool uf_event_remove(struct vm_area_struct *vma, unsigned long start, unsigned l
 	return false;
 }
 
-/* One unmapping is told once, however many VMAs it is of. */
+/* One unmapping is one event per context, however many VMAs it covers. */
 static bool uf_event_unmap_listed(const struct uf_ctx *ctx, unsigned long start, unsigned long end,
 				  const struct list_head *unmaps)
 {
@@ -330,8 +333,9 @@ static bool uf_event_unmap_listed(const struct uf_ctx *ctx, unsigned long start,
 }
 
 /*
- * Whoever waits for a page of @vma finds out that it is gone: the VMA is locked against faults until
- * the unmapping is done or has failed, so that nobody becomes a waiter of it again before.
+ * Wake the waiters for pages of @vma, so that they find the pages gone. The VMA is locked against
+ * faults until the unmapping is done or has failed, so no thread becomes a waiter there again
+ * before that.
  */
 static void uf_event_wake_unmapped(struct uf_ctx *ctx, const struct vm_area_struct *vma,
 				   unsigned long start, unsigned long end)
@@ -356,8 +360,8 @@ static void uf_event_end_unmap(struct uf_unmap *unmap)
 }
 
 /*
- * The system call is over. brk() drops its list, when it fails after the first half: then nothing
- * was unmapped, and there is nothing to be told.
+ * The system call is over. If brk() fails after the first half, it drops its list: then it has
+ * unmapped nothing, and there is no event.
  */
 static void uf_event_unmap_exit(struct callback_head *at_exit)
 {
@@ -370,7 +374,7 @@ static void uf_event_unmap_exit(struct callback_head *at_exit)
 	uf_ctx_put(ctx);
 }
 
-/* The threads of the kernel have no such end. */
+/* Kernel threads run no task work at the end of a system call. */
 static bool uf_event_unmap_at_exit(struct uf_unmap *unmap)
 {
 	init_task_work(&unmap->at_exit, uf_event_unmap_exit);
@@ -409,7 +413,7 @@ int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned lon
 
 #if !UF_HAS_UNMAP_BY_VMA
 
-/* Calls under way. */
+/* The number of uf_event_unmap_mm() calls under way. */
 static atomic_t uf_event_unmap_calls;
 
 static int uf_event_unmap_ours(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -448,7 +452,7 @@ void uf_event_drain(void)
 
 #endif
 
-/* Queue what of the list is ours, and take off it what isn't. */
+/* Move the native entries to @native, and queue the events of our entries. */
 static void uf_event_sort_unmaps(struct list_head *unmaps, struct list_head *native)
 {
 	struct uf_unmap_entry *entry, *next;
