@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The ranges that mremap() takes memory to; see mremap.h. What becomes of that memory: event.c. */
+/* The ranges that mremap() moves memory to; see mremap.h. event.c decides what happens to it. */
 #include <linux/userfault.h>
 
 #include <linux/mm.h>
@@ -47,7 +47,10 @@ void uf_mremap_begin(struct uf_mremaps *mremaps, struct uf_mremapped *moved, str
 	uf_mremap_add(mremaps, moved);
 }
 
-/* The @n-th that is to be unregistered. These come and go with the mmap lock held for writing only. */
+/*
+ * Get the @n-th range that is still to be unregistered. The mmap lock, held for writing, keeps
+ * their number and order from changing between two calls.
+ */
 static bool uf_mremap_find(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned int n,
 			  unsigned long *start, unsigned long *end)
 {
@@ -88,7 +91,7 @@ int uf_mremaps_inherit(struct uf_mremaps *child, struct uf_mremaps *parent,
 	return 0;
 }
 
-/* A thread has one at most. */
+/* A thread has at most one move under way. */
 struct uf_mremapped *uf_mremap_end(struct uf_mremaps *mremaps)
 {
 	struct uf_mremapped *moved, *own = NULL;
@@ -121,7 +124,7 @@ bool uf_mremap_next(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned l
 	return uf_mremap_find(mremaps, mm, 0, start, end);
 }
 
-/* Nobody comes for what was inherited. */
+/* Frees inherited entries, because no second half will. */
 void uf_mremap_settled(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned long start,
 		      unsigned long end)
 {

@@ -2,11 +2,11 @@
 /*
  * Messages; see msg.h.
  *
- * Readers that block wait exclusively: one message wakes one reader, and every poller. A reader
- * that is woken is off the queue, so that the next message wakes another. One that leaves while
- * messages are pending passes the wake-up on, because it may have been chosen for more than it
- * takes: between joining the queue and leaving it, it can be woken for a second message, or while a
- * signal makes it give up.
+ * Readers that block wait exclusively: one message wakes one reader, and every poller. A woken
+ * reader is off the queue, so that the next message wakes another. A reader that leaves while
+ * messages are pending passes the wake-up on, because it may have got more wake-ups than it takes
+ * messages. Between joining the queue and leaving it, a second message can wake it, or a message
+ * can wake it while a signal makes it give up.
  */
 #include <linux/userfault.h>
 
@@ -20,7 +20,7 @@ bool uf_msg_pending(const struct uf_ctx *ctx)
 	return uf_waiters_pending(&ctx->waiters) || uf_events_pending(&ctx->events);
 }
 
-/* The oldest: faults before events, as upstream. */
+/* Take the oldest fault, or, if there is none, the oldest event, as upstream does. */
 static bool uf_msg_next(struct uf_ctx *ctx, struct uf_msg *msg)
 {
 	if (uf_waiters_pending(&ctx->waiters) &&
@@ -69,8 +69,8 @@ int uf_msg_take(struct uf_ctx *ctx, bool nonblock, struct uf_msg *msg)
 }
 
 /*
- * The reference to a child that the waiting thread had is put for it: the file has the only one then,
- * and if that is closed before the thread runs, nobody need be looked for who waits.
+ * This puts the waiting thread's reference to the child for it, so that the file has the only one.
+ * If the file is closed before the thread runs, the release then need not look for waiters.
  */
 void uf_msg_told(struct uf_ctx *ctx, const struct uf_msg *msg)
 {

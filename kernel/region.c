@@ -2,9 +2,10 @@
 /*
  * Registration: which VMAs belong to a context.
  *
- * A VMA's context pointer and its VM_UFFD_* flags are set and cleared together, under the mmap lock
- * and with the VMA's lock written: native userfaultfd has a BUG_ON for one without the other, in
- * loops over all VMAs of a process. Each command first checks the whole range, then changes it.
+ * This file sets and clears a VMA's context pointer and its VM_UFFD_* flags together, with the mmap
+ * lock held for writing and the VMA's lock written. Native userfaultfd has a BUG_ON for one without
+ * the other, in loops over all VMAs of a process. Each command first checks the whole range, then
+ * changes it.
  */
 #include <linux/userfault.h>
 
@@ -20,13 +21,14 @@
 #include "region.h"
 
 /*
- * Upstream means to refuse MAP_DROPPABLE, which is there since 6.11, but a mask hides the flag from
- * its check in 6.12; not so in 7.2.
+ * MAP_DROPPABLE exists since 6.11. Upstream means to refuse it, but in 6.12 a mask hides the flag
+ * from the check. 7.2 does refuse it.
  */
 #define UF_REGION_REFUSED (VM_SPECIAL | VM_DROPPABLE | VM_SHADOW_STACK)
 
 /*
- * Write protection that resolves itself, and nothing else, is possible on whatever has page tables.
+ * Whether the only mode is asynchronous write protection, where the kernel resolves the faults.
+ * That is possible on any memory that has page tables.
  */
 static bool uf_region_only_wp_async(const struct uf_ctx *ctx, unsigned long vm_flags)
 {
@@ -35,8 +37,8 @@ static bool uf_region_only_wp_async(const struct uf_ctx *ctx, unsigned long vm_f
 }
 
 /*
- * Anonymous memory and shmem, of the ordinary kind, and hugetlb. Only a file can have pages that
- * aren't mapped.
+ * Ordinary anonymous memory and shmem can be registered, and hugetlb memory. MINOR mode needs a
+ * file, because only a file can have pages that aren't mapped.
  */
 static bool uf_region_can_register(const struct uf_ctx *ctx, struct vm_area_struct *vma,
 				   unsigned long vm_flags)
@@ -52,7 +54,7 @@ static bool uf_region_can_register(const struct uf_ctx *ctx, struct vm_area_stru
 	return uf_ksym(vma_is_shmem)(vma);
 }
 
-/* Memory that upstream can register, so that it may lie in a range that is unregistered. */
+/* Memory that upstream can register, so UNREGISTER accepts a range that contains it. */
 static bool uf_region_can_unregister(const struct uf_ctx *ctx, struct vm_area_struct *vma)
 {
 	if (is_vm_hugetlb_page(vma))
@@ -62,7 +64,7 @@ static bool uf_region_can_unregister(const struct uf_ctx *ctx, struct vm_area_st
 		uf_region_only_wp_async(ctx, vma->vm_flags));
 }
 
-/* The flags that a VMA keeps beside those of a registration, @vm_flags; ksm.h says why. */
+/* The flags that a VMA keeps when it is registered with @vm_flags; ksm.h says why. */
 static unsigned long uf_region_kept(unsigned long vm_flags)
 {
 	return vm_flags & UF_PROTECT_MODES ? ~(__VM_UFFD_FLAGS | VM_MERGEABLE) : ~__VM_UFFD_FLAGS;
@@ -80,7 +82,8 @@ static __always_inline void uf_region_set(struct vm_area_struct *vma, struct use
 	vm_flags_reset(vma, (vma->vm_flags & kept) | vm_flags);
 
 	/*
-	 * In shared memory entries are writable by default, unless it is registered for protection.
+	 * Page table entries of shared memory are writable by default, unless it is registered for
+	 * write protection.
 	 */
 	if (vma->vm_flags & VM_SHARED && protection_changes)
 		uf_ksym(vma_set_page_prot)(vma);
@@ -91,7 +94,7 @@ void uf_region_forget(struct vm_area_struct *vma)
 	uf_region_set(vma, NULL, uf_region_kept(0), 0);
 }
 
-/* No page stays protected where nobody could unprotect it. */
+/* Unprotect the pages too: no monitor could do that any more. */
 void uf_region_release(struct vm_area_struct *vma)
 {
 	unsigned long mode = vma->vm_flags & UF_PROTECT_MODES;
@@ -116,18 +119,18 @@ void uf_region_forget_all(struct uf_ctx *ctx)
 		cond_resched();
 		if (vma->vm_userfaultfd_ctx.ctx != &ctx->view)
 			continue;
-		/* Its page tables are the parent's by now, whose pages may be protected. */
+		/* fork() has copied the parent's page tables, whose pages may be protected. */
 		uf_region_release(vma);
 	}
 	mmap_write_unlock(mm);
 }
 
-/* A walk over the VMAs of a range that changes those that are @ctx's, or become so, as it goes. */
+/* A walk over the VMAs of a range, which changes VMAs that are @ctx's or become @ctx's. */
 struct uf_region_walk {
 	struct uf_ctx *ctx;
 	struct vma_iterator vmi;
 	struct vm_area_struct *prev;
-	unsigned long start;		/* of what is still to be walked */
+	unsigned long start;		/* of the rest of the range */
 	unsigned long end;
 };
 
@@ -142,17 +145,17 @@ static __always_inline void uf_region_walk_begin(struct uf_region_walk *walk, st
 	walk->start = start;
 	walk->end = end;
 	vma_iter_init(&walk->vmi, mm, start);
-	/* Nothing lies before 0, where the closing of each context starts. */
+	/* No VMA lies before 0. Closing a context always starts the walk at 0. */
 	walk->prev = start ? uf_compat_vma_before(&walk->vmi, start) : NULL;
 }
 
-/* The next VMA of the range; after uf_region_change() or uf_region_skip() of the one before. */
+/* The next VMA of the range. The caller has changed or skipped the one before. */
 static struct vm_area_struct *uf_region_walk_next(struct uf_region_walk *walk)
 {
 	struct vm_area_struct *vma;
 
 	if (walk->start >= walk->end)
-		return NULL;	/* spares the tree a look at what comes next */
+		return NULL;	/* saves a useless lookup in the tree */
 	vma = mas_find(&walk->vmi.mas, walk->end - 1);
 	if (!vma)
 		return NULL;
@@ -163,7 +166,10 @@ static struct vm_area_struct *uf_region_walk_next(struct uf_region_walk *walk)
 	return vma;
 }
 
-/* The next that is the context's; the others are passed over. From the start of a VMA on. */
+/*
+ * The next VMA that is the context's; passes over the others. For a walk that doesn't start in the
+ * middle of a VMA.
+ */
 static struct vm_area_struct *uf_region_walk_next_registered(struct uf_region_walk *walk)
 {
 	struct vm_area_struct *vma;
@@ -186,11 +192,12 @@ static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *v
 }
 
 /*
- * Register the part of @vma that is in the range with these flags, or, without any, unregister it;
- * split or merged as needed. After an error it is registered as before, though perhaps as two VMAs.
+ * Register the part of @vma that is in the range with @vm_flags, or unregister it if @vm_flags is
+ * 0. Splits and merges VMAs as needed. After an error the memory is registered as before, though
+ * perhaps as two VMAs.
  *
- * Wakes whoever waits there: what it waits for may be over, or nobody's to resolve any more. It
- * tries again when the mmap lock is dropped.
+ * Wakes the waiters there: their fault may be resolved, or no monitor may be left to resolve it.
+ * They retry the fault once the mmap lock is dropped.
  */
 static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *vma,
 			    unsigned long vm_flags)
@@ -206,7 +213,7 @@ static int uf_region_change(struct uf_region_walk *walk, struct vm_area_struct *
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
 
-	/* As in uf_region_release(), but only now that nothing can go wrong any more. */
+	/* As in uf_region_release(), but only after the last step that can fail. */
 	if (dropped) {
 		vma_start_write(vma);
 		uf_protect_clear(vma, walk->start, end, dropped);
@@ -232,7 +239,7 @@ static bool uf_region_cuts(struct vm_area_struct *vma, unsigned long start, unsi
 	       (end < vma->vm_end && !IS_ALIGNED(end, size));
 }
 
-/* Whether @vma is @ctx's already, and this registration would take its protection away. */
+/* Whether @vma is @ctx's already, and @vm_flags would drop one of its protection modes. */
 static bool uf_region_drops(const struct uf_ctx *ctx, const struct vm_area_struct *vma,
 			    unsigned long vm_flags)
 {
@@ -241,8 +248,8 @@ static bool uf_region_drops(const struct uf_ctx *ctx, const struct vm_area_struc
 }
 
 /*
- * Whether that is the first to lie in a range from @start on, which doesn't begin with a huge page
- * of it. It may be that it begins in a hole before.
+ * Whether @start isn't aligned to the huge pages of @vma, the first VMA of the range. The range may
+ * begin in a hole before @vma.
  */
 static bool uf_region_begins_askew(struct vm_area_struct *vma, unsigned long start)
 {
@@ -263,7 +270,7 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 		if (!uf_region_can_register(ctx, vma, vm_flags))
 			return -EINVAL;
 		if (vm_flags & VM_UFFD_RWP && !vma_is_accessible(vma))
-			return -EINVAL;		/* access could never be given back */
+			return -EINVAL;		/* nothing could ever restore access */
 		/*
 		 * Filling ignores PROT_WRITE: only memory that could be made writable may be
 		 * filled.
@@ -285,7 +292,7 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 	return found ? 0 : -EINVAL;
 }
 
-/* Unregister what is @ctx's of the range. The caller holds the mmap lock for writing. */
+/* Unregister all VMAs of the range that are @ctx's. The caller holds the mmap lock for writing. */
 static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned long end)
 {
 	struct uf_region_walk walk;
@@ -303,7 +310,10 @@ static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned lon
 	return err;
 }
 
-/* If there is no memory to split a mapping, what has moved stays registered, and is told of. */
+/*
+ * If there is no memory to split a mapping, the moved memory stays registered, and the monitor
+ * reads its faults.
+ */
 static noinline void uf_region_settle_mremaps(struct uf_ctx *ctx)
 {
 	unsigned long start, end;
@@ -358,7 +368,7 @@ unlock:
 	return err;
 }
 
-/* Upstream lets one context unregister another's ranges until 6.17. */
+/* Refuses another context's ranges. Upstream lets a context unregister them until 6.17. */
 static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long end)
 {
 	VMA_ITERATOR(vmi, ctx->view.mm, start);
@@ -406,7 +416,7 @@ void uf_region_unregister_all(struct uf_ctx *ctx)
 	mmap_write_lock(mm);
 	uf_region_walk_begin(&walk, ctx, 0, ULONG_MAX);
 	while ((vma = uf_region_walk_next_registered(&walk))) {
-		/* Splits nothing, and so never fails; if it did, no VMA may keep the context. */
+		/* This splits nothing, so it can't fail. If it did, no VMA may keep the context. */
 		if (WARN_ON_ONCE(uf_region_change(&walk, vma, 0))) {
 			uf_region_release(vma);
 			uf_region_skip(&walk, vma);
