@@ -4,9 +4,9 @@
  *
  * The second halves that get a list find native entries on it too. They queue all events of ours
  * before they wait for any reader, native readers included. One monitor may serve several contexts,
- * and must find the event in each of them that it has to read before its commands go on.
+ * and must find in each of them the event that it has to read before its commands go on.
  *
- * An entry of ours holds its context, which pins the module. After a thread has put the context it
+ * An entry of ours holds its context, which pins the module. After a thread has put the context, it
  * does nothing that can sleep, see hooks.c; freeing memory can sleep on a PREEMPT_RT kernel. The
  * kernel's function handles the native entries while ours are still held, so the module stays while
  * native code sleeps below us.
@@ -236,7 +236,7 @@ static void uf_event_mremap_begin(struct uf_ctx *ctx, bool wanted)
 /*
  * If the monitor doesn't want the event, the moved memory is an ordinary mapping from here on. But
  * if mm has merged it into a mapping that didn't move, this can't split the VMA, because mremap()
- * still uses it. Then the second half unregisters the range, or an earlier REGISTER or fault does,
+ * still uses it. Then the second half unregisters the range, or an earlier command or fault does,
  * see mremap.h.
  *
  * This wakes the waiters at the old place. The copy may be longer than the range that moved: waking

@@ -13,8 +13,8 @@
  * records the exact range when mremap() copies the VMA, and the second half unregisters the range
  * if it was merged. Three others do that themselves if they come sooner: REGISTER, so that the
  * second half doesn't undo the new registration; a fault in the range, so that the monitor reads no
- * message about it; and UNREGISTER. Other commands go on meanwhile, as they do for a context without
- * the feature: what they do to such a range is undone when it is unregistered, or harmless.
+ * message about it; and UNREGISTER. Other commands go on meanwhile, as they do for a context
+ * without the feature: what they do to such a range is undone when it is unregistered, or harmless.
  *
  * If a fork comes in between, the child's context gets the mapping, and the ranges that are still
  * to be unregistered.

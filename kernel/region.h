@@ -56,8 +56,8 @@ void uf_region_forget_all(struct uf_ctx *ctx);
  * Turn the features @enable on, and @disable off, of a context in use. A fault that is under way
  * with the old features holds the lock of its VMA, or the mmap lock, until its thread is a waiter.
  * This function takes the mmap lock and the lock of each such VMA for writing, and so waits for
- * those faults: a caller that wakes the waiters afterwards finds them. Each later fault sees the new
- * features. The caller holds the address space (mmget).
+ * those faults: a caller that wakes the waiters afterwards finds them. Each later fault sees the
+ * new features. The caller holds the address space (mmget).
  */
 void uf_region_set_features(struct uf_ctx *ctx, unsigned int enable, unsigned int disable);
 

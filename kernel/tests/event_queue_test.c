@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the queue of events. It is built into this module a second time, so that they run
- * without the other module, and can look inside.
+ * KUnit tests of the queue of events. The test module includes event_queue.c a second time, so that
+ * the tests run without the userfault module and can look inside the queue.
  */
 #include "../event_queue.c"
 
@@ -22,13 +22,13 @@ static struct uf_event_queue *new_queue(struct kunit *test)
 	return queue;
 }
 
-/* In place of a context: how often it is held. */
+/* Stands in for uf_ctx_get(): @child points to a count of the references taken. */
 static void hold(struct uf_ctx *child)
 {
 	(*(int *)child)++;
 }
 
-/* An event of the running thread, which doesn't wait: waking it does no harm. */
+/* Queue an event of the running thread. The thread doesn't sleep, so waking it does no harm. */
 static void push(struct uf_event_queue *queue, struct uf_event *event, u64 number)
 {
 	*event = (struct uf_event){ .msg.event = UFFD_EVENT_REMAP };
@@ -108,7 +108,7 @@ static void untold_event_is_told_next(struct kunit *test)
 	expect_empty(test, queue);
 }
 
-/* Two readers at once, who come to an end in the other order. */
+/* Two readers at once, which finish in the reverse order. */
 static void events_are_told_side_by_side(struct kunit *test)
 {
 	struct uf_event_queue *queue = new_queue(test);
@@ -160,7 +160,7 @@ static void closed_queue_lets_go_of_all(struct kunit *test)
 	push(queue, &events[1], 1);
 	KUNIT_ASSERT_TRUE(test, tell(queue, &telling, &number));
 	uf_event_queue_close(queue);
-	push(queue, &events[2], 2);	/* comes too late */
+	push(queue, &events[2], 2);	/* after the queue was closed */
 	KUNIT_EXPECT_FALSE(test, uf_event_await(queue, &events[0]));
 	KUNIT_EXPECT_FALSE(test, uf_event_await(queue, &events[1]));
 	KUNIT_EXPECT_FALSE(test, uf_event_await(queue, &events[2]));
@@ -174,7 +174,7 @@ static void closed_queue_lets_go_of_all(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, uf_event_await(queue, &events[0]));
 }
 
-/* A thread that waits for its event to be told. */
+/* A thread that waits until a reader has read its event. */
 struct waiting {
 	struct uf_event_queue *queue;
 	struct uf_event event;
@@ -221,7 +221,7 @@ static void thread_waits_until_it_is_told(struct kunit *test)
 	struct uf_event_telling telling;
 	u64 number;
 
-	wake_up_process(thread);	/* somebody else's wake-up is not enough */
+	wake_up_process(thread);	/* a wake-up by another thread isn't enough */
 	while (READ_ONCE(thread->__state) != TASK_KILLABLE)
 		schedule_timeout_idle(1);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(waiting.over));
@@ -251,7 +251,7 @@ static void killed_thread_gives_up(struct kunit *test)
 	expect_empty(test, waiting.queue);
 }
 
-/* Threads that have events to tell, and readers that don't get each to its end at once. */
+/* Threads that queue events, and readers that put some back before they finish them. */
 struct crowd {
 	struct uf_event_queue queue;
 	atomic_t told;			/* by the readers */

@@ -14,8 +14,8 @@ struct range_case {
 	const char *name;
 	u64 start;
 	u64 len;
-	bool unaligned_fits;	/* a range, if it may start anywhere in a page */
-	bool fits;		/* a range */
+	bool unaligned_fits;	/* a valid range if the start needs no alignment */
+	bool fits;		/* a valid range */
 };
 
 static const struct range_case range_cases[] = {
@@ -60,7 +60,7 @@ static void nothing_fits_below_no_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, uf_range_check_unaligned(0, PAGE_SIZE, 0), -EINVAL);
 }
 
-/* A limit within a page, as nothing forbids, leaves that page outside. */
+/* The limit may lie within a page. That page then lies outside. */
 static void limit_within_a_page(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, uf_range_check(0, PAGE_SIZE, 2 * PAGE_SIZE - 1), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the wait table. It is built into this module a second time, so that they run
- * without the other module, and can look inside.
+ * KUnit tests of the wait table. The test module includes waiters.c a second time, so that the
+ * tests run without the userfault module and can look inside the table.
  */
 #include "../waiters.c"
 
@@ -29,7 +29,7 @@ static struct uf_wait_table *new_table(struct kunit *test)
 	return table;
 }
 
-/* A waiter of the running thread, which doesn't wait: waking it does no harm. */
+/* Add a waiter of the running thread. The thread doesn't sleep, so waking it does no harm. */
 static void add(struct uf_wait_table *table, struct uf_waiter *waiter, unsigned long page)
 {
 	waiter->page = page;
@@ -38,7 +38,7 @@ static void add(struct uf_wait_table *table, struct uf_waiter *waiter, unsigned 
 	uf_waiter_add(table, waiter);
 }
 
-/* As a context does, which knows at most how many waiters there are */
+/* Wake as a context does, with an upper bound of the number of waiters */
 static void wake(struct uf_wait_table *table, unsigned long start, unsigned long len)
 {
 	unsigned long pending, total;
@@ -151,7 +151,10 @@ static void gone_waiter_is_not_untold(struct kunit *test)
 	add(table, &waiter, page_at(0));
 	expect_told(test, table, &waiter, &told);
 	uf_waiter_remove(table, &waiter);
-	/* Another fault in the same place on the stack: of another page, it is not this one */
+	/*
+	 * Another waiter at the same address, in another bucket: untell must not take it for the
+	 * first
+	 */
 	add(table, &waiter, page_at(1));
 	uf_waiters_untell(table, &told);
 	expect_count(test, table, 1, 1);
@@ -215,7 +218,7 @@ static void all_waiters_of_a_page_are_woken(struct kunit *test)
 	expect_count(test, table, 0, 0);
 }
 
-/* The next page behind @page whose waiters are in the same bucket */
+/* The next page after @page whose waiters are in the same bucket */
 static unsigned long neighbour_in_bucket(unsigned long page)
 {
 	unsigned long other = page;
@@ -241,7 +244,10 @@ static void page_is_woken_alone_in_its_bucket(struct kunit *test)
 	expect_count(test, table, 0, 0);
 }
 
-/* Lengths on both sides of where waking looks at the buckets, with 4 waiters, and with many */
+/*
+ * Lengths on both sides of the limits above which waking looks at the buckets, with 4 waiters and
+ * with many
+ */
 static const unsigned long range_pages[] = {
 	1, 2, 19, 20, 21, 199, 200, 201, UF_WAIT_BUCKETS - 1, UF_WAIT_BUCKETS, UF_WAIT_BUCKETS + 1,
 	1ul << 20,
@@ -253,7 +259,7 @@ static void range_pages_name(const unsigned long *pages, char *name)
 }
 KUNIT_ARRAY_PARAM(range_pages, range_pages, range_pages_name);
 
-/* There are 4 waiters; @hint: at most so many */
+/* The table has 4 waiters; @hint: the number of waiters passed to uf_waiters_wake() */
 static void expect_borders(struct kunit *test, unsigned long pages, unsigned long hint)
 {
 	struct uf_wait_table *table = new_table(test);
@@ -281,7 +287,7 @@ static void range_is_woken_to_its_borders(struct kunit *test)
 	expect_borders(test, pages, 1000);
 }
 
-/* However many waiters there are said to be */
+/* Whatever number of waiters the caller passes */
 static void hint_changes_nothing(struct kunit *test)
 {
 	static const unsigned long hints[] = { 1, 4, 61, 1000, ULONG_MAX / 8 };
@@ -369,7 +375,7 @@ static int sleep_often(void *data)
 		add(sleepers->table, &waiter, page_at(get_random_u32_below(4)));
 		for (;;) {
 			set_current_state(TASK_UNINTERRUPTIBLE);
-			/* One in eight goes without being woken, as a killed thread does */
+			/* One round in eight leaves without being woken, as a killed thread does */
 			if (smp_load_acquire(&waiter.state) == UF_WOKEN || round % 8 == 0)
 				break;
 			schedule();
@@ -381,7 +387,7 @@ static int sleep_often(void *data)
 	return 0;
 }
 
-/* The thread, held, so that it can be waited for after its end; NULL when there is none */
+/* Holds the thread, so that the test can wait for it after its end. NULL: no thread was made */
 static struct task_struct *start_sleeper(struct sleepers *sleepers)
 {
 	struct task_struct *thread = kthread_create(sleep_often, sleepers, "uf_sleeper");
@@ -476,7 +482,7 @@ static void thread_leaves_when_its_waker_is_done(struct kunit *test)
 	WRITE_ONCE(leaver.leaves, true);
 	while (READ_ONCE(thread->__state) != TASK_UNINTERRUPTIBLE)
 		schedule_timeout_idle(1);
-	wake_up_process(thread);	/* somebody else's wake-up is not enough */
+	wake_up_process(thread);	/* a wake-up by another thread isn't enough */
 	while (READ_ONCE(thread->__state) != TASK_UNINTERRUPTIBLE)
 		schedule_timeout_idle(1);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(leaver.gone));
