@@ -26,7 +26,7 @@ static int uf_ctx_bridge_wake(struct wait_queue_entry *entry, unsigned int mode,
 	return 0;
 }
 
-/* What a context is whenever it is free: queues and table are empty again when it is freed. */
+/* The state of a free context: its queues and its table are empty again when it is freed. */
 static void uf_ctx_init_once(void *object)
 {
 	struct uf_ctx *ctx = object;
@@ -49,7 +49,8 @@ static void uf_ctx_init_once(void *object)
 }
 
 /*
- * The constructor also keeps the cache from being merged, so that destroying it finds what leaked.
+ * The constructor also keeps the cache from being merged, so that destroying it finds leaked
+ * contexts.
  */
 int uf_ctx_cache_create(void)
 {
@@ -85,7 +86,7 @@ struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned i
 	refcount_set(&ctx->view.refcount, 1);
 	mmgrab(mm);
 	uf_compat_unmap_watch(mm);
-	__module_get(THIS_MODULE);	/* a file of ours, or a context, holds it already */
+	__module_get(THIS_MODULE);	/* a file of ours, or a context, pins the module already */
 	return ctx;
 }
 
@@ -104,8 +105,7 @@ void uf_ctx_put(struct uf_ctx *ctx)
 }
 
 /*
- * The barrier in wq_has_sleeper() pairs with that of a reader, or poller, that has joined the
- * queue.
+ * The barrier in wq_has_sleeper() pairs with that of a reader or poller that has joined the queue.
  */
 void uf_ctx_announce(struct uf_ctx *ctx)
 {

@@ -4,49 +4,52 @@
  *
  * Overview
  *
- * Made by uf_file_create() for the current process's mm, whose struct it holds with mmgrab(); every
- * command takes the address space with mmget_not_zero() for as long as it works. VMAs point at it
- * through vma->vm_userfaultfd_ctx. Its file holds it, and each thread blocked in a fault or an
- * event; it holds the module. Closing the file ends it for everybody, see file.c. The
- * context of a forked child is made by fork() for the child's mm, and is held by the event until a
- * reader has made its file.
+ * uf_file_create() makes a context for the current process's mm. The context holds the mm's struct
+ * with mmgrab(). Each command that works on the address space holds that with mmget_not_zero()
+ * while it works. VMAs point to the context through vma->vm_userfaultfd_ctx. The context's file
+ * holds a reference to it, and so does each thread blocked in a fault or an event; the context
+ * pins the module. Closing the file ends the context for all of them, see file.c. fork() makes the
+ * context of a forked child for the child's mm; the event holds it until a reader has made its
+ * file.
  *
- * The first member is what the kernel believes a context to be. mm and native userfaultfd follow
- * vma->vm_userfaultfd_ctx on paths that nobody takes over, and must find there a context in good
- * order and true flags, features and mm: so these live there, and only there. A process can even
- * unregister our ranges through a native userfaultfd (upstream refuses that only since 6.17), which
- * then wakes the waiters it believes are on fault_pending_wqh. One entry on that queue, the bridge,
- * passes the wake-up on to the wait table. (Native code wakes before it takes the context out of
- * the VMA. A fault between the two waits until it is woken by hand or by the closing of its
- * context, as it does upstream.) That same entry is how a context is known as ours, see
- * uf_ctx_from_view().
+ * The first member, the view, is what the kernel believes a context to be. mm and native
+ * userfaultfd follow vma->vm_userfaultfd_ctx on paths that the module doesn't take over. They must
+ * find a valid context there, with the true flags, features and mm: so these live in the view, and
+ * only there. A process can even unregister our ranges through a native userfaultfd (upstream
+ * refuses that only since 6.17). Native code then wakes the waiters that it believes are on
+ * fault_pending_wqh. The one entry on that queue, the bridge, passes the wake-up on to the wait
+ * table. (Native code wakes before it takes the context out of the VMA. A fault between the two
+ * waits until UFFDIO_WAKE, or the closing of its context, wakes it, as it does upstream.) The
+ * bridge also identifies a context as ours, see uf_ctx_from_view().
  *
  * Locking
  *
- * The wait table has its own, see waiters.h; so have the queue of events, event_queue.h,
- * changes of mappings, change.h, and calls of mremap(), mremap.h.
- * Registration is under the mm's mmap lock. The bridge is called with view.fault_pending_wqh.lock
- * held and interrupts off, and takes the table's locks inside.
+ * The wait table has its own locks, see waiters.h. So have the event queue (event_queue.h), the
+ * changes of mappings (change.h) and the calls of mremap() (mremap.h). Registration is under the
+ * mm's mmap lock. Native code calls the bridge with view.fault_pending_wqh.lock held and
+ * interrupts off, and the bridge takes the table's locks inside.
  *
  * Field protection
  *
  *	view.mm, view.flags		constant
- *	view.features			0 until the handshake, which sets it with cmpxchg(). Later
- *					UFFDIO_SET_MODE changes it, with the mmap lock held for
- *					writing and the lock of each registered VMA written: so it
- *					is constant under the mmap lock or the fault lock, and is
- *					read with READ_ONCE() without
+ *	view.features			0 until the handshake, which sets it with cmpxchg(); for a
+ *					child, its parent's. Later UFFDIO_SET_MODE changes it,
+ *					with the mmap lock held for writing and the lock of each
+ *					registered VMA written: so it is constant under the mmap
+ *					lock or the fault lock. Code without either uses
+ *					READ_ONCE(), or reads only bits that UFFDIO_SET_MODE
+ *					doesn't change
  *	view.released			set once, for native code, which reads it without a lock
  *	view.refcount			atomic
  *	view.fd_wqh			its own lock; readers (exclusive) and pollers
  *	view.fault_pending_wqh		holds the bridge and nothing else, always
- *	view.mmap_changing		atomic; raised with view.map_changing_lock held for writing, where
- *					there is one, by the first half of an event (event.c), and lowered
- *					without a lock by the second
+ *	view.mmap_changing		atomic. The first half of an event (event.c) raises it,
+ *					with view.map_changing_lock held for writing, if there
+ *					is one; the second half lowers it without a lock
  *	the rest of view		initialised, and left alone
  *	waiters				waiters.h
  *	events				event_queue.h
- *	changes, mremaps			change.h, mremap.h
+ *	changes, mremaps		change.h, mremap.h
  */
 #ifndef UF_CTX_H
 #define UF_CTX_H
@@ -66,8 +69,8 @@
 #define UF_FEATURE_INITIALIZED	(1U << 31)
 
 /*
- * What UFFDIO_API offers. A feature is added here when all of it works, on every kernel; but for
- * what is in mm.
+ * The features that UFFDIO_API offers. A feature is added here when all of it works on every
+ * kernel. One that needs mm's help is offered where mm has it.
  */
 #define UF_FEATURES						\
 	(UFFD_FEATURE_PAGEFAULT_FLAG_WP |			\
@@ -91,10 +94,11 @@ struct uf_ctx {
 };
 
 /*
- * Our context if @view is one, else NULL. @view: NULL, or a context that can't go away meanwhile.
+ * Return our context if @view is one, else NULL. @view is NULL, or a context that can't go away
+ * meanwhile.
  *
- * A native context's queue leads to itself or to a waiter on a stack, and never to what lies at the
- * bridge's offset behind it. Touches nothing that could be traced: an ftrace callback calls it.
+ * The queue of a native context leads to itself or to a waiter on a stack, never to the bridge's
+ * offset after the view. An ftrace callback calls this, so it calls nothing that can be traced.
  */
 static __always_inline struct uf_ctx *uf_ctx_from_view(struct userfaultfd_ctx *view)
 {
@@ -105,7 +109,7 @@ static __always_inline struct uf_ctx *uf_ctx_from_view(struct userfaultfd_ctx *v
 	return ctx;
 }
 
-/* The context that @vma is registered with, if it is ours. The VMA is locked against changes. */
+/* The context that @vma is registered with, if it is ours. The caller keeps the VMA unchanged. */
 static __always_inline struct uf_ctx *uf_ctx_of(struct vm_area_struct *vma)
 {
 	return uf_ctx_from_view(vma->vm_userfaultfd_ctx.ctx);
@@ -121,27 +125,28 @@ static inline void uf_ctx_get(struct uf_ctx *ctx)
 	refcount_inc(&ctx->view.refcount);
 }
 
-/* Whether mappings are changing, and the monitor doesn't know of it yet; see change.h. */
+/* Whether mappings are changing and the monitor doesn't know about it yet; see change.h. */
 static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
 {
 	return uf_compat_changing(&ctx->view);
 }
 
 /*
- * A new context for @mm, referenced once; @flags as of USERFAULTFD_IOC_NEW, @features what the
- * handshake left. A user of the hooks; the caller holds the module. ENOMEM, and as uf_hooks_get(),
- * but for a child whose parent's context is held. May sleep.
+ * Make a context for @mm, with one reference, which is the caller's. @flags are those of
+ * USERFAULTFD_IOC_NEW; @features is the initial view.features. The context is a user of the hooks;
+ * the caller pins the module. -ENOMEM, or an error of uf_hooks_get(), which can't fail for a child
+ * while its parent's context is held. May sleep.
  */
 struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned int features);
 
-/* Doesn't sleep. The last one frees it, and lets go of the hooks and the module. */
+/* Doesn't sleep. The last put frees the context, and lets go of the hooks and the module. */
 void uf_ctx_put(struct uf_ctx *ctx);
 
 /*
- * Without waiters a wake-up must cost next to nothing, because every page operation ends with one.
- * A thread holds a reference from before it becomes a waiter until after it has ceased to be one,
- * so that the file's own reference alone means that nobody waits. The barrier is [B] of the proof
- * in fault.c.
+ * An upper bound on the number of waiters. Every page operation ends with a wake-up, so without
+ * waiters a wake-up must cost next to nothing. A thread holds a reference from before it becomes a
+ * waiter until after it has ceased to be one. So if the file's own reference is the only one, no
+ * thread waits. The barrier is [B] of the proof in fault.c.
  */
 static inline unsigned int uf_ctx_waiters_at_most(struct uf_ctx *ctx)
 {
@@ -150,8 +155,8 @@ static inline unsigned int uf_ctx_waiters_at_most(struct uf_ctx *ctx)
 }
 
 /*
- * Wake whoever waits for a page of [@start, @start + @len), page aligned and not empty, after the
- * caller's changes to the page tables. Doesn't sleep.
+ * Wake every waiter for a page of [@start, @start + @len), which is page aligned and not empty,
+ * after the caller's changes to the page tables. Doesn't sleep.
  */
 static inline void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned long len)
 {
@@ -161,7 +166,7 @@ static inline void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned
 		uf_waiters_wake(&ctx->waiters, start, len, waiters);
 }
 
-/* The same for all of them. */
+/* The same for all waiters. */
 static inline void uf_ctx_wake_all(struct uf_ctx *ctx)
 {
 	if (uf_ctx_waiters_at_most(ctx))
@@ -169,13 +174,14 @@ static inline void uf_ctx_wake_all(struct uf_ctx *ctx)
 }
 
 /*
- * There is something to tell: wake every poller and one reader. Any context that can take a
+ * A message is pending: wake every poller and one reader. Works in any context that can take a
  * spinlock.
  */
 void uf_ctx_announce(struct uf_ctx *ctx);
 
 /*
- * The cache that contexts come from: at load, ENOMEM; and at unload, when none is left. May sleep.
+ * The cache that contexts come from: create it at load (-ENOMEM), and destroy it at unload, when
+ * no context is left. May sleep.
  */
 int uf_ctx_cache_create(void);
 void uf_ctx_cache_destroy(void);

@@ -1,44 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Capture: a thread that faults becomes a waiter, until its page is there.
+ * Capture: a thread that faults becomes a waiter until its fault is resolved.
  *
  * Why no wake-up is lost
  *
  * mm found the page missing or protected, and dropped the page-table lock before it called us.
- * Somebody may resolve the fault between that and our sleep. Two orders hold:
+ * Another thread may resolve the fault between that and our sleep. Two orders hold:
  *
  *	faulting thread				resolving thread
  *	---------------				----------------
  *	take a reference
- *	state = INTERRUPTIBLE, say
+ *	set its task state
  *	add waiter to its bucket (locked)
  *	[A] smp_mb()				write the page-table entry
  *	read the page-table entry		[B] smp_mb(), in uf_ctx_wake()
  *	if it is as it was, sleep		read the reference count, then the bucket, or
  *						first its bit in the table
  *
- * [A] and [B] pair. Either the faulting thread's read sees the new entry, and it doesn't sleep; or
- * the resolving thread's reads see the reference and the waiter, and it wakes it. Both may happen,
- * never neither. (The bit is set by whoever comes first to a bucket, under the bucket's lock, which
- * those who come later take after it.)
+ * [A] and [B] pair. Either the faulting thread reads the new entry and doesn't sleep, or the
+ * resolving thread reads the reference and the waiter, and wakes the faulting thread. Both may
+ * happen, but never neither. (The first waiter of a bucket sets the bucket's bit under the
+ * bucket's lock. Later waiters take that lock after it.)
  *
  * A waker that finds the waiter takes it out of its bucket, sets it UF_WOKEN and then calls
- * wake_up_process(). It found it under the bucket's lock, and so after the thread had set its state:
- * the wake-up makes it running again, and schedule() returns at once if it hadn't slept yet. (So it
- * does when the thread has set another state since: it waits for its waker then, until UF_WOKEN.)
+ * wake_up_process(). The waker found the waiter under the bucket's lock, and so after the thread
+ * had set its task state. The wake-up makes the thread running again, and if the thread hasn't
+ * slept yet, its schedule() returns at once. (This also holds if the thread has set another state
+ * since: then it waits for its waker, until UF_WOKEN.)
  *
- * A context that is closed needs no look here: see uf_file_release().
+ * A faulting thread need not look whether its context is closed: see uf_file_release().
  *
- * On a kernel for real time the locks that are taken between sleep themselves. It saves the task's
- * state meanwhile, and a wake-up that comes then makes the saved state running.
+ * On a PREEMPT_RT kernel the locks that the thread takes after setting its state can sleep
+ * themselves. Meanwhile the kernel saves the task's state, and a wake-up that comes then makes the
+ * saved state running.
  *
- * UFFDIO_WAKE of a page that nobody resolved needs no page-table entry: a monitor knows of the
- * fault because it was told, so that the waiter was in its bucket before; and a wake-up that comes
- * before the fault has nobody to wake.
+ * UFFDIO_WAKE of a page that no thread has resolved doesn't depend on a page-table entry. The
+ * monitor knows about the fault because it was told, so the waiter was in its bucket before. A
+ * UFFDIO_WAKE that comes before the fault has no thread to wake.
  *
- * Readers: the waiter is put on the pending queue before [A]; uf_ctx_announce() looks for sleeping
- * readers after it. A reader first joins the wait queue, then looks at the pending queue (msg.c),
- * with a full barrier between. Either it sees the waiter, or we see it.
+ * Readers: the faulting thread puts its waiter on the pending queue before [A], and
+ * uf_ctx_announce() looks for sleeping readers after it. A reader first joins the wait queue, then
+ * looks at the pending queue (msg.c), with a full barrier between. Either the reader sees the
+ * waiter, or the faulting thread sees the reader.
  */
 #include <linux/userfault.h>
 
@@ -56,7 +59,7 @@ static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
 {
 	unsigned int features = ctx->view.features;
 
-	/* By way of reserved, which is as long as the union: no byte of the stack gets out. */
+	/* Initialises reserved, which is as long as the union: no byte of the stack leaks. */
 	*msg = (struct uffd_msg){ .event = UFFD_EVENT_PAGEFAULT, .arg.reserved = { 0 } };
 	msg->arg.pagefault.address = features & UFFD_FEATURE_EXACT_ADDRESS ? vmf->real_address
 									   : vmf->address;
@@ -73,9 +76,9 @@ static void uf_fault_make_msg(struct uffd_msg *msg, const struct uf_ctx *ctx,
 }
 
 /*
- * Whether an entry, of a page of any size, is still what a fault for @reason is about. A page that
- * isn't there any more, or whose entry is on its way through swap or migration, is for mm to find
- * out about: the access is tried again, and may fault again.
+ * Whether an entry, of a page of any size, is still one that faults for @reason. If the page has
+ * gone, or if its entry is on its way through swap or migration, mm finds that out: it tries the
+ * access again, which may fault again.
  */
 static bool uf_fault_pte_unresolved(pte_t pte, unsigned long reason)
 {
@@ -105,9 +108,9 @@ static bool uf_fault_pmd_unresolved(pmd_t pmd, unsigned long reason)
 }
 
 /*
- * Whether the page is still missing, or protected. Read without the page-table lock: a change that
- * is missed here was made by somebody who then wakes us. The fault lock keeps the upper levels, and
- * so vmf->pmd.
+ * Whether the page is still missing or protected. Reads without the page-table lock: if this
+ * misses a change, the thread that made the change wakes us afterwards. The fault lock keeps the
+ * upper levels of the page table, and so vmf->pmd.
  */
 static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason)
 {
@@ -124,7 +127,7 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason
 
 	pte = uf_compat_pte_map(vmf->pmd, vmf->address);
 	if (!pte)
-		return false;	/* the page table has just been replaced: look again by faulting */
+		return false;	/* the page table has just been replaced: fault again */
 	unresolved = uf_fault_pte_unresolved(ptep_get(pte), reason);
 	pte_unmap(pte);
 	return unresolved;
@@ -133,12 +136,12 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason
 #define UF_FAULT_OUTLAST	(5 * HZ)
 
 /*
- * Whether a signal that doesn't kill would only have the thread fault once more, and be told of once
- * more, again and again: an access of the kernel itself, copy_to_user() say, can't be left for a
- * handler. Pinning that may be interrupted (FOLL_INTERRUPTIBLE) has the same flags, but looks for
- * signals before it tries again; so whoever tries again with one pending is the former, unless the
- * signal came after that look. Pinning must not miss it for good: so either tries again after
- * UF_FAULT_OUTLAST.
+ * Whether to sleep through a signal that doesn't kill. An access by the kernel itself,
+ * copy_to_user() for example, can't be left for a signal handler: the thread would only fault and
+ * be reported again, over and over. Interruptible pinning (FOLL_INTERRUPTIBLE) has the same flags,
+ * but looks for signals before it tries again. So a thread that tries again with a signal pending
+ * is not pinning, unless the signal came after that look. Pinning must not miss such a signal for
+ * good: so both kinds try again after UF_FAULT_OUTLAST.
  */
 static bool uf_fault_outlasts_signals(const struct vm_fault *vmf)
 {
@@ -155,7 +158,10 @@ static unsigned int uf_fault_task_state(const struct vm_fault *vmf, bool outlast
 	return TASK_UNINTERRUPTIBLE;
 }
 
-/* Add the waiter, and have it sleep if there is something to wait for. Drops the fault lock. */
+/*
+ * Add the waiter, and set the task state. Returns whether there is something to wait for. Drops
+ * the fault lock.
+ */
 static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struct vm_fault *vmf,
 			     unsigned long reason, bool outlast)
 {
@@ -163,7 +169,7 @@ static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struc
 	bool huge = is_vm_hugetlb_page(vma), wait;
 
 	if (huge)
-		uf_hugetlb_lock(vma);	/* sleeps, and so comes before the state is set */
+		uf_hugetlb_lock(vma);	/* may sleep, and so comes before the task state is set */
 	__set_current_state(uf_fault_task_state(vmf, outlast));
 	uf_waiter_add(&ctx->waiters, waiter);
 	smp_mb();	/* [A] */
@@ -175,16 +181,18 @@ static bool uf_fault_prepare(struct uf_ctx *ctx, struct uf_waiter *waiter, struc
 }
 
 /*
- * Drops the fault lock. Any wake-up ends the wait: the access is tried again, and may fault again.
+ * Drops the fault lock. Any wake-up ends the wait: mm tries the access again, which may fault
+ * again.
  */
 static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned long reason)
 {
-	struct uf_waiter waiter __uninitialized;	/* uf_waiter_add() does the rest */
+	struct uf_waiter waiter __uninitialized;	/* uf_waiter_add() sets the rest */
 	bool outlast = uf_fault_outlasts_signals(vmf);
 
 	uf_fault_make_msg(&waiter.msg, ctx, vmf, reason);
 	/*
-	 * With EXACT_ADDRESS it may be any page of a huge one: that which the monitor is told of.
+	 * With EXACT_ADDRESS this may be any base page of a huge page: the one whose address the
+	 * monitor gets.
 	 */
 	waiter.page = waiter.msg.arg.pagefault.address & PAGE_MASK;
 	uf_ctx_get(ctx);
@@ -198,8 +206,8 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 }
 
 /*
- * A fault in memory that is about to be unregistered (mremap.h), of which nobody is told: tried again
- * it is a fault in ordinary memory.
+ * A fault in memory that is about to be unregistered (mremap.h). The monitor isn't told about it:
+ * this unregisters the memory, and the next try is a fault in ordinary memory.
  */
 static vm_fault_t uf_fault_settle(struct uf_ctx *ctx, struct vm_fault *vmf)
 {
@@ -215,20 +223,21 @@ static vm_fault_t uf_fault_settle(struct uf_ctx *ctx, struct vm_fault *vmf)
 }
 
 /*
- * The order of the checks is upstream's, which has not the one for what moved, nor the last: a fault
- * of the thread that is changing mappings, as when mremap() populates a mapping that is locked in
- * memory, can't be resolved before its event is read, and that isn't queued before the thread goes
+ * The checks are in upstream's order. Upstream doesn't have the one for memory that mremap() has
+ * moved, nor the last one. The last is for a fault of the thread that is changing mappings, for
+ * example when mremap() populates a mapping that is locked in memory. The monitor can't resolve
+ * that fault before it has read the event, and the thread doesn't queue the event before it goes
  * on.
  */
 vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 {
-	/* The hook has seen that it is ours. */
+	/* The hook has checked that the context is ours. */
 	struct uf_ctx *ctx = container_of(vmf->vma->vm_userfaultfd_ctx.ctx, struct uf_ctx, view);
 
 	if (reason & VM_UFFD_WP && uf_compat_wp_async_fault(vmf))
 		return 0;
 
-	/* An exiting thread can't wait for anybody, and a core dump leaves out what isn't there. */
+	/* An exiting thread can't wait for a monitor, and a core dump leaves out missing pages. */
 	if (current->flags & (PF_EXITING | PF_DUMPCORE))
 		return VM_FAULT_SIGBUS;
 

@@ -2,8 +2,8 @@
 /*
  * What /proc/PID/fdinfo shows: the three lines that upstream prints, in its format.
  *
- * pending: faults that no monitor has been told of; total: faults that wait, told or not; API:
- * version, features in use, and commands.
+ * pending: faults that no monitor has been told about; total: all faults that wait; API: version,
+ * features in use, and commands.
  */
 #include <linux/userfault.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A context's file: how it is made, read, polled and closed. What ioctl(2) does is in ioctl.c, what
- * /proc shows in fdinfo.c.
+ * A context's file: making, reading, polling and closing it. Its ioctl(2) is in ioctl.c, its
+ * /proc/PID/fdinfo in fdinfo.c.
  */
 #include <linux/userfault.h>
 
@@ -23,8 +23,8 @@
 static bool uf_kernel_faults = true;
 module_param_named(kernel_faults, uf_kernel_faults, bool, 0644);
 MODULE_PARM_DESC(kernel_faults,
-		 "whoever may open the device may handle faults of the kernel itself (default); "
-		 "if off, only CAP_SYS_PTRACE may, and others must ask for UFFD_USER_MODE_ONLY");
+		 "a process that may open the device may handle the kernel's faults (default); "
+		 "if off, a process without CAP_SYS_PTRACE must ask for UFFD_USER_MODE_ONLY");
 
 static const struct file_operations uf_file_fops;
 
@@ -35,9 +35,9 @@ static unsigned int uf_file_flags(const struct uf_ctx *ctx)
 }
 
 /*
- * The one file of @ctx, which takes the caller's reference over; or an error, and the caller keeps
- * it. By upstream's name: CRIU and others know a userfaultfd by it. @context: the inode of the file
- * that it comes from, or NULL. May sleep.
+ * Make the one file of @ctx. On success the file owns the caller's reference; on error the caller
+ * keeps it. The file has upstream's name, because CRIU and others recognise a userfaultfd by it.
+ * @context is the inode of the file that the new file comes from, or NULL. May sleep.
  */
 static struct file *uf_file_new(struct uf_ctx *ctx, const struct inode *context)
 {
@@ -51,8 +51,8 @@ static int uf_file_copy(const struct uf_msg *msg, struct iov_iter *to)
 }
 
 /*
- * Give the reader the child's context. The message goes before there is a file: what can't be
- * copied must not end a context, as the closing of its file would.
+ * Give the reader a file descriptor of the child's context. The message is copied before the file
+ * is made: if the copy fails there must be no file, because closing it would end the context.
  */
 static int uf_file_copy_fork(struct uf_msg *msg, const struct inode *inode, struct iov_iter *to)
 {
@@ -80,13 +80,13 @@ put_fd:
 	return err;
 }
 
-/* Blocks for the first message only. One that can't be given to the reader isn't lost. */
+/* Blocks for the first message only. A message that can't be copied to the reader isn't lost. */
 static ssize_t uf_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct uf_ctx *ctx = file->private_data;
 	bool nonblock = file->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
-	struct uf_msg msg __uninitialized;	/* whoever has a message fills it in */
+	struct uf_msg msg __uninitialized;	/* uf_msg_take() fills it in */
 	ssize_t done = 0;
 	int err;
 
@@ -109,7 +109,7 @@ static ssize_t uf_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return done ?: -EINVAL;
 }
 
-/* POLLERR for a blocking descriptor, as upstream: a read after POLLIN might block all the same. */
+/* As upstream, POLLERR for a blocking descriptor: a read after POLLIN might still block. */
 static __poll_t uf_file_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct uf_ctx *ctx = file->private_data;
@@ -120,7 +120,7 @@ static __poll_t uf_file_poll(struct file *file, struct poll_table_struct *wait)
 		return EPOLLERR;
 
 	/*
-	 * The poller is on the queue before it looks; pairs with wq_has_sleeper() in
+	 * The poller joins the queue before it looks for messages; pairs with wq_has_sleeper() in
 	 * uf_ctx_announce().
 	 */
 	smp_mb();
@@ -128,18 +128,19 @@ static __poll_t uf_file_poll(struct file *file, struct poll_table_struct *wait)
 }
 
 /*
- * The file is closed: mark dead, take the context out of every VMA, wake every waiter.
+ * The file is closed: mark the context released, take it out of every VMA, and wake every waiter.
  *
- * No waiter can be missed. A thread becomes a waiter with the fault lock held, under which the VMA
- * still pointed here. Clearing the VMAs takes the mmap lock for writing, and writes each VMA's
- * lock, which excludes the fault lock: so a thread that saw the VMA before is a waiter by now and
- * is woken below, and one that comes later sees a VMA without a context. If the address space has
- * no users left, nobody can be faulting in it.
+ * No waiter is missed. A thread becomes a waiter with the fault lock held, and under that lock it
+ * saw that the VMA points to this context. Clearing the VMAs takes the mmap lock for writing and
+ * writes each VMA's lock, which excludes the fault lock. So a thread that saw the context in the
+ * VMA is a waiter by now and is woken below, and a thread that faults later sees a VMA without a
+ * context. If the address space has no users left, no thread can be faulting in it.
  *
- * Nor can anybody keep the closing from coming to its end: whoever faults meanwhile sleeps, on the
- * wait table or for a lock that is held here, and so leaves the processor.
+ * Faulting threads can't keep this function from finishing, either. A thread that faults meanwhile
+ * sleeps, as a waiter or for a lock that is held here, and so leaves the CPU.
  *
- * Nor can an event be missed: the queue stays closed, and lets go of whoever comes to it later.
+ * No event is missed, either: the queue stays closed, and a thread that pushes an event later
+ * doesn't wait.
  */
 static int uf_file_release(struct inode *inode, struct file *file)
 {

@@ -3,9 +3,10 @@
 #define UF_FILE_H
 
 /*
- * A new context for the current process, as a file descriptor; @flags as of USERFAULTFD_IOC_NEW.
- * EINVAL, EPERM, ENOMEM, EMFILE, EBUSY (see uf_hooks_get()), and what a security module says. What
- * read(2) and poll(2) of it return is in the uapi header, at uffd_msg.
+ * Make a context for the current process and return its file descriptor; @flags are those of
+ * USERFAULTFD_IOC_NEW. Errors: EINVAL, EPERM, ENOMEM, EMFILE, ENFILE, EBUSY and EINTR (see
+ * uf_hooks_get()), and those of a security module. The uapi header says at struct uffd_msg what
+ * read(2) and poll(2) of the descriptor return.
  */
 int uf_file_create(unsigned int flags);
 

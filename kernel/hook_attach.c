@@ -13,7 +13,7 @@
 #include "hook_attach.h"
 #include "compat/ksyms.h"
 
-/* In hook_stubs.S; to be called by ftrace alone. */
+/* In hook_stubs.S. Only ftrace may call them. */
 void uf_hook_stub_vma(void);
 void uf_hook_stub_vma_pointer(void);
 void uf_hook_stub_pointer(void);
@@ -24,8 +24,8 @@ void uf_hook_stub_ask(void);
 /* The direct calls to one stub. */
 static struct uf_hook_direct {
 	void (*stub)(void);
-	unsigned long kinds;		/* of the functions, as bits */
-	bool used;			/* there is such a function */
+	unsigned long kinds;		/* bit set of the hook kinds that use the stub */
+	bool used;			/* the table has a hook of these kinds */
 	struct ftrace_ops ops;
 } uf_hook_directs[] = {
 	{ .stub = uf_hook_stub_vma, .kinds = BIT(UF_HOOK_VMA) | BIT(UF_HOOK_MERGE) },
@@ -40,15 +40,15 @@ static struct uf_hook_direct {
 	for (direct = uf_hook_directs;						\
 	     direct < uf_hook_directs + ARRAY_SIZE(uf_hook_directs); direct++)
 
-/* PERMANENT: kernel.ftrace_enabled=0 must not pull functions from under live contexts. */
+/* PERMANENT: kernel.ftrace_enabled=0 must not detach the functions while there are contexts. */
 #define UF_HOOK_FLAGS	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
 
 static struct ftrace_ops uf_hook_fault_ops = { .flags = UF_HOOK_FLAGS };
 
-/* In place of all direct calls. */
+/* Callbacks for all hooks but the fault's, if direct calls can't be registered. */
 static struct ftrace_ops uf_hook_divert_ops = { .flags = UF_HOOK_FLAGS };
 
-/* To find out which functions can be taken. */
+/* For uf_hook_try(), to find out which functions can be taken over. */
 static struct ftrace_ops uf_hook_try_ops = { .flags = UF_HOOK_FLAGS };
 
 static const struct uf_hook_table *uf_hook_table __ro_after_init;
@@ -57,13 +57,13 @@ static const struct uf_hook_table *uf_hook_table __ro_after_init;
 	for (hook = uf_hook_table->hooks;					\
 	     hook < uf_hook_table->hooks + uf_hook_table->nr; hook++)
 
-static bool uf_hook_diverting;		/* they are attached so */
-static bool uf_hook_blamed;		/* who is in the way is in the log */
-static bool uf_hook_stuck;		/* something could not be detached */
+static bool uf_hook_diverting;		/* callbacks are attached, not direct calls */
+static bool uf_hook_blamed;		/* the log names the functions that can't be taken over */
+static bool uf_hook_stuck;		/* ftrace failed to detach something */
 
 /*
- * It fails only after ftrace has found itself broken and stopped. Then mm goes on calling us, and
- * our text must stay.
+ * Unregistering fails only after ftrace has found itself broken and stopped. Then mm goes on
+ * calling us, so our text must stay.
  */
 static void uf_hook_unregistered(int err)
 {
@@ -73,9 +73,9 @@ static void uf_hook_unregistered(int err)
 }
 
 /*
- * Our own calls of the function enter it behind the place where ftrace is called, and so are never
- * diverted: the caller can't be told by the return address, which a tracer may have replaced by the
- * time a stub looks.
+ * Our own calls of the function enter it after its call of ftrace, so they are never diverted. A
+ * stub couldn't recognise our calls by the return address: a tracer may have replaced that before
+ * the stub looks.
  */
 static int uf_hook_locate(struct uf_hook *hook)
 {
@@ -95,7 +95,7 @@ static int uf_hook_locate(struct uf_hook *hook)
 	return 0;
 }
 
-/* Have the ops of each kind of function filter @hook. */
+/* Add @hook's location to the filter of each ftrace_ops that may attach it. */
 static int uf_hook_filter(const struct uf_hook *hook)
 {
 	struct uf_hook_direct *direct;
@@ -116,8 +116,9 @@ static int uf_hook_filter(const struct uf_hook *hook)
 }
 
 /*
- * Waits until no task can be in the stub, nor looks for it: before ftrace frees what it has of a
- * direct call it must have done so, because another tracer of the function may be reading that.
+ * Unregistering waits until no task can be in the stub, or still look for it. ftrace must wait for
+ * that before it frees its record of a direct call, because another tracer of the function may be
+ * reading the record.
  */
 static void uf_hook_undirect(struct uf_hook_direct *direct)
 {
@@ -125,7 +126,7 @@ static void uf_hook_undirect(struct uf_hook_direct *direct)
 							 (unsigned long)direct->stub));
 }
 
-/* Those before @end. */
+/* Unregister the direct calls before @end. */
 static void uf_hook_undirect_before(struct uf_hook_direct *end)
 {
 	struct uf_hook_direct *direct;
@@ -152,7 +153,7 @@ static int uf_hook_direct_all(void)
 	return 0;
 }
 
-/* Whether @hook's function, which isn't taken, can be. */
+/* Whether @hook's function, which isn't taken over now, can be. */
 static bool uf_hook_try(const struct uf_hook *hook)
 {
 	if (ftrace_set_filter_ip(&uf_hook_try_ops, hook->location, 0, 1) ||
@@ -162,7 +163,7 @@ static bool uf_hook_try(const struct uf_hook *hook)
 	return true;
 }
 
-/* Functions from @hook on can't be had all: say which, or that none can. */
+/* The functions from @hook on can't all be taken over: log which ones can't, or that none can. */
 static void uf_hook_blame(const struct uf_hook *hook, int err)
 {
 	const struct uf_hook *first = hook, *end = uf_hook_table->hooks + uf_hook_table->nr;
@@ -174,7 +175,7 @@ static void uf_hook_blame(const struct uf_hook *hook, int err)
 	       taken ? "" : ": is kernel.ftrace_enabled 0?");
 	for (hook = first; taken && hook < end; hook++)
 		if (!test_bit(hook - first, &taken))
-			pr_err("somebody else, a livepatch say, has %s()\n", hook->name);
+			pr_err("another ftrace user, such as a livepatch, has %s()\n", hook->name);
 }
 
 int uf_hook_attach_all(void)
@@ -245,10 +246,10 @@ free:
 }
 
 /*
- * Where the kernel can be preempted, unregistering waits with synchronize_rcu_tasks(), because of
- * the trampoline; where it can't, until each processor has scheduled. Either is what we need
- * ourselves, for callbacks and stubs. The unloading, or the failed load, never ends if something is
- * still attached.
+ * In a preemptible kernel, unregistering waits with synchronize_rcu_tasks(), because of ftrace's
+ * trampoline. In other kernels it waits until each CPU has scheduled. Either wait is also what our
+ * callbacks and stubs need. If something is still attached, unloading, or the failed load, never
+ * ends.
  */
 void uf_hook_attach_exit(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Never linked: Kbuild makes hook_offsets.h of it, the numbers that hook_stubs.S needs. */
+/* Never linked: Kbuild generates hook_offsets.h from this, the numbers that hook_stubs.S needs. */
 #include <linux/ftrace.h>
 #include <linux/hash.h>
 #include <linux/kbuild.h>

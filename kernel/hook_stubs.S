@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The stubs that ftrace's direct calls lead to: whether a call of a function of mm's may be for
- * somebody.
+ * The stubs that ftrace's direct calls lead to. A stub decides whether a call of one of mm's
+ * functions may be for a context.
  *
- * A stub is called by the first instruction of the function: above its own return address is that
- * of the function's caller, and all registers that carry arguments are in use. It looks for a
- * context where calls of its kind have one. If there is none, it returns, and the function runs.
- * Else uf_hook_ask has uf_hook_choose() decide; it diverts the call by putting the function to run
- * where its own return address was. That is entered by a return, as ftrace does it: so it needs no
- * ENDBR, and the processor's stack of return addresses stays in step.
+ * The function's first instruction calls the stub. On the stack, the return address to the
+ * function's caller lies above the stub's own return address, and all registers that carry
+ * arguments are in use. The stub looks for a context where calls of its kind have one. If there is
+ * none, the stub returns, and the function runs. Otherwise uf_hook_ask lets uf_hook_choose()
+ * decide. To divert the call, uf_hook_ask replaces the stub's return address by the address of the
+ * function to run. Like ftrace, it enters that function by a return: so the function needs no
+ * ENDBR, and the CPU's return stack stays in step.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -16,7 +17,7 @@
 
 #include "hook_offsets.h"
 
-/* A call that ftrace makes isn't counted where it is made. */
+/* Call depth tracking doesn't count ftrace's calls at the call site, so the stub counts them. */
 .macro UF_HOOK_ENTER
 	ANNOTATE_NOENDBR	/* a call that ftrace patches in is a direct one */
 #ifdef CONFIG_CALL_DEPTH_TRACKING
@@ -26,7 +27,7 @@
 
 	.text
 
-/* The frame is that of a function that keeps %rbp, for all unwinders. */
+/* Builds the frame of a function that keeps %rbp, so that every unwinder understands it. */
 SYM_FUNC_START_LOCAL(uf_hook_ask)
 	pushq	%rbp
 	movq	%rsp, %rbp
@@ -63,7 +64,7 @@ SYM_FUNC_START(uf_hook_stub_vma)
 	RET
 SYM_FUNC_END(uf_hook_stub_vma)
 
-/* It is a pointer to a pointer to a VMA. */
+/* The first argument is a pointer to a pointer to a VMA. */
 SYM_FUNC_START(uf_hook_stub_vma_pointer)
 	UF_HOOK_ENTER
 	movq	(%rdi), %rax
@@ -72,7 +73,10 @@ SYM_FUNC_START(uf_hook_stub_vma_pointer)
 	RET
 SYM_FUNC_END(uf_hook_stub_vma_pointer)
 
-/* It is a pointer to a pointer to a context, which may be NULL, or a list, which may be empty. */
+/*
+ * The first argument is a pointer to a pointer to a context, which may be NULL; or it is a list,
+ * which may be empty.
+ */
 SYM_FUNC_START(uf_hook_stub_pointer)
 	UF_HOOK_ENTER
 	movq	(%rdi), %rax
@@ -92,7 +96,7 @@ SYM_FUNC_START(uf_hook_stub_second_list)
 SYM_FUNC_END(uf_hook_stub_second_list)
 
 #ifdef UF_UNMAP_WATCH_SHIFT
-/* The first argument is an mm; as uf_compat_unmap_watched(). */
+/* The first argument is an mm. Checks what uf_compat_unmap_watched() checks. */
 SYM_FUNC_START(uf_hook_stub_mm)
 	UF_HOOK_ENTER
 	movabsq	$UF_UNMAP_WATCH_FACTOR, %rax
@@ -105,7 +109,7 @@ SYM_FUNC_START(uf_hook_stub_mm)
 SYM_FUNC_END(uf_hook_stub_mm)
 #endif
 
-/* For any kind: what isn't called often. */
+/* For any kind of function that isn't called often: always asks. */
 SYM_FUNC_START(uf_hook_stub_ask)
 	UF_HOOK_ENTER
 	jmp	uf_hook_ask

@@ -1,40 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While the functions are taken over; see hook_users.h.
+ * When the functions are taken over and given back; see hook_users.h.
  *
  * Overview
  *
  * The number of users says whether the functions are attached:
  *
  *	0		they aren't
- *	1		they are, and nobody needs them
- *	1 + n		they are, for n users: each context is one, from before it is made until after
- *			it is freed
+ *	1		they are, without users
+ *	1 + n		they are, for n users: each context is a user, from before it is made until
+ *			after it is freed
  *
- * It goes from 0 to 1 and back only with uf_hooks_lock held. Whoever finds it above 0 adds himself
- * without a lock, and from then on the functions stay.
+ * The count leaves 0, or returns to it, only with uf_hooks_lock held or, at unload, when there can
+ * be no users. A user that finds it above 0 adds itself without a lock, and from then on the
+ * functions stay.
  *
- * The last user may go where one can't sleep. Detaching, which waits for grace periods, is left to a
- * work item, which lingers: who opens and closes contexts in a loop must not have the kernel's text
- * changed each time. The item is queued by whoever leaves 1; it waits for the rest of the time if
- * somebody has come and gone meanwhile, and does nothing if somebody is there, who will queue it
- * again.
+ * The last user may leave where it can't sleep, and detaching waits for grace periods. So a work
+ * item detaches the functions, and only after a delay: a program that opens and closes contexts in
+ * a loop must not have the kernel's text changed each time. A user that leaves the count at 1
+ * queues the item. If another user has come and gone since, the item queues itself for the rest of
+ * the delay. If there is a user, the item does nothing, because that user will queue it again.
  *
  * No event is missed
  *
- * A context is a user before it can register anything, and attaching returns after all processors
- * have seen the new text. The first half of an event is called with the mmap lock held under which
- * the context was registered, so that it finds the function attached. From it the second half is
- * left a reference to the context, a user, so that it finds it attached too. The context of a
- * forked child is made while its parent's is held, and adds itself without a lock.
+ * A context is a user before it can register anything, and attaching returns after all CPUs have
+ * seen the new text. Ranges are registered under the mmap lock, and mm calls the first half of an
+ * event under it: so the first half finds its function attached. The first half leaves a reference
+ * to the context, which is a user, for the second half: so the second half finds its function
+ * attached, too. A forked child's context is made while its parent's context is held, so it adds
+ * itself without a lock.
  *
- * Detaching takes nothing from under anybody: the module's text stays until it is unloaded. Calls
- * that are in it hold a context (hooks.c), but for those about to return.
+ * Detaching takes nothing away from a running call: the module's text stays until the module is
+ * unloaded. A call in that text holds a context (hooks.c), unless it is about to return.
  *
  * Unloading
  *
- * A context pins the module until it is no user any more, and has queued the item. So nobody comes
- * or goes when uf_hook_users_exit() runs, and it cancels the item for good.
+ * A context pins the module until it is no longer a user and has queued the item. So no user comes
+ * or goes when uf_hook_users_exit() runs, and uf_hook_users_exit() cancels the item for good.
  */
 #include <linux/userfault.h>
 
@@ -46,14 +48,14 @@
 #include "hook_attach.h"
 #include "hook_users.h"
 
-/* How long the functions stay attached after the last user. */
+/* How long the functions stay attached after the last user has left. */
 #define UF_HOOKS_LINGER		HZ
 
 static void uf_hooks_linger(struct work_struct *work);
 
 static DEFINE_MUTEX(uf_hooks_lock);
 static refcount_t uf_hooks_users;
-static unsigned long uf_hooks_left;	/* when somebody left last, in jiffies */
+static unsigned long uf_hooks_left;	/* when a user last left, in jiffies */
 static DECLARE_DELAYED_WORK(uf_hooks_lingering, uf_hooks_linger);
 
 int uf_hooks_get(void)
@@ -77,7 +79,7 @@ int uf_hooks_get(void)
 void uf_hooks_put(void)
 {
 	WRITE_ONCE(uf_hooks_left, jiffies);
-	refcount_dec(&uf_hooks_users);	/* a release: who sees 1 sees the time, too */
+	refcount_dec(&uf_hooks_users);	/* a release: a thread that sees 1 sees the time, too */
 	if (refcount_read(&uf_hooks_users) == 1)
 		queue_delayed_work(system_long_wq, &uf_hooks_lingering, UF_HOOKS_LINGER);
 }
@@ -96,7 +98,10 @@ static void uf_hooks_linger(struct work_struct *work)
 	mutex_unlock(&uf_hooks_lock);
 }
 
-/* As for a user who leaves at once: that somebody else has a function is known from the start. */
+/*
+ * Takes the functions over as for a user that leaves at once: so loading fails if another ftrace
+ * user has one of them.
+ */
 int uf_hook_users_init(const struct uf_hook_table *table)
 {
 	int err;

@@ -4,44 +4,49 @@
  *
  * Overview
  *
- * Each row of the table is a function of mm's, most of them of <linux/userfaultfd_k.h>. mm calls the
- * first for faults in VMAs armed with VM_UFFD_*, the others for every VMA that is copied, moved,
- * thinned out or unmapped. ftrace has uf_hook_choose() look at the argument that says whom a call is
- * for, unless one of the stubs has seen that it is for nobody. If that is, or leads to, a context of
- * ours, the function in the table runs in place of the kernel's. Else nothing happens, and the
- * kernel's function runs as if nobody had been there: a native fault that sleeps for hours has no
- * frame of ours on its stack. (Where a call may be for memory of anybody it is otherwise: see
- * uf_event_drain() and uf_ksm_drain().) hook_attach.h says how ftrace gets here, hook_users.c when.
+ * Each row of the table is one of mm's functions, most of them from <linux/userfaultfd_k.h>. mm
+ * calls the first for faults in VMAs armed with VM_UFFD_*, and the others for every VMA that is
+ * copied, moved, thinned out, unmapped or offered to KSM. One argument of a call shows whose
+ * context the call is for. uf_hook_fault() looks at it for the first function, and
+ * uf_hook_choose() for the others, unless a stub has already found that there is no context. If
+ * the argument is, or leads to, a context of ours, the table's function runs in place of the
+ * kernel's. Otherwise the kernel's function runs as if the module weren't there: a native fault
+ * that sleeps for hours has no frame of ours on its stack. (Functions whose calls may concern any
+ * process's memory are different: see uf_event_drain() and uf_ksm_drain().) hook_attach.h says how
+ * ftrace gets here, hook_users.c when.
  *
- * A row may have an observer instead, which is called before the kernel's function where the call is
- * for a context of ours.
+ * A row may have an observer instead. It runs before the kernel's function if the call is for a
+ * context of ours.
  *
- * Only a call that is for several contexts, a list of events, may be for native ones as well. Our
- * function calls the kernel's for those; a call of ours isn't diverted, see hook_attach.c.
+ * Apart from the functions in brackets, only a call with a list of events can be for several
+ * contexts, native ones among them. Our function calls the kernel's for the native ones. Our own
+ * calls aren't diverted, see hook_attach.c.
  *
- * What isn't here: what only asks a context for its features (userfaultfd_wp_async(),
- * userfaultfd_rwp_async(), userfaultfd_wp_unpopulated()). For a context of ours the kernel's
- * functions read them in the view, where they are true.
+ * The table leaves out functions that only ask a context for its features (userfaultfd_wp_async(),
+ * userfaultfd_rwp_async(), userfaultfd_wp_unpopulated()). The kernel's functions read the features
+ * of a context of ours in its view, where they are true.
  *
  * To add a row: choose the kind that says which argument it is. If there is no such kind, add one
- * to hook.h, to uf_hook_is_ours(), and to a stub in hook_attach.c: a new one in hook_stubs.S, or
- * uf_hook_stub_ask, which always comes here, if the function isn't called often. A stub that returns
- * too early loses events; one that comes here without need costs those who have no context. Then add
- * the function to the bench's bystanders, if others call it.
+ * to hook.h and to uf_hook_is_ours(), and give it a stub in hook_attach.c: a new one in
+ * hook_stubs.S or, if the function isn't called often, uf_hook_stub_ask, which always calls
+ * uf_hook_choose(). A stub that returns too early loses events; a stub that calls uf_hook_choose()
+ * without need slows down processes that have no context. If such processes call the function, add
+ * it to the bench's bystanders, too.
  *
  * Locking and lifetime
  *
- * uf_hook_choose() runs in the context of the caller, who keeps the VMA from changing, and with it
- * the context (see uf_file_release()); a list, or what mremap() keeps, holds its contexts itself. It
- * may be in the path of ftrace, and so it, and an observer, must call nothing that can be traced,
- * and mustn't sleep.
+ * uf_hook_choose() runs in the thread that calls mm's function. That thread keeps the VMA from
+ * changing, and so keeps the VMA's context alive (see uf_file_release()). A list, and the pointer
+ * that mremap() keeps, hold references to their contexts. The call may come from within ftrace, so
+ * uf_hook_choose() and an observer must call nothing that can be traced, and mustn't sleep.
  *
- * A task in module text on mm's account that may sleep has a context there, which pins the module:
- * one that it holds a reference to; or one of a VMA (a copy of one, perhaps) with the mmap lock
- * held for writing, so that it can't be released. Except for a few instructions before it takes its
- * reference and after it has dropped it, where it doesn't sleep: detaching waits for those, see
- * uf_hook_attach_exit(). What isn't so waits by itself: see uf_event_drain()
- * and uf_ksm_drain().
+ * When mm calls us, a task may sleep in module text only while a context pins the module there.
+ * Either the task holds a reference to the context; or the context is that of a VMA (perhaps of a
+ * copy) and the task holds the VMA's lock or the mmap lock, so that the context can't be released.
+ * Before it takes its reference, and after it has dropped it, a task runs a few instructions
+ * without such a context. It doesn't sleep there, and detaching waits for it, see
+ * uf_hook_attach_exit(). The functions that may sleep without a context have their own wait: see
+ * uf_event_drain() and uf_ksm_drain().
  */
 #include <linux/userfault.h>
 
@@ -63,7 +68,7 @@
 #include "hooks.h"
 #include "ksm.h"
 
-/* What runs in place of a function is called as that is. */
+/* Our function must have the type of the function that it replaces. */
 #define UF_HOOK_ROW(hooked, whom, ours)						\
 	{									\
 		.name = #hooked,						\

@@ -2,9 +2,9 @@
 /*
  * The commands: one table, one handler each.
  *
- * uf_ioctl() finds the command's row and copies its argument in, once. A handler checks every field
- * before it acts, in upstream's order, so that a wrong call gets upstream's error. What it returns
- * is what ioctl(2) returns.
+ * uf_ioctl() finds the command's row and copies its argument in, once. A handler checks every
+ * field before it acts, in upstream's order, so that a wrong call gets upstream's error. ioctl(2)
+ * returns what the handler returns.
  */
 #include <linux/userfault.h>
 
@@ -39,13 +39,13 @@ union uf_ioctl_arg {
 
 struct uf_ioctl {
 	unsigned int cmd;
-	size_t in;		/* bytes read from the caller; fields behind are only written */
+	size_t in;		/* bytes read from the caller; fields after them are only written */
 	bool before_api;	/* may come before the handshake */
-	bool pages;		/* does nothing while mappings are changing */
+	bool pages;		/* waits, or fails, while mappings are changing */
 	long (*handle)(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user);
 };
 
-/* Of the context's address space. */
+/* Check a range of the context's address space. */
 static int uf_ctx_range_check(struct uf_ctx *ctx, u64 start, u64 len)
 {
 	return uf_range_check(start, len, ctx->view.mm->task_size);
@@ -67,8 +67,8 @@ static int uf_api_check(const struct uffdio_api *api)
 }
 
 /*
- * The caller sees the answer before the context is armed, so that EFAULT leaves the handshake to
- * come.
+ * The caller gets the answer before the features are set: after EFAULT the handshake can still be
+ * made.
  */
 static long uf_ioctl_api(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
 {
@@ -81,7 +81,7 @@ static long uf_ioctl_api(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __use
 		goto refuse;
 	answer->features = UF_FEATURES;
 	answer->ioctls = UF_API_IOCTLS;
-	if (features & UFFD_FEATURE_WP_ASYNC)	/* as upstream: who asks for this means that too */
+	if (features & UFFD_FEATURE_WP_ASYNC)	/* as upstream: WP_ASYNC implies it */
 		features |= UFFD_FEATURE_WP_UNPOPULATED;
 	if (copy_to_user(user, answer, sizeof(*answer)))
 		return -EFAULT;
@@ -95,8 +95,8 @@ refuse:
 }
 
 /*
- * The VM_UFFD_* flags for the modes of a registration. EINVAL: none, one that isn't there, or two
- * that would share the one bit that page-table entries have for them.
+ * The VM_UFFD_* flags for the modes of a registration. -EINVAL: no mode, one that this context
+ * can't use, or both WP and RWP, which would share one bit of page-table entries.
  */
 static int uf_register_flags(const struct uf_ctx *ctx, u64 mode, unsigned long *vm_flags)
 {
@@ -124,9 +124,9 @@ static int uf_register_flags(const struct uf_ctx *ctx, u64 mode, unsigned long *
 }
 
 /*
- * The commands to name for memory with these flags, some of it @huge. A program of this kernel's
- * time may refuse an answer with commands that it doesn't know: it is named those that native
- * userfaultfd has, until it has asked for something newer.
+ * The commands to name for memory with these flags; @huge: some of it is hugetlb memory. A program
+ * as old as this kernel may refuse an answer with commands that it doesn't know. So the answer
+ * names those that native userfaultfd has, until the program has asked for a newer feature.
  */
 static u64 uf_register_ioctls(const struct uf_ctx *ctx, unsigned long vm_flags, bool huge)
 {
@@ -198,8 +198,8 @@ static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 }
 
 /*
- * Wake the pages that are there, say how far it got. In this order: a caller whose result can't be
- * written doesn't know which pages to wake by hand.
+ * Wake the waiters for the pages that are done, then write the result. In this order, because a
+ * caller that doesn't get the result doesn't know which pages to wake itself.
  */
 static __always_inline long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len,
 					  long done, bool wake, __s64 __user *result)
@@ -237,7 +237,10 @@ static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 	};
 	int err;
 
-	/* The source is the caller's, whose address space may be a larger one, or a smaller. */
+	/*
+	 * The source is in the caller's address space, which may be larger or smaller than the
+	 * context's.
+	 */
 	err = uf_range_check_unaligned(copy->src, copy->len, current->mm->task_size);
 	if (err)
 		return err;
@@ -278,8 +281,8 @@ static_assert(UFFDIO_RWPROTECT_MODE_RWP == UFFDIO_WRITEPROTECT_MODE_WP);
 static_assert(UFFDIO_RWPROTECT_MODE_DONTWAKE == UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
 
 /*
- * @mode is the command's, @what it is about, as for uf_protect(). Unprotecting that fails has
- * changed nothing, and so wakes nobody.
+ * @mode is the command's mode; @what is VM_UFFD_WP or VM_UFFD_RWP, as for uf_protect(). If
+ * unprotecting fails, it has changed nothing, and so wakes no waiter.
  */
 static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uffdio_range *range,
 					     u64 mode, unsigned long what)
@@ -314,7 +317,7 @@ static long uf_ioctl_rwprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void
 	return uf_ioctl_protect(ctx, &arg->rwprotect.range, arg->rwprotect.mode, VM_UFFD_RWP);
 }
 
-/* Who waits for another reason than read-write protection is woken too, as upstream does. */
+/* As upstream, also wakes threads that wait for another reason than read-write protection. */
 static long uf_ioctl_set_mode(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
 {
 	u64 enable = arg->set_mode.enable, disable = arg->set_mode.disable;
@@ -409,7 +412,7 @@ static long uf_ioctl_move(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 			     !(args->mode & UFFDIO_MOVE_MODE_DONTWAKE), &user_move->move);
 }
 
-/* By number: the low byte of a command. */
+/* Indexed by the command's number, which is its low byte. */
 static const struct uf_ioctl uf_ioctls[] = {
 	[_UFFDIO_REGISTER] = {
 		.cmd = UFFDIO_REGISTER,
@@ -450,7 +453,7 @@ static const struct uf_ioctl uf_ioctls[] = {
 		.pages = true,
 		.handle = uf_ioctl_continue,
 	},
-	/* Where mm has no poison, or no read-write protection, the row is that of no command. */
+	/* Without poison, or read-write protection, in mm .cmd is 0, which no call matches here. */
 	[_UFFDIO_POISON] = {
 		.cmd = UF_OFFERS_POISON ? UFFDIO_POISON : 0,
 		.in = offsetof(struct uffdio_poison, updated),
@@ -483,9 +486,9 @@ static const struct uf_ioctl uf_ioctls[] = {
 };
 
 /*
- * copy_from_user() by constant sizes: one that the compiler doesn't know has hardened usercopy look
- * for the object around @in, which takes longer than the copy. Returns the bytes that could not be
- * read.
+ * copy_from_user() with constant sizes. With a size that the compiler doesn't know, hardened
+ * usercopy looks for the object around @in, which takes longer than the copy. Returns the number
+ * of bytes that could not be read.
  */
 static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user *user, size_t size)
 {
@@ -501,8 +504,9 @@ static unsigned long uf_ioctl_copy_in(union uf_ioctl_arg *in, const void __user 
 }
 
 /*
- * Mappings are changing: wait until they aren't, or say why not. Before the argument is looked at, as
- * upstream; the result, if there is one, is behind what goes in.
+ * Mappings are changing: wait until they no longer are, or return an error. As upstream, before
+ * the argument is checked. If the command has a result, it comes after the bytes that are copied
+ * in.
  */
 static noinline long uf_ioctl_await_changes(struct uf_ctx *ctx, const struct uf_ioctl *row,
 					    void __user *user)
@@ -526,7 +530,7 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	nr = array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(uf_ioctls));
 	row = uf_ioctls + nr;
-	if (unlikely(row->cmd != cmd))	/* so is that of a row that isn't there */
+	if (unlikely(row->cmd != cmd))	/* an empty row has 0, which never matches */
 		return -EINVAL;
 	if (unlikely(!uf_ctx_initialized(ctx) && !row->before_api))
 		return -EINVAL;
@@ -540,7 +544,7 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return row->handle(ctx, &in, user);
 }
 
-/* Every command that is offered has a row, in its place, and none has that isn't. */
+/* Check that each offered command has a row, in its place, and that no other command has one. */
 int uf_ioctl_table_check(void)
 {
 	int nr;

@@ -12,7 +12,8 @@
 struct file;
 
 /*
- * The commands there are, as bit sets of their numbers: of a descriptor, and of a range of memory.
+ * The module's commands, as bit sets of their numbers: those of a descriptor, and those of a range
+ * of memory.
  */
 #define UF_API_IOCTLS	(BIT_ULL(_UFFDIO_REGISTER) | BIT_ULL(_UFFDIO_UNREGISTER) | \
 			 BIT_ULL(_UFFDIO_API) | UF_RWP_API_IOCTLS)
@@ -23,7 +24,7 @@ struct file;
 /* ioctl(2) of a context's file. */
 long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
-/* Prove that the table is whole; at load. */
+/* At load: check that the table is complete. */
 int uf_ioctl_table_check(void);
 
 #endif /* UF_IOCTL_H */

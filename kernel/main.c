@@ -6,12 +6,13 @@
  *	# ls -l /dev/userfault
  *	crw------- 1 root root 10, 122 ... /dev/userfault
  *
- * A program gets a context with ioctl(open("/dev/userfault"), USERFAULTFD_IOC_NEW, flags), and from
- * there on speaks the protocol of userfaultfd(2). The module can be unloaded when no context is
- * left.
+ * A program gets a context with ioctl(open("/dev/userfault"), USERFAULTFD_IOC_NEW, flags), and
+ * from then on speaks the protocol of userfaultfd(2). The module can be unloaded when no context
+ * is left.
  *
- * The way of a fault: hooks.c, fault.c, waiters.c, msg.c, file.c. The way of a resolution: ioctl.c; fill.c,
- * move.c or protect.c; waiters.c. The way of an event: hooks.c, event.c, event_queue.c, msg.c, file.c.
+ * A fault goes through hooks.c, fault.c, waiters.c, msg.c and file.c. Its resolution goes through
+ * ioctl.c, then fill.c, move.c or protect.c, then waiters.c. An event goes through hooks.c,
+ * event.c, event_queue.c, msg.c and file.c.
  */
 #include <linux/userfault.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Put before every file by Kbuild. */
+/* Kbuild includes this before every file. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-/* Stands in for the kernel's <linux/userfaultfd.h>, which may know less. */
+/* Replaces the kernel's <linux/userfaultfd.h>, which may know less. */
 #include <linux/userfault.h>

@@ -6,8 +6,8 @@
 #include <linux/mm.h>
 
 /*
- * Whether [@start, @start + @len) is a range of user memory: whole pages long, not empty, within
- * [0, @limit). The start may lie anywhere in a page. EINVAL.
+ * Check that [@start, @start + @len) is a range of user memory: whole pages long, not empty,
+ * within [0, @limit). The start may lie anywhere in a page. -EINVAL.
  */
 static inline int uf_range_check_unaligned(u64 start, u64 len, u64 limit)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The ABI, frozen: the size of every structure, where each field lies and how wide it is, in bytes, and
- * the number of every command, as <linux/userfaultfd.h> has them in Linux 6.12 to 7.3. Only ever added
- * to. The kernel's side, the library and 32-bit programs are compiled with it; it is not installed.
+ * The frozen ABI: the size of every structure, where each field lies and how wide it is, in bytes,
+ * and the number of every command, as <linux/userfaultfd.h> has them in Linux 6.12 to 7.3. Asserts
+ * are only ever added. The module, the library and 32-bit programs are compiled with this header;
+ * it is not installed.
  */
 #ifndef UF_ABI_ASSERTS_H
 #define UF_ABI_ASSERTS_H

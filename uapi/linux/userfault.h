@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The ABI of userfault: what goes over /dev/userfault and over the file descriptors it makes.
+ * The ABI of userfault: the commands of /dev/userfault and of the file descriptors that it makes,
+ * and the messages that these return.
  *
- * Names, numbers and layouts are those of <linux/userfaultfd.h> of Linux 7.3, so that a program can
- * include this header instead of that one and run on either. Whatever the project adds is called
- * UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
+ * Names, numbers and layouts are those of <linux/userfaultfd.h> of Linux 7.3, so that a program
+ * can include this header instead of that one and run on either implementation. Additions of this
+ * project are called UFFD_FEATURE_X_* (bits from 48 up) and UFFDIO_X_* (commands from 0x20 up).
  *
- * How one gets a file descriptor:
+ * To get a file descriptor and register memory:
  *
  *	dev = open("/dev/userfault", O_RDWR | O_CLOEXEC);
  *	fd = ioctl(dev, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
  *	ioctl(fd, UFFDIO_API, &(struct uffdio_api){ .api = UFFD_API });
  *	ioctl(fd, UFFDIO_REGISTER, ...);
  *
- * All addresses and lengths are in bytes, and belong to the process that made the descriptor,
- * whoever uses it now. Unless said otherwise they are multiples of the page size, else EINVAL.
+ * All addresses and lengths are in bytes. They refer to the process that made the descriptor (to
+ * the child, if UFFD_EVENT_FORK brought the descriptor), no matter which process uses it. Unless
+ * said otherwise they must be multiples of the page size, else EINVAL.
  *
- * Errors that every command knows: EINVAL for a command that is unknown, or that comes before
- * UFFDIO_API; EFAULT where the argument can't be read or written; ESRCH (page commands and
- * UFFDIO_SET_MODE) and ENOMEM (UFFDIO_REGISTER, UFFDIO_UNREGISTER) when the process whose memory it
- * is has gone.
+ * Errors of all commands: EINVAL: the command is unknown, or comes before UFFDIO_API. EFAULT: the
+ * argument can't be read or written. ESRCH (page commands and UFFDIO_SET_MODE) or ENOMEM
+ * (UFFDIO_REGISTER, UFFDIO_UNREGISTER): the process that owns the memory has gone.
  */
 #ifndef _LINUX_USERFAULT_H
 #define _LINUX_USERFAULT_H
@@ -33,23 +34,23 @@
 
 /*
  * ioctl of /dev/userfault. The argument is a set of flags: O_CLOEXEC, O_NONBLOCK,
- * UFFD_USER_MODE_ONLY. Returns the new file descriptor. EINVAL: another flag. EPERM: the module was
- * loaded with kernel_faults=0, and a caller without CAP_SYS_PTRACE left out UFFD_USER_MODE_ONLY.
- * EBUSY: somebody else, a livepatch say, has taken a function of mm's that the module needs while
- * there is a context; the kernel's log names it.
+ * UFFD_USER_MODE_ONLY. Returns the new file descriptor. EINVAL: another flag. EPERM: the module's
+ * parameter kernel_faults is 0, and a caller without CAP_SYS_PTRACE left out UFFD_USER_MODE_ONLY.
+ * EBUSY: another ftrace user, such as a livepatch, has taken one of mm's functions that the module
+ * needs while there is a context; the kernel's log names the function.
  */
 #define USERFAULTFD_IOC		0xAA
 #define USERFAULTFD_IOC_NEW	_IO(USERFAULTFD_IOC, 0x00)
 
-/* Faults that the kernel itself takes on the memory aren't told: a system call gets EFAULT. */
+/* Faults that the kernel takes on the memory aren't reported: a system call gets EFAULT. */
 #define UFFD_USER_MODE_ONLY	1
 
-/* The one version of the protocol there is. */
+/* The only version of the protocol. */
 #define UFFD_API		((__u64)0xAA)
 
 /*
- * Numbers of the commands. A bit set of them (1 << number) says which commands work: for the file
- * descriptor in uffdio_api.ioctls, for a range of memory in uffdio_register.ioctls.
+ * Numbers of the commands. A bit set of them (1 << number) says which commands work:
+ * uffdio_api.ioctls for the file descriptor, uffdio_register.ioctls for a range of memory.
  */
 #define _UFFDIO_REGISTER	(0x00)
 #define _UFFDIO_UNREGISTER	(0x01)
@@ -83,8 +84,8 @@
 #define UFFDIO_SET_MODE		_IOW(UFFDIO, _UFFDIO_SET_MODE, struct uffdio_set_mode)
 
 /*
- * Every feature, command and mode that this header names. What a given kernel and module offer is
- * what UFFDIO_API and UFFDIO_REGISTER answer; never derive it from these.
+ * Every feature, command and mode that this header names. UFFDIO_API and UFFDIO_REGISTER return
+ * what the running kernel and module offer; never derive that from these.
  */
 #define UFFD_API_FEATURES						\
 	(UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_EVENT_FORK |	\
@@ -114,12 +115,12 @@
 
 /* uffdio_api.features. The release that brought a feature to userfaultfd(2) is in brackets. */
 #define UFFD_FEATURE_PAGEFAULT_FLAG_WP	(1 << 0)  /* write-protect mode [5.7] */
-#define UFFD_FEATURE_EVENT_FORK		(1 << 1)  /* tell of fork; wants CAP_SYS_PTRACE [4.11] */
-#define UFFD_FEATURE_EVENT_REMAP	(1 << 2)  /* tell of mremap [4.11] */
-#define UFFD_FEATURE_EVENT_REMOVE	(1 << 3)  /* tell of MADV_DONTNEED and the like [4.11] */
+#define UFFD_FEATURE_EVENT_FORK		(1 << 1)  /* report fork; needs CAP_SYS_PTRACE [4.11] */
+#define UFFD_FEATURE_EVENT_REMAP	(1 << 2)  /* report mremap [4.11] */
+#define UFFD_FEATURE_EVENT_REMOVE	(1 << 3)  /* report MADV_DONTNEED and the like [4.11] */
 #define UFFD_FEATURE_MISSING_HUGETLBFS	(1 << 4)  /* missing mode on hugetlb memory [4.11] */
 #define UFFD_FEATURE_MISSING_SHMEM	(1 << 5)  /* missing mode on shmem [4.11] */
-#define UFFD_FEATURE_EVENT_UNMAP	(1 << 6)  /* tell of munmap [4.11] */
+#define UFFD_FEATURE_EVENT_UNMAP	(1 << 6)  /* report munmap [4.11] */
 #define UFFD_FEATURE_SIGBUS		(1 << 7)  /* no messages: a fault is a SIGBUS [4.14] */
 #define UFFD_FEATURE_THREAD_ID		(1 << 8)  /* fill in pagefault.feat.ptid [4.14] */
 #define UFFD_FEATURE_MINOR_HUGETLBFS	(1 << 9)  /* minor mode on hugetlb memory [5.13] */
@@ -128,13 +129,13 @@
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM	(1 << 12) /* write-protect mode on files [5.19] */
 #define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13) /* protect absent anonymous pages too [6.4] */
 #define UFFD_FEATURE_POISON		(1 << 14) /* UFFDIO_POISON [6.6] */
-#define UFFD_FEATURE_WP_ASYNC		(1 << 15) /* writes resolve themselves [6.7] */
+#define UFFD_FEATURE_WP_ASYNC		(1 << 15) /* the kernel resolves writes itself [6.7] */
 #define UFFD_FEATURE_MOVE		(1 << 16) /* UFFDIO_MOVE [6.8] */
 #define UFFD_FEATURE_RWP		(1 << 17) /* read-write-protect mode [7.3] */
-#define UFFD_FEATURE_RWP_ASYNC		(1 << 18) /* accesses resolve themselves [7.3] */
+#define UFFD_FEATURE_RWP_ASYNC		(1 << 18) /* the kernel resolves accesses itself [7.3] */
 
 /*
- * UFFDIO_API: the handshake, once in a descriptor's life.
+ * UFFDIO_API: the handshake, once for each descriptor.
  *
  * EINVAL: @api is not UFFD_API, a feature is not offered, RWP_ASYNC is asked for without RWP, or
  * the handshake was made before. EPERM: EVENT_FORK without CAP_SYS_PTRACE. After these errors the
@@ -147,13 +148,14 @@ struct uffdio_api {
 };
 
 /*
- * A range of memory; the argument of UFFDIO_UNREGISTER and UFFDIO_WAKE. EINVAL: not aligned, empty,
- * wraps or ends beyond the address space.
+ * A range of memory; the argument of UFFDIO_UNREGISTER and UFFDIO_WAKE. EINVAL: the range is not
+ * aligned, is empty, wraps or ends beyond the address space.
  *
- * UFFDIO_UNREGISTER also answers EINVAL when nothing is mapped there, or when some of it can't be
- * registered, is another context's, or is a part of a hugetlb page; holes are skipped. ENOMEM: a
- * mapping can't be split; those before it are unregistered. Blocked threads are woken where memory
- * was unregistered. UFFDIO_WAKE wakes whoever waits for a page of the range, resolved or not.
+ * UFFDIO_UNREGISTER also returns EINVAL if nothing is mapped there, or if some of the memory can't
+ * be registered, is another context's, or is a part of a hugetlb page; holes are skipped. ENOMEM:
+ * a mapping can't be split; the mappings before it are unregistered. UFFDIO_UNREGISTER wakes the
+ * threads that wait for memory that it unregisters. UFFDIO_WAKE wakes all threads that wait for a
+ * page of the range, resolved or not.
  */
 struct uffdio_range {
 	__u64 start;
@@ -161,27 +163,29 @@ struct uffdio_range {
 };
 
 /*
- * UFFDIO_REGISTER: from now on tell of faults in the range. On hugetlb memory it begins and ends
- * with a huge page, else EINVAL, and a fault is told by the start of its huge page.
+ * UFFDIO_REGISTER: report faults in the range from now on. On hugetlb memory the range must begin
+ * and end at the border of a huge page, else EINVAL, and a fault is reported with the start of its
+ * huge page, unless UFFD_FEATURE_EXACT_ADDRESS is set.
  *
- * EINVAL: no or an unknown mode, a bad range, nothing mapped there, or memory that can't be
- * registered in that mode; holes are skipped. MODE_RWP is EINVAL also with MODE_WP, without
- * UFFD_FEATURE_RWP, and for a mapping that can't be accessed at all. EPERM: a mapping that could
- * never be written to. EBUSY: some of it belongs to another context, of this module or of
- * userfaultfd(2); or, since Linux 7.3, it is registered for MODE_WP or MODE_RWP and would be no
- * longer: unregister it first. ENOMEM: no memory, or a mapping can't be split; those before it are
- * registered. EINTR, or it is called again: a signal came while KSM's pages were parted (MODE_WP,
- * MODE_RWP).
+ * EINVAL: no mode, an unknown mode, a bad range, nothing mapped there, or memory that can't be
+ * registered in that mode; holes are skipped. MODE_RWP also returns EINVAL together with MODE_WP,
+ * without UFFD_FEATURE_RWP, and for a mapping that can't be accessed at all. EPERM: a mapping that
+ * could never be written to. EBUSY: some of the memory belongs to another context, of this module
+ * or of userfaultfd(2); or, since Linux 7.3, it is registered for MODE_WP or MODE_RWP and would
+ * lose that mode: unregister it first. ENOMEM: no memory, or a mapping can't be split; the
+ * mappings before it are registered. EINTR, or the call is restarted: a signal came while pages
+ * that KSM had merged were separated (MODE_WP, MODE_RWP).
  *
- * Memory that has all of the modes already keeps those that it has. Else it has these and no others,
- * and whoever waits there tries again. MODE_WP and MODE_RWP take it out of KSM.
+ * Memory that already has all of the modes keeps all modes that it has. Other memory gets exactly
+ * these modes, and threads that wait there try again. MODE_WP and MODE_RWP take the memory out of
+ * KSM.
  *
- * Commands that userfaultfd(2) of the running kernel hasn't got are named only to a context that has
- * asked for a feature that it hasn't got either. They work all the same.
+ * If userfaultfd(2) of the running kernel lacks a command, @ioctls names the command only if the
+ * context has asked for a feature that userfaultfd(2) lacks, too. The command works in any case.
  */
 struct uffdio_register {
 	struct uffdio_range range;
-#define UFFDIO_REGISTER_MODE_MISSING	((__u64)1 << 0)	/* a page that isn't there */
+#define UFFDIO_REGISTER_MODE_MISSING	((__u64)1 << 0)	/* a missing page */
 #define UFFDIO_REGISTER_MODE_WP		((__u64)1 << 1)	/* a write to a write-protected page */
 #define UFFDIO_REGISTER_MODE_MINOR	((__u64)1 << 2)	/* a page in the page cache, not mapped */
 #define UFFDIO_REGISTER_MODE_RWP	((__u64)1 << 3)	/* any access to a protected page */
@@ -190,32 +194,34 @@ struct uffdio_register {
 };
 
 /*
- * UFFDIO_COPY, ZEROPAGE, CONTINUE, POISON, MOVE: install pages where there are none, and wake
- * whoever waits for them in this context.
+ * UFFDIO_COPY, ZEROPAGE, CONTINUE, POISON, MOVE: install pages where there are none, and wake the
+ * threads that wait for them in this context, unless the mode DONTWAKE is set.
  *
- * The last field is the result: the number of bytes done, or a negative errno if none were. Where
- * it is less than the length the command fails with EAGAIN, and can be called again for the rest.
- * EFAULT may also mean that it can't be written: what was done is done, and its waiters are woken.
+ * The last field is the result: the number of bytes done, or a negative errno if none were done.
+ * If it is positive but less than the length, the command fails with EAGAIN, and can be called again
+ * for the rest. EFAULT may also mean that the result can't be written: the pages that were done stay,
+ * and their waiters are woken.
  *
  * ENOENT: the range is not inside one registered mapping. EINVAL: an unknown mode, a bad range, or
- * memory that can't be filled in that way. EEXIST: there is a page already, in the file if the
- * mapping is a shared one. EFAULT: the source can't be read, the file has no such page (CONTINUE),
- * or ends before it. EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or no room
- * in the file system. EINTR: the caller is being killed. EAGAIN with nothing done: mappings are
- * changing, read the events first, of this context or another.
+ * memory that can't be filled in that way. EEXIST: there is a page already (in the file, for a
+ * shared mapping). EFAULT: the source can't be read, the file has no such page (CONTINUE), or the
+ * file ends before the page. EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or
+ * no room in the file system. EINTR: the caller is being killed. EAGAIN with nothing done:
+ * mappings are changing; read the events first, of this context or another.
  *
- * On hugetlb memory ranges are of whole huge pages, else EINVAL, ZEROPAGE is EINVAL, and ENOMEM
- * means that no huge page is to be had.
+ * On hugetlb memory ranges must consist of whole huge pages, else EINVAL. ZEROPAGE is always
+ * EINVAL there, and ENOMEM means that no huge page is available.
  *
- * MOVE has its own: EINVAL also where either range is not inside one mapping, the mappings are not
- * alike, or the destination is not registered with this context. ENOENT: nothing is mapped, or the
- * source has a hole and ALLOW_SRC_HOLES is not set. EBUSY: somebody else has the page too, or it is
- * a part of a large one that can't be split. EFAULT: an entry at the source is neither of a page
- * nor of one that was swapped out. Whoever waits at the source, to write to a protected page, is
- * woken too, in whichever context, unless DONTWAKE says not to.
+ * MOVE differs. EINVAL also: the caller's address space is not the context's, either range is not
+ * inside one mapping, the mappings are not alike, or the destination is not registered with this
+ * context. ENOENT: nothing is mapped, or the source has a hole and ALLOW_SRC_HOLES is not set.
+ * EBUSY: the page has another user, too, or is a part of a large page that can't be split. EFAULT:
+ * an entry at the source is neither a page nor a page that was swapped out. MOVE also wakes
+ * threads that wait at the source to write to a protected page, in any context, unless DONTWAKE is
+ * set.
  *
- * CONTINUE maps what the file has, for a fault told as minor. All that was written to the page
- * before is seen through the new mapping.
+ * CONTINUE maps the page that the file has, for a fault that was reported as minor. Everything
+ * that was written to the page before can be seen through the new mapping.
  */
 struct uffdio_copy {
 	__u64 dst;
@@ -260,14 +266,15 @@ struct uffdio_move {
 };
 
 /*
- * UFFDIO_WRITEPROTECT: protect (MODE_WP) or unprotect a range, over as many mappings and holes as
- * there are in it; unprotecting wakes, unless DONTWAKE says not to. Pages that aren't there are
- * protected in memory of files, and with WP_UNPOPULATED in anonymous memory.
+ * UFFDIO_WRITEPROTECT: protect (MODE_WP) or unprotect a range, which may have several mappings and
+ * holes. Unprotecting wakes the waiters, unless DONTWAKE is set. Missing pages are protected, too,
+ * in file memory and, with WP_UNPOPULATED, in anonymous memory.
  *
  * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_WP.
- * EINVAL: an unknown mode, MODE_WP with DONTWAKE, a bad range, or a part of a hugetlb page. EAGAIN:
- * mappings are changing, read the events first. After these nothing has changed. ENOMEM: no memory
- * for page tables; EINTR: the caller is being killed; some of the range may be protected.
+ * EINVAL: an unknown mode, MODE_WP with DONTWAKE, a bad range, or a part of a hugetlb page.
+ * EAGAIN: mappings are changing; read the events first. After these errors nothing has changed.
+ * ENOMEM: no memory for page tables; EINTR: the caller is being killed; after these, some of the
+ * range may be protected.
  */
 struct uffdio_writeprotect {
 	struct uffdio_range range;
@@ -277,14 +284,14 @@ struct uffdio_writeprotect {
 };
 
 /*
- * UFFDIO_RWPROTECT: take every access to the pages of a range away (MODE_RWP), or give it back, as
+ * UFFDIO_RWPROTECT: forbid every access to the pages of a range (MODE_RWP), or allow it again, as
  * UFFDIO_WRITEPROTECT does with writing. Only pages that are there are protected, in all kinds of
- * memory. There is this command where there is UFFD_FEATURE_RWP, since Linux 7.3.
+ * memory. The command exists where UFFD_FEATURE_RWP does, since Linux 7.3.
  *
  * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_RWP.
  * EINVAL: an unknown mode, MODE_RWP with DONTWAKE, a bad range, or a part of a hugetlb page.
- * EAGAIN: mappings are changing, read the events first. After these nothing has changed. EINTR: the
- * caller is being killed; some of the range may be protected.
+ * EAGAIN: mappings are changing; read the events first. After these errors nothing has changed.
+ * EINTR: the caller is being killed; some of the range may be protected.
  */
 struct uffdio_rwprotect {
 	struct uffdio_range range;
@@ -294,10 +301,10 @@ struct uffdio_rwprotect {
 };
 
 /*
- * UFFDIO_SET_MODE: turn features of a context that is in use on and off: UFFD_FEATURE_RWP_ASYNC. No
- * fault that comes after it has returned is handled in the old way. Turning it on wakes all
- * waiters, so that those who wait at a read-write-protected page go on. There is this command where
- * there is UFFD_FEATURE_RWP.
+ * UFFDIO_SET_MODE: turn UFFD_FEATURE_RWP_ASYNC, the only feature that can change later, on or off
+ * for a context in use. A fault that comes after the command has returned is never handled in the
+ * old way. Turning the feature on wakes all waiters, so that threads that wait at a
+ * read-write-protected page go on. The command exists where UFFD_FEATURE_RWP does.
  *
  * EINVAL: another feature, one that is both turned on and off, or turning it on without
  * UFFD_FEATURE_RWP.
@@ -321,12 +328,12 @@ struct uffdio_set_mode {
 #define UFFD_PAGEFAULT_FLAG_RWP		(1 << 3)
 
 /*
- * What read(2) returns: as many whole messages as are there and fit, oldest first, faults before
- * events. EINVAL: the buffer holds less than one, or UFFDIO_API is still to come. EAGAIN: nothing
- * to tell, and O_NONBLOCK. A fault that was told stays to be resolved.
+ * read(2) returns as many whole messages as are ready and fit: faults before events, the oldest of
+ * each first. EINVAL: the buffer holds less than one message, or UFFDIO_API is still to come. EAGAIN:
+ * there is no message, and O_NONBLOCK is set. Reading a fault doesn't resolve it.
  *
- * poll(2) says POLLIN when there is something to read, POLLERR for a descriptor without O_NONBLOCK
- * and before UFFDIO_API.
+ * poll(2) reports POLLIN when there is a message to read. It reports POLLERR for a descriptor
+ * without O_NONBLOCK, and before UFFDIO_API.
  */
 struct uffd_msg {
 	__u8	event;
