@@ -2,12 +2,12 @@
 # shellcheck shell=bash
 #
 # Gets Debian packages of any suite without installing them. To be sourced after
-# lib.sh. They come through apt, and are checked by it, with this machine's
-# configuration but lists and sources of our own.
+# lib.sh. apt fetches and checks them, with this machine's configuration, but with
+# our own lists and sources.
 
-# apt_open NAME SUITE: read the suite's list into the cache folder, under a name
-# of its own. From here on apt_options makes apt-cache and apt-get look there.
-# Returns 1 if the mirror has no such suite.
+# apt_open NAME SUITE: reads the suite's list into the cache folder, as apt/NAME, and
+# sets apt_options, with which apt-cache and apt-get use it. Returns 1 if the mirror
+# has no such suite.
 apt_open()
 {
 	local apt=$CACHE/apt/$1 suite=$2 mirror said
@@ -29,7 +29,7 @@ apt_open()
 	die "apt could not read the list of $suite" "See apt's message above."
 }
 
-# apt_download FOLDER PACKAGE...: the packages' files
+# apt_download FOLDER PACKAGE...: downloads the packages' files into FOLDER
 apt_download()
 {
 	local folder=$1

@@ -4,9 +4,9 @@
 # What the shell scripts share. To be sourced.
 
 # shellcheck disable=SC2034
-CACHE=${XDG_CACHE_HOME:-${HOME:?is not set, and XDG_CACHE_HOME neither}/.cache}/userfault
+CACHE=${XDG_CACHE_HOME:-${HOME:?is not set, nor is XDG_CACHE_HOME}/.cache}/userfault
 SCRIPTS=$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")
-# Another one for the tests of these scripts
+# The tests of these scripts set another list
 export KERNEL_LIST=${KERNEL_LIST:-$SCRIPTS/kernels}
 
 say() { echo "${0##*/}: $*" >&2; }
@@ -24,12 +24,12 @@ case ${1-} in
 -h | --help) sed -n '/^# Usage/,/^[^#]*$/s/^# \{0,1\}//p' "$0"; exit ;;
 esac
 
-# The rows of the list, of the fields that list-kernels names
+# The rows of the list; list-kernels names their fields
 kernel_rows() { "$SCRIPTS/lib/list-kernels"; }
 kernel_names() { kernel_rows | cut -d: -f1; }
 
-# The list has three kinds: those that are used when none is named, flavours of
-# theirs, and those built here from Debian's source
+# The list has three kinds of kernels: the stock kernels, which are used when none is
+# named; their flavours; and the kernels that are built here from Debian's source
 stock_kernels() { kernel_rows | awk -F: '$6 == "all" { print $1 }'; }
 flavour_kernels() { kernel_rows | awk -F: '$6 == "few" { print $1 }'; }
 built_kernels() { kernel_rows | awk -F: '$3 ~ /^linux-source-/ { print $1 }'; }
@@ -37,15 +37,15 @@ built_kernels() { kernel_rows | awk -F: '$3 ~ /^linux-source-/ { print $1 }'; }
 # kernel_row NAME: the kernel's fields, with spaces between
 kernel_row() { kernel_rows | awk -F: -v name="$1" '$1 == name { $1 = $1; print }'; }
 
-# require_kernel NAME: the list has it
+# require_kernel NAME: fails unless the list has it
 require_kernel()
 {
 	[ -n "$(kernel_row "$1")" ] ||
 		die "there is no kernel $1 in $KERNEL_LIST" "It lists: $(kernel_names | xargs)"
 }
 
-# kernel_compiler NAME: where modules for it are compiled: "host", or the suite
-# of a build folder
+# kernel_compiler NAME: what compiles modules for the kernel: "host", or the suite of
+# a build folder
 kernel_compiler() { kernel_row "$1" | awk '{ print $5 }'; }
 
 # build_folder SUITE: where scripts/build-folder puts it
@@ -57,7 +57,7 @@ need_root()
 	ROOT=()
 	[ "$(id -u)" -ne 0 ] || return 0
 	command -v sudo >/dev/null ||
-		die "$1 takes root, and there is no sudo" "Do it as root, or install sudo."
+		die "$1 needs root, and there is no sudo" "Do it as root, or install sudo."
 	# shellcheck disable=SC2034
 	ROOT=(sudo)
 }
@@ -70,8 +70,8 @@ machine_sources()
 		'Identifier: Packages' | sort -u
 }
 
-# suite_mirror SUITE: the address that it comes from: that of the machine's own
-# sources, or guessed from the mirror that its main archive comes from
+# suite_mirror SUITE: the address of the suite, from the machine's own sources, or
+# else derived from the mirror of the machine's main archive
 suite_mirror()
 {
 	local uri
@@ -86,9 +86,9 @@ suite_mirror()
 	echo "$uri"
 }
 
-# take_source KERNEL FOLDER WHAT FILE...: has the newest of these files of a
-# kernel's source, patterns as tar takes them, in FOLDER, with the paths they have
-# there; what was asked for is kept in its file .taken
+# take_source KERNEL FOLDER WHAT FILE...: brings FOLDER up to date with these files
+# of the kernel's source. FILE is a pattern for tar; the files keep their paths in the
+# source. FOLDER/.taken has the patterns.
 take_source()
 {
 	local kernel=$1 target=$2 what=$3 tarball

@@ -25,7 +25,7 @@ class Document:
     planned: int = 0
     results: list = dataclasses.field(default_factory=list)
     running: str = ""           # the test that has begun and not ended
-    notes: list = dataclasses.field(default_factory=list)   # what it has said
+    notes: list = dataclasses.field(default_factory=list)   # what this test has printed
 
     def take(self, line):
         plan, result = PLAN.match(line), RESULT.match(line)

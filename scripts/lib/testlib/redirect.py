@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What userfault-run needs in a VM, and what its tests need besides themselves."""
+"""The files that userfault-run and its tests need in a VM."""
 
 from .suite import BUILD
 

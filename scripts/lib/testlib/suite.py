@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs programs that print KTAP, here or in a VM, and judges what has become of the tests."""
+"""Runs programs that print KTAP, here or in a VM, and collects the results of their tests."""
 
 import dataclasses
 import pathlib
@@ -21,8 +21,8 @@ TEST_SECONDS = 30
 RUNNER_MODULES = ("oops", "leak", "forget", "holder", "warn")
 KUNIT_SUITES = sorted(path.name.removesuffix("_test.c")
                       for path in (SOURCES / "kernel/tests").glob("*_test.c"))
-ALL_SKIPPED = 4     # as kselftest's programs say so
-LISTED = "Those there are: build/selftests/selftests --list; kunit's are in a debug kernel."
+ALL_SKIPPED = 4     # the exit status of kselftest's programs for it
+LISTED = "To list the tests: build/selftests/selftests --list. The KUnit tests need a debug kernel."
 
 DEATHS = {
     End.PANIC.value: "the guest's kernel crashed",
@@ -46,15 +46,15 @@ class Suite:
 
 
 def bound(command):
-    """The command, told to end when the thread that starts it does: nothing is left running."""
+    """The command, wrapped so that it ends with the thread that starts it and nothing is left running."""
     return ["setpriv", "--pdeathsig", "TERM", *command]
 
 
 def run(command, titles, show=None, translate=str, **options):
-    """Runs a command that prints one KTAP document for each of the titles, once translated.
+    """Runs a command that prints one KTAP document for each of the titles.
 
-    Yields a Suite for each when it is complete. Whatever should have come and has not is a
-    failure in it. Each line that the command prints is passed to show at once.
+    Yields a Suite for each document when it is complete. A missing result is a failure in it.
+    show gets each line at once, as the command prints it; translate turns a line into KTAP.
     """
     reader = ktap.Reader()
     suites = []
@@ -63,7 +63,7 @@ def run(command, titles, show=None, translate=str, **options):
         for line in map(str.rstrip, process.stdout):
             reader.take(translate(line))
             if len(reader.documents) == len(suites) + 2:
-                suites.append(_suite(titles, len(suites), reader, "the program went on"))
+                suites.append(_suite(titles, len(suites), reader, "the next report began"))
                 yield suites[-1]
             if show:
                 show(line)
@@ -72,12 +72,12 @@ def run(command, titles, show=None, translate=str, **options):
         suites.append(_suite(titles, len(suites), reader, end))
         is_last = len(suites) == len(titles)
         if is_last and process.returncode and not any(each.count("failed") for each in suites):
-            suites[-1].results.append(ktap.Result("(all tests)", "failed", f"{end}, though none failed"))
+            suites[-1].results.append(ktap.Result("(all tests)", "failed", f"{end}, though no test failed"))
         yield suites[-1]
 
 
 def start(command, titles):
-    """Runs a program meanwhile. What it prints, and then its Suites, come from the iterator."""
+    """Runs a program in the background. The iterator returns its lines as they come, and its Suites."""
     said = queue.Queue()
     missing = list(titles)
 
@@ -100,12 +100,12 @@ def _not_run(title, why):
 
 
 def judged(title, reader, end):
-    """The tests of a reader's one document; end says why there are no more."""
+    """The results in a reader's only document; end says why there are no more."""
     return _suite([title], 0, reader, end)
 
 
 def _suite(titles, index, reader, end):
-    """The tests of a document; end says why there are no more."""
+    """The results in a document; end says why there are no more."""
     if index >= len(reader.documents):
         return _not_run(titles[index], end)
     document = reader.documents[index]
@@ -118,7 +118,7 @@ def _suite(titles, index, reader, end):
 
 
 def guest_options(kernel):
-    """Options of scripts/vm for what the selftests need in the guest, but for userfault-run."""
+    """Options of scripts/vm for what the selftests need in the guest, except userfault-run."""
     files = {
         SOURCES / "Documentation/features.rst": "/lib/features.rst",
         SOURCES / "selftests/errno/record": "/lib/errno-record",
@@ -138,7 +138,7 @@ def selftests_in_vm(kernel, backends=BACKENDS, specs=(), vm_options=(), options=
 
 
 def _guest_script(backends, arguments):
-    """A backend to which none of the named tests belongs has an empty document."""
+    """A script that prints a document for each backend: an empty one if it has none of the named tests."""
     return f"""
         worst=0
         for backend in {' '.join(backends)}; do
@@ -153,7 +153,7 @@ def _guest_script(backends, arguments):
 
 
 def kunit_in_vm(kernel, vm_options=()):
-    """The command that runs the kernel's own unit tests, which are over when their module is loaded.
+    """The command that runs the KUnit tests. They have ended when their module is loaded.
 
     It prints a document for each of KUNIT_SUITES, then one on what they have left in the kernel.
     """

@@ -6,7 +6,10 @@ VERDICTS = ("passed", "failed", "skipped")
 
 
 def summarize(suites, hint=""):
-    """Prints the summary, with the hint if no test was run; returns whether all is well."""
+    """Prints the summary, with the hint if no test was run.
+
+    Returns whether none failed and at least one passed.
+    """
     print("#\n# Summary")
     for each in suites:
         for result in each.results:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What programs of others report of their tests, natively and on the module, and what to make of it."""
+"""Reads what third-party programs report of their tests, natively and on the module, and compares it."""
 
 import dataclasses
 import itertools
@@ -10,9 +10,9 @@ from . import ktap
 NATIVE, MODULE = "native", "module"
 RUN = re.compile(rf"# RUN ({NATIVE}|{MODULE}) (.*)")
 END = re.compile(r"# END (\d+)")
-SKIPPED_STATUS = 4      # as kselftest's programs say so
+SKIPPED_STATUS = 4      # of kselftest's programs
 
-# A line for a test: KTAP, and what uffd-unit-tests of 6.12 prints
+# The line that reports a test: in KTAP, and as uffd-unit-tests of 6.12 prints it
 SKIPPED = re.compile(r"ok \d+ # SKIP (.*?)(?: \(([^()]*)\))?$")
 UNIT = re.compile(r"Testing (.+)\.\.\. ?(.*)$")
 UNIT_SKIPPED = re.compile(r"skipped \[reason: (.*)\]$")
@@ -35,14 +35,14 @@ class Run:
             self.results[self._key(result.name)] = result
 
     def _key(self, name):
-        """By which a test is found again in another run: some have what they have counted in their
-        name, and some share one."""
+        """The key by which a test is found in another run. Some tests have counts in their names,
+        which the key leaves out; some share a name, so the key has a number."""
         name = NUMBER.sub("", name)
         return next(key for key in ((self.program, name, number) for number in itertools.count())
                     if key not in self.results)
 
     def all_results(self):
-        """By key, those of its tests with a name of their own, and its own."""
+        """By key, the results of its tests, with its own name before theirs, and its own result."""
         named = {key: dataclasses.replace(each, name=f"{self.program}: {each.name}")
                  for key, each in self.results.items()}
         return {**named, (self.program,): self._own_result()}
@@ -76,7 +76,7 @@ def _unit_result(name, said):
 
 
 class Reader:
-    """Takes the lines that scripts/third-party-guest prints."""
+    """Takes the lines that scripts/lib/third-party-guest prints."""
 
     def __init__(self):
         self.runs = {NATIVE: [], MODULE: []}
@@ -94,13 +94,13 @@ class Reader:
             self._running.take(line)
 
     def compared(self):
-        """A result for each test that passed on either, or has a reason not to."""
+        """A result for each test that was reported natively or on the module."""
         native, module = (_best(self.runs[backend]) for backend in (NATIVE, MODULE))
         return [_compared(native.get(key), module.get(key)) for key in {**native, **module}]
 
 
 def _best(runs):
-    """What has passed in any of a program's runs has passed."""
+    """The results of all runs: a test that passed in any run of its program has passed."""
     best = {}
     for run in runs:
         for key, result in run.all_results().items():
@@ -114,5 +114,5 @@ def _compared(native, module):
         return module
     why = f"{module.verdict}: {module.why}" if module else "not run"
     if native.verdict == "passed":
-        return ktap.Result(native.name, "failed", f"passes natively, on the module {why}")
-    return ktap.Result(native.name, "skipped", f"natively {native.verdict}: {native.why}")
+        return ktap.Result(native.name, "failed", f"passes natively; on the module: {why}")
+    return ktap.Result(native.name, "skipped", f"{native.verdict} natively: {native.why}")

@@ -10,14 +10,14 @@ import tempfile
 
 from . import Failure, initramfs, kernels, machine
 
-# An emulated processor that has fast string instructions moves memory byte by byte; one without
-# is told to move words, which is 8 times as fast.
+# On an emulated processor that has fast string instructions, the kernel moves memory byte by byte;
+# without them it moves words, which is 8 times as fast.
 TCG_CPU = "max,-erms,-fsrm"
 
 KVM = ["-accel", "kvm", "-cpu", "host"]
 TCG = ["-accel", "tcg,thread=multi", "-cpu", TCG_CPU]
 
-# A guest on KVM is up in a second or two; one that isn't by then is no use
+# A guest on KVM boots in a second or two; if it needs longer than this, KVM is of no use
 PROBE_SECONDS = 15
 
 
@@ -26,14 +26,14 @@ def options(kernel):
 
 
 def kvm_works(kernel):
-    """Whether KVM brings a kernel up: that there is a /dev/kvm, and that it runs a few
-    instructions, says little. Tried once for every boot of this machine."""
+    """Whether a kernel boots on KVM: a /dev/kvm that runs a few instructions proves little.
+    Tried once for every boot of this machine."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     record = kernels.cache_folder() / f"kvm-{boot}"
     with open(kernels.cache_folder() / "kvm.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)    # VMs that start at the same time: one tries
+        fcntl.flock(lock, fcntl.LOCK_EX)    # of VMs that start at the same time, one tries
         if not record.exists():
             _keep(record, "works" if _try(kernel) else "fails")
     return record.read_text() == "works"
@@ -45,7 +45,7 @@ def _try(kernel):
         works = _guest_comes_up(kernel)
     except Failure:     # QEMU itself gave up
         works = False
-    print("vm: KVM works" if works else "vm: KVM fails: the processor is emulated",
+    print("vm: KVM works" if works else "vm: KVM fails, so QEMU emulates the processor",
           file=sys.stderr, flush=True)
     return works
 

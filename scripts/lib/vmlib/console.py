@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Reads what the guest's kernel says on its console, and finds what it complains of."""
+"""Reads the console of the guest's kernel, and finds the kernel's complaints."""
 
 import collections
 import pathlib
@@ -9,10 +9,10 @@ TAIL_LINES = 30
 LINES_BEFORE = 5
 COMPLAINT_LINES = 60
 
-# Written to the kernel's log by guest-init: what is said before is not about anything of ours.
+# guest-init writes this to the kernel's log. Nothing before it can be about our code.
 READY = "userfault vm: ready"
 
-# What it complains of: the selftests look for the same after each test.
+# The texts of complaints. The selftests look for the same texts after each test.
 PATTERNS = pathlib.Path(__file__).resolve().parents[3] / "selftests/harness/kernel_log.def"
 ROW = re.compile(r'^(CRASH|WRONG|HARMLESS)\("(.*)"\)$', re.MULTILINE)
 
@@ -25,8 +25,8 @@ def _texts():
 
 TEXTS = _texts()
 
-# With DEBUG_VM native userfaultfd shows how it was called by whoever can't wait for a fault, up to
-# the end of the trace. Those who can't are tested: no complaint, as in the selftests.
+# With DEBUG_VM, native userfaultfd prints a stack trace when a caller can't wait for a fault. Tests
+# use such callers, so that trace is no complaint, neither here nor in the selftests.
 SHOWS_CALLER = "FAULT_FLAG_ALLOW_RETRY missing"
 END_OF_TRACE = "</TASK>"
 
@@ -37,7 +37,7 @@ def _has(line, *kinds):
 
 
 class Console:
-    """Keeps the last lines, and those from the first complaint on."""
+    """Keeps the last lines, and the lines from the first complaint on."""
 
     def __init__(self):
         self._partial = b""
@@ -47,8 +47,8 @@ class Console:
         self._count = 0
         self._trouble = []
         self._trouble_at = None     # the number of the line that _trouble begins with
-        self.complaint = None       # the first line that is one, after READY
-        self.crash = None           # the first line that tells of a crash
+        self.complaint = None       # the first complaint after READY
+        self.crash = None           # the first line that reports a crash
         self.panicked = False
 
     def take(self, data):
@@ -60,7 +60,7 @@ class Console:
         return lines
 
     def end(self):
-        """There is no more: what was left of a last line is one."""
+        """The console has ended: returns the last line if it is incomplete."""
         return self.take(b"\n") if self._partial else []
 
     def _add(self, line):
@@ -90,7 +90,7 @@ class Console:
         return _has(line, "CRASH", "WRONG")
 
     def excerpt(self):
-        """What led to the first complaint and what it was, and the last lines."""
+        """The first complaint with the lines before and after it, and the console's last lines."""
         tail = list(self._tail)
         if self._trouble_at is None:
             return tail
@@ -99,5 +99,5 @@ class Console:
         return self._trouble + left_out + tail[len(tail) - min(unseen, len(tail)):]
 
     def last_words(self):
-        """The line that says most about how it ended."""
+        """The line that says most about how the guest ended."""
         return self.crash or (self._tail[-1] if self._tail else "nothing on its console")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Unpacks a kernel's image ("bzImage") beforehand, which an emulated processor takes seconds for."""
+"""Unpacks a kernel's image ("bzImage") on the host: an emulated processor takes seconds for that."""
 
 import lzma
 import os
@@ -12,21 +12,21 @@ import zlib
 
 from . import Failure
 
-# Where the header has the size of what comes before the packed kernel, in sectors but for the
-# first, and where the packed kernel is in what follows
+# Where the image's header has the size of the part before the packed kernel, in sectors after the
+# first one; and where it has the packed kernel's offset in the rest, and its size
 SETUP_SECTORS = 0x1f1
 PAYLOAD = struct.Struct("<II")
 PAYLOAD_AT = 0x248
 SECTOR = 512
-SIZE_BYTES = 4      # the unpacked size, behind what is packed
+SIZE_BYTES = 4      # the unpacked size, after the packed kernel
 
-# The note that names an entry which needs no loader's code (PVH): QEMU starts an unpacked kernel by it
+# The note that names the PVH entry. It needs no code of a loader: QEMU starts an unpacked kernel there
 ENTRY_NOTE = re.compile(rb"\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0")
 
 
 def unpacked(image, unpacked_image):
-    """The image that boots fastest: the unpacked one, made if it isn't there, or the image as it
-    is, when it can't be unpacked or not be started without its own loader."""
+    """The image that boots fastest: the unpacked one, made if it does not exist yet. It is a link
+    to the image itself if that can't be unpacked, or can't start without its own loader."""
     if not unpacked_image.exists():
         kernel = unpack(pathlib.Path(image).read_bytes())
         partial = unpacked_image.with_name(f".{unpacked_image.name}.{os.getpid()}")
@@ -39,7 +39,7 @@ def unpacked(image, unpacked_image):
 
 
 def unpack(image):
-    """The kernel that is in an image, or None if it is packed in a way unknown here."""
+    """The kernel in an image, or None if it is packed in an unknown format."""
     offset, size = PAYLOAD.unpack_from(image, PAYLOAD_AT)
     start = (image[SETUP_SECTORS] + 1) * SECTOR + offset
     payload = image[start:start + size]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The guest's files: busybox, the drivers of the ports, the first process, what is carried in."""
+"""The guest's files: busybox, the ports' drivers, the first process, and the files carried in."""
 
 import os
 import pathlib
@@ -22,15 +22,15 @@ VIRTIO_MODULES = (
 
 
 MIB = 1 << 20
-MOST_CARRIED = 1024     # MiB; beyond, QEMU finds no place for the archive
+MOST_CARRIED = 1024     # MiB; for more, QEMU finds no place for the archive
 
 
 def write(file, kernel, carried, drivers, flags, command):
     """Writes the archive to the open file.
 
-    carried are pairs of a host's and a guest's path, drivers paths of modules of the kernel that
-    are taken along for whoever needs them, flags the names of empty files in /etc that tell the
-    first process what is wanted of it: "insmod", to load the module, "shell", to run no command.
+    carried are pairs of a path on the host and a path in the guest. drivers are paths of the kernel's
+    modules that tests may load. flags are names of empty files in /etc that tell the first process
+    what to do: "insmod" to load the module, "shell" to run a shell and no command.
     """
     archive = cpio.Archive(file)
     for folder in ("/bin", "/dev", "/etc", "/lib", "/proc", "/root", "/sys", "/tmp"):
@@ -52,8 +52,8 @@ def write(file, kernel, carried, drivers, flags, command):
 
 
 def to_be_loaded(module):
-    """A module's content without what only a debugger reads, nearly all of it, which the guest would
-    copy at each loading. What is no module is carried as it is."""
+    """A module's content without debug information. That is nearly all of it, and the guest would copy
+    it at each load. A file that is no module is carried in as it is."""
     with tempfile.TemporaryDirectory(prefix="userfault-module.") as folder:
         stripped = os.path.join(folder, "stripped")
         strip = subprocess.run(["strip", "--strip-debug", "-o", stripped, module],
@@ -64,13 +64,13 @@ def to_be_loaded(module):
 def _check(carried):
     for host_path, _ in carried:
         if not os.path.isfile(host_path):
-            raise Failure(f"{host_path} is to be carried in, and is no file", "Build it, or name another.")
+            raise Failure(f"{host_path} can't be carried in: there is no such file", "Build it, or name another.")
         if not os.access(host_path, os.R_OK):
-            raise Failure(f"{host_path} is to be carried in, and may not be read by you",
+            raise Failure(f"{host_path} can't be carried in: you may not read it",
                           "Make it readable, or name another.")
     size = sum(os.path.getsize(host_path) for host_path, _ in carried) // MIB
     if size > MOST_CARRIED:
-        raise Failure(f"{size} MiB are to be carried in, and the guest takes at most {MOST_CARRIED}",
+        raise Failure(f"{size} MiB can't be carried in: the guest takes at most {MOST_CARRIED}",
                       "Name a smaller file.")
 
 
@@ -83,7 +83,7 @@ def _add_busybox(archive):
 
 
 def _add_drivers(archive, kernel, paths, folder="drivers"):
-    """Returns the names of those that aren't built into the kernel."""
+    """Adds those that aren't built into the kernel, and returns their names."""
     added = []
     for path in paths:
         content = kernel.module(path)

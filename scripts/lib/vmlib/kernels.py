@@ -19,7 +19,7 @@ def cache_folder():
 
 @functools.cache
 def _rows():
-    """The fields that list-kernels names."""
+    """The rows of the list; list-kernels names their fields."""
     listed = subprocess.run([SCRIPTS / "lib/list-kernels"], stdout=subprocess.PIPE, text=True, check=True).stdout
     return [line.split(":") for line in listed.splitlines()]
 
@@ -33,34 +33,35 @@ def names():
 
 
 def stock_names():
-    """Those that are meant when none is named."""
+    """The kernels that are used when none is named."""
     return _names_of("all")
 
 
 def default_name():
-    """The last of those that has been fetched: Debian may have lost one."""
+    """The last stock kernel that has been fetched: Debian may have dropped a later one."""
     stock = stock_names()
     return next((name for name in reversed(stock) if (cache_folder() / "kernels" / name).is_dir()), stock[-1])
 
 
 def built_by_host(name):
-    """That kernel, or another that has been fetched, whose modules this machine's own compiler builds."""
+    """A stock kernel that has been fetched and whose modules this machine's own compiler builds: this one
+    if possible."""
     host = [row[0] for row in _rows() if row[4] == "host" and row[5] == "all"]
     return next(each for each in (name, *host) if each in host and (cache_folder() / "kernels" / each).is_dir())
 
 
 def is_flavour(name):
-    """Whether it is one of those made for some machines, or that another release of Debian has."""
+    """Whether it is a flavour: made for certain machines, or from another release of Debian."""
     return name in _names_of("few")
 
 
 def is_debug(name):
-    """Whether it is built here, with all the checks that there are: in need of memory and of time."""
+    """Whether it is built here with many checks, so that it needs more memory and time."""
     return name in _names_of("named")
 
 
 def patience(name):
-    """By how much to multiply time limits."""
+    """The factor for time limits on this kernel."""
     return DEBUG_PATIENCE if is_debug(name) else 1
 
 
@@ -94,5 +95,5 @@ class Kernel:
             return lzma.decompress(packed.read_bytes())
         if f"kernel/{path}" in (self._folder / "modules/modules.builtin").read_text().split():
             return None
-        raise Failure(f"kernel {self.name} has no {path}", "The VM can't report without: "
-                      "the kernel's Debian package has changed, correct scripts/lib/vmlib.")
+        raise Failure(f"kernel {self.name} has no {path}", "The VM needs it. "
+                      "If the kernel's Debian package has changed, correct scripts/lib/vmlib.")

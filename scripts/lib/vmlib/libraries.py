@@ -19,6 +19,6 @@ def of(program):
                       "Name a dynamically linked program, or use --carry.")
     missing = [match[1] for match in map(MISSING.match, ldd.stdout.splitlines()) if match]
     if missing:
-        raise Failure(f"{program} needs libraries that are not there: {' '.join(missing)}",
+        raise Failure(f"{program} needs libraries that this machine lacks: {' '.join(missing)}",
                       "Install their Debian packages.")
     return [match[1] for match in map(NEEDED.match, ldd.stdout.splitlines()) if match]

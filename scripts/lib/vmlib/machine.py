@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs a guest once and finds out what became of it."""
+"""Runs a guest once and finds out how it ended."""
 
 import contextlib
 import enum
@@ -19,22 +19,22 @@ PORTS = ("verdict", "output", "errors")
 VERDICT = re.compile(r"(exit|module) (\d{1,3})")
 BOOT_SILENCE_SECONDS = 60      # how long a guest that boots may be silent
 
-# A crash ends the guest, and a processor that got stuck in the kernel, for twice the threshold,
-# is one: that it is well above the default is for machines with a lot to do. A task that hangs
-# isn't, others go on; the log tells of it. All that is written to the log has to come out, and
-# that ciphers work is not what is tested.
+# A crash ends the guest. A processor that is stuck in the kernel for twice the threshold counts as a
+# crash; the threshold is well above the default because the machine may be busy. A hung task is no
+# crash, because other tasks go on; the kernel's log reports it. printk.devkmsg=on keeps everything
+# that is written to the log; cryptomgr.notests leaves out the self-tests of ciphers.
 BOOT_APPEND = ("console=ttyS0 panic=-1 oops=panic softlockup_panic=1 watchdog_thresh=30 "
                "printk.devkmsg=on cryptomgr.notests")
 
 
 def qemu_options(image, archive, append=""):
-    """What every guest has; the processor and the memory are the caller's."""
+    """The options of every guest; the caller adds those for the processor and the memory."""
     return ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", str(image), "-initrd", archive, "-append", f"{BOOT_APPEND} {append}"]
 
 
-# A guest that is kept has its files in the current folder: its console, what it says on its ports,
-# and two pipes each for requests (see scripts/lib/guest-try) and for a shell.
+# A guest that is kept has its files in the current folder: its console, the output of its ports, and
+# two pipes each for requests (see scripts/lib/guest-try) and for a shell.
 KEPT_PIPES = ("try", "shell")
 KEPT_OPTIONS = [
     "-daemonize", "-pidfile", "pid", "-serial", "file:console", "-serial", "pipe:shell",
@@ -48,7 +48,7 @@ KEPT_OPTIONS = [
 
 @contextlib.contextmanager
 def uninterrupted():
-    """A process is not to be started and then forgotten, because a signal came in between."""
+    """Blocks signals: one that came while a process is being started would leave it forgotten."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         yield
@@ -59,19 +59,20 @@ def uninterrupted():
 class End(enum.Enum):
     """How a run ended; the value is what scripts/vm exits with."""
 
-    EXITED = 0          # the command did, with a status of its own
+    EXITED = 0          # the command exited, with its own status
     PANIC = 201         # the kernel crashed
     RESET = 202         # the machine stopped without a verdict and without a panic
-    SILENCE = 203       # nothing was heard of it for too long
+    SILENCE = 203       # it was silent for too long
     TIMEOUT = 204       # it was not done in time
     NO_MODULE = 205     # the module did not load
     COMPLAINT = 206     # the command succeeded, but the kernel has complained of something
 
 
 class Machine:
-    """A guest on its way. Output goes to this process's stdout and stderr as it comes.
+    """A guest that runs. Its output goes to this process's stdout and stderr as it comes.
 
-    The console's lines go to stderr, too, behind the prefix if there is one, and to the file.
+    If there is a prefix, the console's lines go to stderr too, after it. If there is a file, the
+    console goes there.
     """
 
     def __init__(self, options, timeout, silence, console_prefix=None, console_file=None,
@@ -92,7 +93,7 @@ class Machine:
         return "ready" in self._verdict_lines()
 
     def _verdict_lines(self):
-        """The complete ones."""
+        """The complete lines."""
         return self._verdict.decode(errors="replace").split("\n")[:-1]
 
     def run(self):
@@ -126,7 +127,7 @@ class Machine:
         return qemu
 
     def _follow(self, hosts):
-        """Passes on what the guest says until it has no more to say: None then."""
+        """Passes on the guest's output. Returns None at its end, or how the guest ended before that."""
         deadline = time.monotonic() + self._timeout
         with selectors.DefaultSelector() as selector:
             for name, end in hosts.items():

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes a few objects while it is being loaded and forgets them: where the kernel
- * can tell, the test runner has to. Several, because one might still be seen on
- * somebody's stack.
+ * Allocates a few objects while it is being loaded and forgets them: if the kernel
+ * has kmemleak, the test runner has to notice. There are several, because kmemleak
+ * might still find the address of one on a stack.
  *
  *	# insmod forget.ko && echo scan >/sys/kernel/debug/kmemleak
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holds one of mm's functions as a livepatch would, changing nothing: userfault
- * can't be loaded beside it, and has to say so.
+ * Hooks one of mm's functions the way a livepatch does, and changes nothing:
+ * userfault can't be loaded beside it, and has to say so.
  *
  *	# insmod holder.ko && insmod userfault.ko; rmmod holder
  *
- * With direct=1 it holds it as a BPF program does that is attached to the
- * function's entry: userfault has to get along with it.
+ * With direct=1 it hooks the function the way a BPF program does that is attached
+ * to the function's entry: userfault has to work beside it.
  */
 #include <asm/ibt.h>
 #include <linux/ftrace.h>
@@ -29,7 +29,7 @@ static struct ftrace_ops holder_ops = {
 	.flags	= FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY,
 };
 
-/* What the direct call leads to. */
+/* The target of the direct call. */
 void hold_directly(void);
 asm("	.pushsection .text, \"ax\", @progbits\n"
     "	.type hold_directly, @function\n"
@@ -59,7 +59,7 @@ static void detach_directly(void)
 #endif
 }
 
-/* Beside an IPMODIFY of another, BPF changes how it returns; this one only returns. */
+/* Beside IPMODIFY ops, BPF's trampoline has to return differently; ours always just returns. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 static int share(struct ftrace_ops *ops, unsigned long ip, enum ftrace_ops_cmd cmd)
 #else

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes 64 MiB while it is being loaded and never gives them back: the test
- * runner has to notice.
+ * Allocates 64 MiB while it is being loaded and never frees them: the test runner
+ * has to notice.
  *
  *	# insmod leak.ko && rmmod leak
  */
