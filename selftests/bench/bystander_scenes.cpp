@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the module costs those who don't use it: calls that come by the functions that it takes over,
- * in a process without a context, held against the same without the module. Only the call is
- * counted.
+ * What the module costs a process that doesn't use it: calls that go through the functions that the
+ * module takes over, in a process without a context, compared with the same calls without the
+ * module. Only the call is counted.
  */
 #include "clock.hpp"
 #include "failure.hpp"
@@ -27,7 +27,7 @@ void *mapped(void *result)
 	return result;
 }
 
-/* The mean of many calls: some take a new slab. */
+/* The mean of many calls, because some calls allocate a new slab. */
 class Calls : public Scene {
 public:
 	double measure() override
@@ -70,7 +70,7 @@ class Dropping final : public Calls {
 	Ground ground_{1};
 };
 
-/* There and back, between two places of which one is kept free for that. */
+/* Moves a page there and back, between two places of which one is always free. */
 class Moving final : public Calls {
 public:
 	Moving()
@@ -98,7 +98,7 @@ private:
 	Ground here_{1}, there_{1};
 };
 
-/* Every other page of it can't be written: a mapping each. */
+/* Every other page can't be written, so each page is a mapping. */
 class Forking final : public Scene {
 public:
 	Forking()
@@ -109,7 +109,7 @@ public:
 				"mprotect");
 	}
 
-	/* The child, an ordinary thread, doesn't run before this one sleeps. */
+	/* The child doesn't run before this thread sleeps, since it has no real-time priority. */
 	double measure() override
 	{
 		int status;
@@ -124,7 +124,7 @@ public:
 		checked(child, "fork");
 		checked(::waitpid(child, &status, 0), "waitpid");
 		if (status != 0)
-			throw std::runtime_error("a child did not end as it was to");
+			throw std::runtime_error("a child failed");
 		return static_cast<double>(elapsed);
 	}
 

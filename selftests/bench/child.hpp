@@ -8,8 +8,8 @@
 namespace bench {
 
 /*
- * What @work returns, done in a child process: in memory that looks the same every time, whatever
- * was done before. Throws if it fails, after the child has said why.
+ * Runs @work in a child process and returns its result. The child's memory looks the same each
+ * time, whatever ran before. If @work fails, the child prints why, and this function throws.
  */
 std::vector<double> in_child(const std::function<std::vector<double>()> &work);
 

@@ -9,7 +9,7 @@ namespace bench {
 
 namespace {
 
-/* What @work takes when no interrupt falls into it. */
+/* How many instructions @work takes when no interrupt comes during it. */
 template <class Work> Instructions undisturbed(Work work)
 {
 	auto least = std::numeric_limits<Instructions>::max();

@@ -22,7 +22,7 @@ inline Instructions instructions_now() noexcept
 	return now;
 }
 
-/* Counts what is executed between its making and elapsed(), and nothing of its own. */
+/* Counts the instructions between its construction and elapsed(), without its own. */
 class Stopwatch {
 public:
 	Stopwatch() noexcept : started_(instructions_now()) {}
@@ -30,8 +30,8 @@ public:
 	Instructions elapsed() const noexcept { return instructions_now() - started_ - own_; }
 
 	/*
-	 * Finds out what an empty measurement counts, to be subtracted from all others. Throws if
-	 * the clock doesn't count instructions, proved by a loop whose instructions are known.
+	 * Measures the count of an empty measurement, which is subtracted from all others. Checks
+	 * with a loop of known length that the clock counts instructions, and throws if it doesn't.
 	 */
 	static void calibrate();
 

@@ -84,7 +84,7 @@ userfault::Address read_fault(int fd)
 	const uffd_msg message = read_message(fd);
 
 	if (message.event != UFFD_EVENT_PAGEFAULT)
-		throw std::runtime_error("read something else than a fault");
+		throw std::runtime_error("the message is not a fault");
 	return message.arg.pagefault.address;
 }
 

@@ -19,13 +19,13 @@ using userfault::Context;
 Context open_context(Backend backend, bool nonblocking = false,
 		     userfault::Features features = userfault::Features::None);
 
-/* Registers all of @ground, for missing pages if not told otherwise. */
+/* Registers all of @ground, for missing pages by default. */
 void register_ground(const Context &context, const Ground &ground,
 		     userfault::Modes modes = userfault::Modes::Missing);
 
 /*
- * The commands as bare system calls, since nothing else shall be measured. They throw where the
- * command doesn't do all that it was asked for.
+ * The commands as bare system calls, so that nothing else is measured. They throw if the command
+ * doesn't do all that it was asked for.
  */
 void command(int fd, unsigned long request, void *argument);
 void copy(int fd, userfault::Address destination, std::span<const std::byte> source,
@@ -37,7 +37,7 @@ void poison(int fd, userfault::Range range);
 void move(int fd, userfault::Address destination, userfault::Range source);
 /* Waits for a message on a blocking descriptor, or takes one that is there. */
 uffd_msg read_message(int fd);
-/* The same for a fault; where it was. */
+/* The same for a fault; returns its address. */
 userfault::Address read_fault(int fd);
 
 } // namespace bench

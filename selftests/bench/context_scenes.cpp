@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A context's life: made, through the handshake, closed. */
+/* A context's life: it is made, does the handshake, and is closed. */
 #include "clock.hpp"
 #include "context.hpp"
 #include "failure.hpp"

@@ -11,7 +11,7 @@
 
 namespace bench {
 
-/* The result of a system call without which there is nothing to measure. */
+/* The result of a system call; throws if it failed, since nothing can be measured then. */
 inline long checked(long result, const char *what)
 {
 	if (result < 0)

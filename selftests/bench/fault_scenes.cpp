@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The round trip of a fault: a thread touches a missing page, the monitor is told and copies a page
- * there, the thread goes on. Both are on one processor and take turns, so that all is counted that
- * either does, up to the monitor's next wait.
+ * The round trip of a fault: a thread touches a missing page, the monitor reads the fault and
+ * copies a page there, and the thread goes on. Both run on one processor in turns, so everything
+ * that either does is counted, up to the monitor's next wait.
  */
 #include "clock.hpp"
 #include "context.hpp"

@@ -13,15 +13,15 @@ struct Figure {
 	std::string name;
 	std::string unit;
 	double module;
-	std::optional<double> native; /* nothing, where there is nothing to compare with */
+	std::optional<double> native; /* nothing if native has nothing to compare with */
 	std::optional<double> limit;  /* what the module may take at most */
-	std::string limit_is;	      /* where that comes from, in words */
+	std::string limit_is;	      /* where the limit comes from, in words */
 
-	/* To the thousandth that a ratio is printed with; a run repeats to three of them. */
+	/* Rounded to a thousandth, as ratios are printed; runs differ by up to three of these. */
 	bool met() const { return !limit || std::lround(1000 * module / *limit) <= 1000; }
 };
 
-/* What one run came to. */
+/* The results of one run. */
 struct Results {
 	std::string kernel;
 	std::vector<Figure> figures;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Filling missing pages that nobody waits for, by calls of different lengths. */
+/* Filling missing pages that no thread waits for, by calls of different lengths. */
 #include "clock.hpp"
 #include "context.hpp"
 #include "scene.hpp"
@@ -69,7 +69,7 @@ private:
 	void fill(userfault::Range range) const override { zeropage(fd(), range); }
 };
 
-/* Mapping what shmem has. */
+/* Mapping pages that the file in shmem has. */
 class Resuming final : public Filling {
 public:
 	Resuming(Backend backend, std::size_t pages_a_call, GroundKind kind)

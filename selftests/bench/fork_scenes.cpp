@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Forking a process that has 10,000 registered pages, all there and written. The child ends at
- * once, and is waited for. Where the monitor is told, it gets the child's context, which it closes.
+ * once, and its parent waits for that. If the monitor gets the event of the fork, it closes the
+ * child's context that comes with it.
  */
 #include "clock.hpp"
 #include "context.hpp"
@@ -32,7 +33,7 @@ void fork_and_wait()
 		::_exit(0);
 	checked(::waitpid(child, &status, 0), "waitpid");
 	if (status != 0)
-		throw std::runtime_error("a child did not end as it was to");
+		throw std::runtime_error("a child failed");
 }
 
 /* The child has ordinary pages where the parent's are registered. */
@@ -42,7 +43,7 @@ public:
 
 	double measure() override
 	{
-		/* What the fork before shares is the parent's own again. */
+		/* Pages shared since the fork before become the parent's own again. */
 		for (std::size_t page = 0; page < pages; page++)
 			ground_.write(page);
 
@@ -56,7 +57,7 @@ protected:
 	Forking(Backend backend, Features features)
 		: context_(open_context(backend, false, features))
 	{
-		/* Every page its own, and the last not there. */
+		/* Small pages only, and the last page is not there. */
 		checked(::madvise(ground_.bytes().data(), ground_.bytes().size(), MADV_NOHUGEPAGE),
 			"madvise");
 		for (std::size_t page = 0; page < pages; page++)
@@ -114,7 +115,7 @@ std::vector<Subject> fork_subjects()
 {
 	return {
 		subject<Forking>("fork with 10,000 registered pages", Features::None),
-		subject<ForkingTold>("fork with 10,000 registered pages, told",
+		subject<ForkingTold>("fork with 10,000 registered pages, with event",
 				     Features::EventFork),
 	};
 }

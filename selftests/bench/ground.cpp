@@ -13,13 +13,13 @@ namespace {
 
 constexpr std::size_t alignment = 2 << 20;
 
-/* Enough for the ground on its border and a page before and behind. */
+/* Enough for the aligned ground, a page before it and a page after it. */
 std::size_t mapped_length(std::size_t pages)
 {
 	return (pages + 2) * page_size() + alignment;
 }
 
-/* The kernel's pool has at least so many. */
+/* Makes sure that the kernel's pool has at least so many. */
 void need_huge_pages(std::size_t bytes)
 {
 	constexpr auto pool = "/proc/sys/vm/nr_hugepages";

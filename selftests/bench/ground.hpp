@@ -15,9 +15,9 @@ using userfault::page_size;
 enum class GroundKind { anonymous, shmem, hugetlb };
 
 /*
- * Anonymous memory to measure on, private, or shared, which is shmem or of hugetlb, counted in
- * pages. It begins on a border of 2 MiB, where a page table does, and keeps its distance from all
- * other memory: its VMA never merges with another.
+ * Anonymous memory to measure on, counted in pages: private, or shared in shmem or hugetlb. It
+ * begins at a multiple of 2 MiB, like a page table, and keeps its distance from all other memory,
+ * so that its VMA never merges with another one.
  */
 class Ground {
 public:

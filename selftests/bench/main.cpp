@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The benchmark: this project's module beside native userfaultfd, in executed instructions. "make
- * bench" does it all: it has "bench measure" run in a VM and the results reported outside.
+ * bench" does everything: it runs "bench measure" in a VM, and reports the results outside of it.
  *
- * The VM has one processor, whose clock counts what it executes, so that figures repeat whatever
- * else the machine does. Each subject is measured with both in one boot, in turns, in an address
- * space that looks the same (child.hpp), when nothing else wants the processor (quiet.hpp).
+ * The VM has one processor, whose clock counts the instructions that it executes, so that figures
+ * repeat whatever else the machine does. Each subject is measured with both backends in one boot,
+ * in turns, in an address space that looks the same (child.hpp), while nothing else wants the
+ * processor (quiet.hpp).
  */
 #include "measure.hpp"
 #include "report.hpp"
@@ -27,8 +28,8 @@ constexpr auto usage =
 	"       bench report FILE\n"
 	"       bench compare FILE FILE\n"
 	"\n"
-	"  measure   in the VM of scripts/vm --icount: all, or what has a PART in its name;\n"
-	"            the results go to stdout, as JSON\n"
+	"  measure   measure everything, or what has a PART in its name; only in a VM of\n"
+	"            scripts/vm --icount; the results go to stdout, as JSON\n"
 	"  report    print results as a table; fails if a target was missed\n"
 	"  compare   print by how much two runs differ; fails if that is more than 0.3 %\n";
 

@@ -32,8 +32,8 @@ template <class T> void append(std::vector<T> &all, const std::vector<T> &more)
 }
 
 /*
- * The mean of the middle half: a rare disturbance counts as little as which of two ways, both
- * usual, happened to be the more usual one.
+ * The mean of the middle half: rare disturbances don't count, and it matters little which of two
+ * usual ways of execution happens to be more frequent.
  */
 double typical(std::vector<double> values)
 {
@@ -46,7 +46,10 @@ double typical(std::vector<double> values)
 	return std::reduce(middle.begin(), middle.end()) / static_cast<double>(middle.size());
 }
 
-/* In a child, so that both backends find the same address space, on which walks in it depend. */
+/*
+ * In a child, so that both backends find the same address space: walks depend on what it looks
+ * like.
+ */
 std::vector<double> samples_of(const Subject &subject, Backend backend)
 {
 	const auto around = subject.around(backend);
@@ -104,7 +107,7 @@ std::string in_words(const Target &target)
 	return text.str();
 }
 
-/* What the target refers to: the other backend's, or one of the figures before. */
+/* What the target is compared with: native's figure, or an earlier figure of the module. */
 double reference(const Target &target, double other, std::span<const Figure> before)
 {
 	if (target.of == Target::native || target.of == Target::without)
@@ -113,7 +116,7 @@ double reference(const Target &target, double other, std::span<const Figure> bef
 	const auto figure = std::ranges::find(before, target.of, &Figure::name);
 
 	if (figure == before.end())
-		throw std::runtime_error("measure also what it is held against: " + target.of);
+		throw std::runtime_error("also measure what its target refers to: " + target.of);
 	return figure->module;
 }
 
@@ -122,7 +125,7 @@ Figure figure(const Subject &subject, std::span<const Figure> before)
 	const auto [module, native] = compare(subject);
 
 	if (!native)
-		return {subject.name, subject.unit, module, {}, {}, "native has no such thing"};
+		return {subject.name, subject.unit, module, {}, {}, "native doesn't have it"};
 
 	const double limit = subject.target.factor * reference(subject.target, *native, before);
 
@@ -169,7 +172,7 @@ Results measure(std::span<const std::string> parts)
 	if (wanted("memory"))
 		append(results.figures, measure_memory());
 	if (results.figures.empty())
-		throw std::runtime_error("nothing that is measured has such a name");
+		throw std::runtime_error("no subject has such a name");
 	return results;
 }
 

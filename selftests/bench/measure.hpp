@@ -10,8 +10,9 @@
 namespace bench {
 
 /*
- * Measures on this machine what has one of @parts in its name, everything if there are none. Says
- * on stderr where it is. Throws if the machine isn't one to measure on, or if something fails.
+ * Measures on this machine each subject that has one of @parts in its name, or all if there are no
+ * parts. Prints on stderr what it measures. Throws if this machine is not fit for it, or if
+ * something fails.
  */
 Results measure(std::span<const std::string> parts);
 

@@ -19,10 +19,10 @@ namespace {
 constexpr double largest_context = 16 * 1024;
 constexpr double smallest_object = 8; /* of the kernel's heap */
 
-/* What the kernel's heap consists of. (/proc/meminfo has a sum, but is late by dozens of pages.) */
+/* A part of the kernel's heap. (/proc/meminfo has the sum, but lags behind by dozens of pages.) */
 struct Cache {
 	std::string name;
-	double objects; /* in whole slabs, used or not */
+	double objects; /* used or not: all objects of its slabs */
 	double size;	/* of an object */
 };
 
@@ -62,7 +62,7 @@ double heap_size()
 	return sum;
 }
 
-/* By how much the heap grows when many threads fault, for each of them. */
+/* By how much the heap grows for each of many threads that fault. */
 double heap_of_a_waiter(Backend backend)
 {
 	const Ground ground(2048);
@@ -87,8 +87,7 @@ std::vector<Figure> measure_memory()
 		{"memory of a context", "byte", object_size("userfault_ctx"),
 		 object_size("userfaultfd_ctx_cache"), largest_context, "16 KiB"},
 		{"heap memory of a waiting fault", "byte", heap_of_a_waiter(Backend::module),
-		 heap_of_a_waiter(Backend::native), smallest_object - 1,
-		 "less than any object takes"},
+		 heap_of_a_waiter(Backend::native), smallest_object - 1, "less than any object"},
 	};
 }
 

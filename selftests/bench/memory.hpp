@@ -8,7 +8,7 @@
 
 namespace bench {
 
-/* What a context and a waiting fault take of the kernel's memory, in bytes. */
+/* How many bytes of the kernel's memory a context and a waiting fault take. */
 std::vector<Figure> measure_memory();
 
 } // namespace bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Moving pages that are there to where they are missing, by calls of different lengths. */
+/* Moving pages to places where pages are missing, by calls of different lengths. */
 #include "clock.hpp"
 #include "context.hpp"
 #include "failure.hpp"
@@ -47,7 +47,7 @@ private:
 	std::size_t pages_a_call_;
 };
 
-/* To where there is no page table yet, as a huge page needs. */
+/* The destination has no page table yet: a huge page can only be moved there. */
 class MovingHuge final : public Scene {
 public:
 	MovingHuge(Backend backend, std::size_t) : backend_(backend) {}

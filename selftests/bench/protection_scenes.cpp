@@ -86,7 +86,7 @@ public:
 	}
 };
 
-/* What a clearing leaves to be done counts too: the next write to each page. */
+/* Counts the next write to each page too: clearing may leave work for it. */
 class ClearingAndWriting final : public Protection {
 public:
 	using Protection::Protection;
@@ -133,7 +133,8 @@ private:
 };
 
 /*
- * A thread writes to a protected page, the monitor is told and unprotects it, the thread goes on.
+ * A thread writes to a protected page, the monitor reads the fault and unprotects the page, and the
+ * thread goes on.
  */
 class ProtectionFault final : public Scene {
 public:

@@ -24,7 +24,9 @@ constexpr auto patience = std::chrono::seconds(10);
 constexpr auto turn_of_others = std::chrono::milliseconds(10);
 constexpr auto short_turn_of_others = std::chrono::milliseconds(1);
 
-/* Without a share of the processor set aside for others: it would fall into what is measured. */
+/*
+ * By default the kernel reserves a share of the processor for others: they would be measured too.
+ */
 void forbid_throttling()
 {
 	std::ofstream limit("/proc/sys/kernel/sched_rt_runtime_us");
@@ -34,7 +36,7 @@ void forbid_throttling()
 					 "measure as root, in a VM");
 }
 
-/* Threads that run or could run, the caller among them. */
+/* How many threads run or could run, including the caller. */
 int runnable()
 {
 	std::ifstream file("/proc/loadavg");
@@ -45,14 +47,14 @@ int runnable()
 	return count;
 }
 
-/* Sleeps, for a grace period of RCU at least: what was freed by way of it is free then. */
+/* Sleeps for at least a grace period of RCU: memory that RCU was to free is free then. */
 void let_others_run()
 {
 	std::this_thread::sleep_for(turn_of_others);
 	checked(::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0), "membarrier");
 }
 
-/* Runs until an interrupt has just been: of the timer, unless something else happens. */
+/* Runs until an interrupt has just ended: the timer's, unless there is another one. */
 void run_past_interrupt()
 {
 	constexpr Instructions interrupt = 100; /* takes more than that */
@@ -109,7 +111,7 @@ void wait_until_others_sleep()
 		if (std::chrono::steady_clock::now() - start > patience)
 			throw std::runtime_error("the machine doesn't become quiet: " +
 						 std::to_string(runnable() - 1) +
-						 " other threads run on it all the time");
+						 " other threads keep running on it");
 		std::this_thread::sleep_for(short_turn_of_others);
 	} while (runnable() > 1);
 }

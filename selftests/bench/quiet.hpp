@@ -5,20 +5,20 @@
 namespace bench {
 
 /*
- * From now on the calling thread is preempted by nothing but interrupts: neither by a thread that
- * it wakes nor by the kernel's own. The threads it starts are ordinary ones until they ask for the
- * same; those that have done so take turns only where one of them sleeps.
+ * From now on only interrupts preempt the calling thread: neither a thread that it wakes nor a
+ * thread of the kernel does. Threads that it starts are ordinary ones until they call this too. Of
+ * the threads that have called it, another one runs only when the running one sleeps.
  */
 void become_undisturbed();
 
-/* Lets the others run, until nobody else wants the processor. Throws if they run for ever. */
+/* Lets other threads run until none of them wants the processor. Throws if they run for ever. */
 void wait_until_others_sleep();
 
 /*
- * Lets the others run, until nobody else wants the processor, so that no deferred work is left;
- * then waits for the timer interrupt to have been, so that what takes less than 3 million
- * instructions from now on has none in it, and for a loop to take the same number many times in a
- * row. Throws if others run for ever.
+ * Lets other threads run until none of them wants the processor, so that no deferred work is left.
+ * Then waits for the end of a timer interrupt, so that the next 3 million instructions are executed
+ * without one; and until a loop takes the same number of instructions many times in a row. Throws
+ * if other threads run for ever.
  */
 void wait_until_quiet();
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Registering and unregistering, in turns. Those that split a VMA take new slabs now and then, so
- * that only many of them come to the same.
+ * Registering and unregistering, in turns. Calls that split a VMA allocate a new slab now and then,
+ * so only the mean of many calls repeats.
  */
 #include "clock.hpp"
 #include "context.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t pages = 16;
 
-/* A part of a VMA that has the size of @pages. */
+/* A part of a VMA of @pages pages. */
 struct Part {
 	std::size_t first;
 	std::size_t count;

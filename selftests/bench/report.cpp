@@ -57,7 +57,7 @@ std::string number(double value, int digits)
 	return text.str();
 }
 
-/* A digit more than repeats. */
+/* With one digit more than runs repeat. */
 std::string instructions(double value)
 {
 	return number(value, value < 1000 ? 1 : 0);
@@ -115,7 +115,7 @@ const Figure &same_figure(const Results &results, const Figure &figure)
 void write_json(std::ostream &out, const Results &results)
 {
 	ordered_json json{{"kernel", results.kernel},
-			  {"counted", "executed instructions, but for memory"},
+			  {"counted", "executed instructions, except for memory"},
 			  {"figures", ordered_json::array()}};
 
 	for (const auto &figure : results.figures)
@@ -132,13 +132,13 @@ try {
 		results.figures.push_back(from_json(figure));
 	return results;
 } catch (const ordered_json::exception &error) {
-	throw std::runtime_error(std::string("not what the benchmark writes: ") + error.what());
+	throw std::runtime_error(std::string("this is not a file of results: ") + error.what());
 }
 
 bool print_table(std::ostream &out, const Results &results)
 {
 	out << "Linux " << results.kernel << ", executed instructions\n\n";
-	print(out, {"", "each", "module", "native", "ratio", "to reach"});
+	print(out, {"", "each", "module", "native", "ratio", "target"});
 	for (const auto &figure : results.figures) {
 		const auto ratio = ratio_of(figure);
 
@@ -163,7 +163,7 @@ bool print_difference(std::ostream &out, const Results &one, const Results &othe
 		const double here = difference(figure, same_figure(other, figure));
 
 		if (figure.unit == "byte")
-			continue; /* not counted in instructions, and by whole slabs */
+			continue; /* these are bytes of whole slabs, and no instructions */
 
 		out << std::left << std::setw(name_width) << figure.name << std::right
 		    << std::setw(9) << percent(here) << '\n';

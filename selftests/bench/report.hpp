@@ -10,7 +10,7 @@ namespace bench {
 
 void write_json(std::ostream &out, const Results &results);
 
-/* What write_json() has written; throws if it is something else. */
+/* Reads what write_json() has written; throws if it is something else. */
 Results read_json(std::istream &in);
 
 /* Prints the figures as a table; returns whether all targets were met. */

@@ -14,19 +14,19 @@
 
 namespace bench {
 
-/* Something to be measured, set up with one backend and ready to be done again and again. */
+/* Something to measure again and again, set up with one backend. */
 class Scene {
 public:
 	virtual ~Scene() = default;
 
 	/*
-	 * Does it, a number of times, and returns how many instructions each took. What it takes to
-	 * be ready for the next time isn't counted.
+	 * Does it a number of times, and returns how many instructions each time took. Getting
+	 * ready for the next time isn't counted.
 	 */
 	virtual double measure() = 0;
 };
 
-/* What the module is to reach: at most so many times what something else takes. */
+/* The module's target: it may take at most @factor times what something else takes. */
 struct Target {
 	static constexpr auto native = "native";
 	static constexpr auto without = "without the module";
@@ -40,18 +40,18 @@ struct Subject {
 	std::string unit; /* what is counted: instructions per page, per call… */
 	std::function<std::unique_ptr<Scene>(Backend)> make;
 	Target target = {};
-	/* What it needs; where native hasn't it, there is nothing to compare with. */
+	/* The features that it needs. If native doesn't have them, nothing is compared. */
 	userfault::Features needs = userfault::Features::None;
 	/*
-	 * Made before, in another process. If not said otherwise one has a context, so that mm's
-	 * functions aren't taken or given back while something is measured.
+	 * Made before the scene, in another process. By default that process has a context, so that
+	 * the module neither takes over nor gives back mm's functions during a measurement.
 	 */
 	std::function<std::unique_ptr<Surroundings>(Backend)> around = [](Backend) {
 		return with_context_elsewhere();
 	};
 };
 
-/* One list a theme. */
+/* A list of subjects for each theme. */
 std::vector<Subject> context_subjects();
 std::vector<Subject> registration_subjects();
 std::vector<Subject> fill_subjects();

@@ -33,7 +33,9 @@ void wait_until(const char *what, const std::function<bool()> &condition)
 	}
 }
 
-/* Those that are taken over as long as there is a context: all but the fault's. */
+/*
+ * Whether the functions are taken that the module takes while there is a context: not the fault's.
+ */
 bool functions_are_taken()
 {
 	std::ifstream file("/sys/kernel/tracing/enabled_functions");

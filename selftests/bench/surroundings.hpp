@@ -6,19 +6,19 @@
 
 namespace bench {
 
-/* What there is besides the process that is measured, as long as this lives. */
+/* The state of the system outside of the measured process, as long as this lives. */
 class Surroundings {
 public:
 	virtual ~Surroundings() = default;
 };
 
-/* Another process, this one, has a context of the module, which has nothing to do. */
+/* This process has an idle context of the module; it is not the process that is measured. */
 std::unique_ptr<Surroundings> with_context_elsewhere();
 
-/* The module is loaded, nobody has a context, and mm has its functions back. */
+/* The module is loaded, no process has a context, and mm has its functions back. */
 std::unique_ptr<Surroundings> without_context();
 
-/* The module isn't loaded. It is again afterwards. */
+/* The module isn't loaded. It is loaded again afterwards. */
 std::unique_ptr<Surroundings> without_module();
 
 } // namespace bench

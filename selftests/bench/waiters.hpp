@@ -13,17 +13,20 @@
 namespace bench {
 
 /*
- * Threads that wait for a page of their own, or for each page so many, all pages of @ground, in
- * faults that the monitor has been told of. The context must be a blocking one and have no other faults.
+ * Threads that wait in faults that the monitor has read: one thread for each page of @ground, or
+ * several for each. The context must be a blocking one and have no other faults.
  */
 class Waiters {
 public:
-	/* The threads are there, and don't touch anything yet. */
+	/* Starts the threads; they don't touch anything yet. */
 	Waiters(const Context &context, const Ground &ground, std::size_t each = 1);
-	/* Unregisters the ground, and waits for their end. */
+	/* Unregisters the ground, and waits for the threads' end. */
 	~Waiters();
 
-	/* Has them fault, once; returns when the monitor, the caller, was told of all. */
+	/*
+	 * Lets each thread fault once; the caller is the monitor, and this returns when it has read
+	 * all.
+	 */
 	void fault();
 
 private:

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waking one thread among many that wait for other pages; all threads that wait for a page; and a
- * range where nobody waits, while others do elsewhere. Only the command is counted: the thread
- * that it wakes runs when the monitor sleeps, and as its page is still missing it faults and waits
- * again. On newer kernels the monitor, told of that, takes the processor from the thread before it
- * has fallen asleep, and waking it then is cheap: hence it is left to.
+ * Waking one thread among many that wait for other pages; waking all threads that wait for a page;
+ * and waking a range where no thread waits, while threads wait elsewhere. Only the command is
+ * counted: the woken thread runs when the monitor sleeps, and since its page is still missing, it
+ * faults and waits again. On newer kernels that fault wakes the monitor, which then takes the
+ * processor from the thread before the thread sleeps. Waking it would be cheap then, so the monitor
+ * lets it fall asleep first.
  */
 #include "clock.hpp"
 #include "context.hpp"
@@ -58,7 +59,7 @@ private:
 		const auto elapsed = watch.elapsed();
 
 		if (read_fault(context_.fd()) != range.start)
-			throw std::runtime_error("UFFDIO_WAKE woke another thread than it was to");
+			throw std::runtime_error("UFFDIO_WAKE woke the wrong thread");
 		return elapsed;
 	}
 
@@ -127,7 +128,7 @@ private:
 	Waiters waiters_{context_, ground_};
 };
 
-/* What a context tells of itself, with nobody waiting. */
+/* Reading a context's fdinfo, while no thread waits. */
 class Telling final : public Scene {
 public:
 	explicit Telling(Backend backend)
@@ -190,10 +191,10 @@ std::vector<Subject> wake_subjects()
 		nobody("WAKE of 16 pages, one waits elsewhere", 16, 1),
 		nobody("WAKE of 64 pages, one waits elsewhere", 64, 1),
 		nobody("WAKE of 255 pages, one waits elsewhere", 255, 1),
-		/* One list is gone through faster than buckets that each have a lock. */
+		/* Walking one list is faster than walking buckets that each have a lock. */
 		nobody("WAKE of 255 pages, 32 wait elsewhere", 255, 32, {1.5}),
 		nobody("WAKE of 2 MiB, 256 wait elsewhere", 512, 256, {1.5}),
-		/* It names more commands. */
+		/* The module's fdinfo names more commands. */
 		subject<Telling>("fdinfo", "read", {1.01}),
 	};
 }

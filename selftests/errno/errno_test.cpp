@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every wrong call of every ioctl, field by field, given to the module and to native userfaultfd in
- * the same boot: errno, struct and memory must be the same afterwards. Where they are not, there is
- * a reason, and it is written here.
+ * Gives every wrong call of every ioctl, field by field, to the module and to native userfaultfd in
+ * the same boot: errno, struct and memory must be the same afterwards. Each difference has to have
+ * a reason that is written here.
  */
 #include "errno/record.hpp"
 #include "errno/rows.hpp"
@@ -31,7 +31,7 @@ bool contains(const std::string &text, const std::string &part)
 	return text.find(part) != text.npos;
 }
 
-/* What native userfaultfd of older kernels has not. */
+/* The features that native userfaultfd of older kernels doesn't have. */
 constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
 					 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
 
@@ -78,7 +78,7 @@ bool both_succeed(const Row &module, const Row &native)
 	return !module.outcome.error && !native.outcome.error;
 }
 
-/* The module says no, native userfaultfd this. */
+/* The module answers EINVAL, native userfaultfd @error. */
 bool refused(const Row &module, const Row &native, int error)
 {
 	return module.outcome.error == EINVAL && native.outcome.error == error;
@@ -92,14 +92,14 @@ bool last_field_differs(const Row &module, const Row &native)
 	return !a.empty() && a.size() == b.size() && std::equal(a.begin(), a.end() - 1, b.begin());
 }
 
-/* What it changes is the module's own, too. */
+/* Such a command also changes memory, on the module alone: so "what is left" differs. */
 bool has_newer_command(const Row &module, const Row &native)
 {
 	return kernel() < 6012 && (module.command == "POISON" || module.command == "MOVE") &&
 	       (native.outcome.error == EINVAL || contains(native.call, "what is left"));
 }
 
-/* Natively it may be that such memory can't be registered for another reason. */
+/* Natively such memory may still be refused for another reason: then nothing differs. */
 bool keeps_what_is_of_others(const Row &module, const Row &native)
 {
 	return kernel() < 6017 && module.command == "UNREGISTER" && module.other_context &&
@@ -120,7 +120,7 @@ bool finds_nothing_mapped(const Row &module, const Row &native)
 	       !is_anything_mapped_from(module.given.at(0));
 }
 
-/* @state with mappings that touch and are registered alike as one. */
+/* @state, but with adjacent mappings that are registered alike joined into one. */
 std::string joined(const std::string &state)
 {
 	std::string text, end, flags;
@@ -227,24 +227,24 @@ const struct Reason {
 	{finds_nothing_mapped,
 	 "older kernels answer ENOMEM where nothing is mapped from the start of the range on"},
 	{leaves_mappings_apart,
-	 "older kernels do not make one mapping of two when a range begins in a hole before them"},
+	 "older kernels do not merge two mappings when a range begins in a hole before them"},
 	{checks_source_first,
 	 "newer kernels check first that the source lies where user memory can be"},
 	{protects_one_mapping,
-	 "older kernels do not protect what several mappings and holes lie in"},
+	 "older kernels do not protect a range of several mappings and holes"},
 	{protects_up_to_what_is_wrong,
-	 "newer kernels have protected what lies before the mapping that doesn't fit"},
+	 "newer kernels protect the mappings before the one that is refused"},
 	{knows_no_protected_continue,
 	 "older kernels do not know the write-protect mode of CONTINUE and answer at once"},
 	{continues_behind_the_end,
 	 "older kernels answer EINVAL where the file ends before the page"},
 	{takes_the_end_for_lack_of_memory,
-	 "Linux 7.2 takes it for a lack of memory that a shared file ends before the page"},
+	 "since Linux 7.2 the kernel answers ENOMEM where a shared file ends before the page"},
 	{leaves_the_result_alone,
 	 "older kernels do not write the result of a call that comes while mappings change"},
 	{has_newer_features, "the module has features of newer kernels"},
 	{tells_of_newer_features,
-	 "API tells of the features that are there, and older kernels have not all"},
+	 "API answers which features there are, and older kernels have fewer"},
 };
 
 const Reason *reason_for(const Row &module, const Row &native)
@@ -284,7 +284,7 @@ void print_difference(const Row &module, const Row &native)
 	print_own_lines("native", native.outcome.state, module.outcome.state);
 }
 
-/* Which of the lines are not among the others. */
+/* Prints which of the lines are not among the others, and returns how many. */
 unsigned missing_from(const Lines &others, const Lines &lines, const char *what)
 {
 	Lines missing;
@@ -326,13 +326,13 @@ unsigned compare_with_native(const std::vector<Row> &module, const std::vector<R
 		print_difference(module[i], native[i]);
 	}
 	for (const auto &[reason, count] : with_reason)
-		std::cout << count << " answers differ: " << reason << '\n';
+		std::cout << count << " answers differ, because " << reason << '\n';
 	return without;
 }
 
 /*
- * Gives the calls of a table to both, lists where they differ, and where the module does from the
- * record; returns how often there is no reason to.
+ * Gives the calls of a table to both backends. Prints where their answers differ, and where the
+ * module's answers differ from the record; returns how many of the differences have no reason.
  */
 template <class RowsOf> unsigned compare(std::string_view table, RowsOf &&rows_of)
 {
@@ -342,7 +342,7 @@ template <class RowsOf> unsigned compare(std::string_view table, RowsOf &&rows_o
 	return compare_with_record(module, table) + compare_with_native(module, native);
 }
 
-/* The same of memory and modes, for contexts with features that older kernels have not. */
+/* The same for the calls on each memory, by contexts with features that older kernels may lack. */
 unsigned compare_features(std::string_view name, userfault::Features features)
 {
 	const auto module = rows_with_features(Backend::module, features);
@@ -356,35 +356,35 @@ unsigned compare_features(std::string_view name, userfault::Features features)
 
 } // namespace
 
-TEST_CASE("wrong ranges are answered as native userfaultfd does", "[errno][module][slow]")
+TEST_CASE("wrong ranges are answered as by native userfaultfd", "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
 
 	CHECK(compare("ranges", rows_of_ranges) == 0);
 }
 
-TEST_CASE("ranges with holes are answered as native userfaultfd does", "[errno][module][slow]")
+TEST_CASE("ranges with holes are answered as by native userfaultfd", "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
 
 	CHECK(compare("holes", rows_of_holes) == 0);
 }
 
-TEST_CASE("wrong copies are answered as native userfaultfd does", "[errno][module][slow]")
+TEST_CASE("wrong copies are answered as by native userfaultfd", "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
 
 	CHECK(compare("copies", rows_of_copies) == 0);
 }
 
-TEST_CASE("wrong modes are answered as native userfaultfd does", "[errno][module]")
+TEST_CASE("wrong modes are answered as by native userfaultfd", "[errno][module]")
 {
 	const HugePages huge_pages(8);
 
 	CHECK(compare("modes", rows_of_modes) == 0);
 }
 
-TEST_CASE("each mode and command is answered on each memory as native userfaultfd does",
+TEST_CASE("each mode and command is answered on each memory as by native userfaultfd",
 	  "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
@@ -392,21 +392,24 @@ TEST_CASE("each mode and command is answered on each memory as native userfaultf
 	CHECK(compare_features("memory", userfault::Features::None) == 0);
 }
 
-TEST_CASE("the same of contexts that protect pages that aren't there", "[errno][module][slow]")
+TEST_CASE("with WP_UNPOPULATED, protection is answered on each memory as by native userfaultfd",
+	  "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
 
 	CHECK(compare_features("WP_UNPOPULATED", userfault::Features::WpUnpopulated) == 0);
 }
 
-TEST_CASE("the same of contexts that note writes", "[errno][module][slow]")
+TEST_CASE("with WP_ASYNC, protection is answered on each memory as by native userfaultfd",
+	  "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
 
 	CHECK(compare_features("WP_ASYNC", userfault::Features::WpAsync) == 0);
 }
 
-TEST_CASE("the same of contexts that protect from every access", "[errno][module][slow]")
+TEST_CASE("with RWP, protection is answered on each memory as by native userfaultfd",
+	  "[errno][module][slow]")
 {
 	const HugePages huge_pages(8);
 	const auto features = userfault::Features::Rwp;
@@ -417,42 +420,41 @@ TEST_CASE("the same of contexts that protect from every access", "[errno][module
 	CHECK(compare_with_native(module, rows_with_features(Backend::native, features)) == 0);
 }
 
-TEST_CASE("structs that can't be read or written are answered as native userfaultfd does",
+TEST_CASE("structs that can't be read or written are answered as by native userfaultfd",
 	  "[errno][module]")
 {
 	CHECK(compare("structs", rows_of_structs) == 0);
 }
 
-TEST_CASE("wrong commands are answered as native userfaultfd does", "[errno][module]")
+TEST_CASE("wrong commands are answered as by native userfaultfd", "[errno][module]")
 {
 	CHECK(compare("commands", rows_of_commands) == 0);
 }
 
-TEST_CASE("wrong handshakes are answered as native userfaultfd does", "[errno][module]")
+TEST_CASE("wrong handshakes are answered as by native userfaultfd", "[errno][module]")
 {
 	CHECK(compare("handshakes", rows_of_handshakes) == 0);
 }
 
-TEST_CASE("calls on memory that may be dropped are answered as native userfaultfd does",
-	  "[errno][module]")
+TEST_CASE("calls on droppable memory are answered as by native userfaultfd", "[errno][module]")
 {
 	if (rows_of_the_droppable(Backend::module).empty())
 		skip("this kernel has no MAP_DROPPABLE");
 	CHECK(compare("droppable", rows_of_the_droppable) == 0);
 }
 
-TEST_CASE("calls after the process is gone are answered as native userfaultfd does",
+TEST_CASE("calls after the process is gone are answered as by native userfaultfd",
 	  "[errno][module]")
 {
 	CHECK(compare("after exit", rows_of_the_dead) == 0);
 }
 
-TEST_CASE("calls while mappings change are answered as native userfaultfd does", "[errno][module]")
+TEST_CASE("calls while mappings change are answered as by native userfaultfd", "[errno][module]")
 {
 	CHECK(compare("while mappings change", rows_of_the_changing) == 0);
 }
 
-TEST_CASE("wrong calls of the device are answered as native userfaultfd does", "[errno][module]")
+TEST_CASE("wrong calls of the device are answered as by native userfaultfd", "[errno][module]")
 {
 	CHECK(compare("device", rows_of_the_device) == 0);
 }

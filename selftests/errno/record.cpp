@@ -43,7 +43,9 @@ char letter_of(int error)
 	}
 }
 
-/* What worked is said in the struct by all commands that say anything there. */
+/*
+ * Whether the struct has the answer too. On success, every command with an answer writes it there.
+ */
 bool is_in_struct(const Outcome &outcome)
 {
 	const auto answer =
@@ -61,7 +63,7 @@ char letter_of(const Outcome &outcome)
 	return is_in_struct(outcome) ? static_cast<char>(std::toupper(letter)) : letter;
 }
 
-/* Whether it depends on the levels of page tables if such a range can be. */
+/* Whether such a range lies in user memory with five levels of page tables, but not with four. */
 bool depends_on_levels(std::uint64_t start, std::uint64_t length)
 {
 	const auto fits = [&](unsigned bits) {
@@ -154,7 +156,7 @@ Lines recorded(std::string_view table)
 	Lines lines;
 
 	if (!file)
-		skip("the record of answers is not there");
+		skip("there is no record of answers");
 	for (std::string line; std::getline(file, line);) {
 		if (line.starts_with('['))
 			title = line.substr(1, line.size() - 2);

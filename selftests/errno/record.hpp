@@ -12,14 +12,14 @@
 namespace selftests {
 
 /*
- * What the module answers to the calls that native userfaultfd of older kernels doesn't know: there
- * is nothing else there to compare it with. On newer kernels native userfaultfd has to answer the
- * same, so the record can't say what suits the module. Left out are ranges whose answer depends on
- * how many levels of page tables the processor has.
+ * The module's answers to calls that native userfaultfd of older kernels doesn't know: there is
+ * nothing else on these kernels to compare them with. On newer kernels native userfaultfd has to
+ * give the same answers, so the record can't just be what the module happens to answer. Ranges
+ * whose answer depends on how many levels of page tables the processor has are left out.
  *
- * A line has the answers to one command, called with one argument after the other: a letter each,
- * with a number behind it where so many that follow each other are the same. Capital are answers
- * that are in the struct, too, as a number of bytes or a negative error.
+ * A line has the answers to one command, which was called with one argument after the other. An
+ * answer is a letter; a number after it says how many equal answers follow one another. The letter
+ * is a capital if the struct has the answer too, as a number of bytes or a negative errno.
  *
  *	+ success  a EAGAIN  b EBUSY  e EEXIST  f EFAULT  i EINVAL  m ENOMEM  n ENOENT  p EPERM
  *	s ESRCH
@@ -29,13 +29,13 @@ using Lines = std::set<std::string>;
 /* The lines of the rows that are newer. */
 Lines lines_of(const std::vector<Row> &rows);
 
-/* Where the record is in the guest: scripts/lib/testlib/suite.py takes it along. */
+/* Where the record is in the guest: scripts/lib/testlib/suite.py carries it in. */
 inline constexpr auto record_file = "/lib/errno-record";
 
 /* The lines of a table that are in the record. Skips the test if there is no record. */
 Lines recorded(std::string_view table);
 
-/* From here on, in this process and those that it forks, a new record is written to a file. */
+/* From here on, this process and the processes that it forks write a new record to a file. */
 void record_to(std::string file);
 bool is_recording();
 

@@ -64,8 +64,8 @@ std::vector<Row> rows_of_ranges(Backend backend)
 namespace {
 
 /*
- * The ranges that begin or end a small or a huge page beside @memory, or reach to @next. Those come
- * last that leave mappings which not every kernel makes one again.
+ * The ranges that begin or end a small or a huge page beside @memory, or reach to @next. The last
+ * ones leave mappings behind that not every kernel merges again.
  */
 std::vector<Range> ranges_with_holes(Range memory, Range next)
 {
@@ -101,7 +101,7 @@ std::vector<Row> rows_of_holes(Backend backend)
 				       words_for(command, range.start, range.length));
 
 		row.other_context = Stage::has_other_context(range.start, range.length);
-		/* What they have changed need not be the same. */
+		/* Afterwards, memory may differ between the backends. */
 		if (row.other_context || command.number == UFFDIO_WRITEPROTECT)
 			table.start_over();
 	};
@@ -109,7 +109,7 @@ std::vector<Row> rows_of_holes(Backend backend)
 	memory.push_back({0, 0});
 	for (const auto &command : {registering, unregistering, zeropage, writeprotect}) {
 		for (std::size_t i = 0; i + 1 < memory.size(); i++) {
-			/* Of the others "ranges" has enough. */
+			/* The table "ranges" has enough calls on smaller memory. */
 			if (command.number == UFFDIO_WRITEPROTECT && memory[i].length < huge_page)
 				continue;
 			for (const auto &range : ranges_with_holes(memory[i], memory[i + 1]))
@@ -142,7 +142,7 @@ std::vector<Row> rows_of_copies(Backend backend)
 						   " mode=" + std::to_string(mode),
 					   {Stage::at(to), Stage::at("source"), page_size(), mode,
 					    untouched});
-		/* Which is noticed first, a wrong destination or a wrong source? */
+		/* Which is checked first, the destination or the source? */
 		for (const auto &to : {"registered", "registered + 1", "filled", "unregistered",
 				       "hole", "2^63", "page of shmem", "no page of shmem"})
 			for (const auto &from : Stage::starts())
@@ -155,7 +155,7 @@ std::vector<Row> rows_of_copies(Backend backend)
 
 namespace {
 
-/* For @where: what can be given to @command there if nothing else is wrong than its mode. */
+/* The words for @command at @where, with which nothing but the mode can be wrong. */
 Words words_at(const Command &command, const std::string &where)
 {
 	const auto start = Stage::at(where);
@@ -193,7 +193,7 @@ std::vector<Row> rows_of_modes(Backend backend)
 		for (const auto &where :
 		     {"registered hugetlb", "registered shared hugetlb", "page of hugetlb"})
 			call_with_modes(table, command, where);
-		/* Which is noticed first, a wrong mode or a wrong range? */
+		/* Which is checked first, the mode or the range? */
 		for (const auto &name :
 		     {"hole", "registered + 1", "unregistered", "2^63", "filled"}) {
 			auto words = words_for(command, Stage::at(name), page_size());
@@ -227,7 +227,7 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 
 		mode_of(command, words) = mode;
 		table.call(command, "mode=" + std::to_string(mode) + " start=" + start, words);
-		/* The next one needs a source, too. */
+		/* The next move needs its source again. */
 		if (command.number == UFFDIO_MOVE)
 			table.start_over();
 	};
@@ -241,8 +241,8 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 	const bool tracking = features == Features::Rwp;
 
 	/*
-	 * Of features that are about protection only what protects; but every command where only
-	 * they make a registration possible.
+	 * With a feature for protection, only the commands that protect; but all commands on memory
+	 * that can be registered only with that feature.
 	 */
 	for (std::uint64_t mode = 1; mode < 8; mode++)
 		if (none || (asynchronous && mode & UFFDIO_REGISTER_MODE_WP))
@@ -267,7 +267,7 @@ std::vector<Row> rows_with_features(Backend backend, Features features)
 
 namespace {
 
-/* A page for structs, and no page behind it. */
+/* A page for structs, with no page after it. */
 struct Slot {
 	std::byte *page = reinterpret_cast<std::byte *>(Stage::at("struct"));
 
@@ -389,7 +389,7 @@ std::vector<Row> rows_of_handshakes(Backend backend)
 
 std::vector<Row> rows_of_the_droppable(Backend backend)
 {
-	/* MAP_DROPPABLE, since 6.11, is newer than the headers this is built with. */
+	/* MAP_DROPPABLE, since 6.11, is newer than the headers that this file is built with. */
 	constexpr int map_droppable = 0x08;
 	const std::size_t size = 2 * page_size();
 	void *mapped =
@@ -427,7 +427,7 @@ std::vector<Row> rows_of_the_dead(Backend backend)
 				const auto given = words;
 				const auto result =
 					gone.context.ioctl(command.number, words.data());
-				/* The addresses are not the same each time. */
+				/* The addresses differ from run to run. */
 				for (std::size_t i = 0; i < words.size(); i++)
 					words[i] = words[i] == given[i] ? 0 : words[i];
 				rows.push_back({command.name,
@@ -441,7 +441,7 @@ std::vector<Row> rows_of_the_dead(Backend backend)
 
 namespace {
 
-/* A change of the last page of some memory, which waits until a monitor has read of it. */
+/* A change of the last page of some memory, which waits until a monitor has read its event. */
 struct Change {
 	const char *name;
 	Features told;
@@ -472,7 +472,7 @@ int move_last(const Memory &memory)
 			MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr) == MAP_FAILED;
 }
 
-/* As the kernel does it: the library would keep the other threads from allocating memory. */
+/* By the system call: libc's fork() would keep the other threads from allocating memory. */
 int fork_once(const Memory &)
 {
 	const auto child = static_cast<pid_t>(::syscall(SYS_fork));
@@ -530,7 +530,7 @@ private:
 	{
 		const auto given = words;
 		const auto result = context_.ioctl(command.number, where ? where : words.data());
-		/* The addresses are not the same each time. */
+		/* The addresses differ from run to run. */
 		for (std::size_t i = 0; i < words.size(); i++)
 			words[i] = words[i] == given[i] ? 0 : words[i];
 		Row row{command.name,
@@ -563,7 +563,7 @@ void add_rows_from_outside(std::vector<Row> &rows, const Options &options, const
 {
 	Consumer changing(4, options, change.make);
 
-	wait_until("it is told", [&] { return is_readable(changing.context); });
+	wait_until("the event can be read", [&] { return is_readable(changing.context); });
 	CallsMeanwhile(changing.context, changing.memory, std::string(change.name) + " elsewhere")
 		.add_to(rows);
 	next_message(changing.context);

@@ -11,11 +11,11 @@
 
 namespace selftests {
 
-/* What a call did: all of it must be the same, whoever serves it. */
+/* What a call did: all of it must be the same on both backends. */
 struct Outcome {
 	int error = 0;			   /* an errno, or 0 */
 	std::vector<std::uint64_t> fields; /* the struct afterwards; empty if it can't be read */
-	std::string state;		   /* of the stage, where it may have changed */
+	std::string state;		   /* of the stage, if the call may have changed it */
 
 	friend bool operator==(const Outcome &, const Outcome &) = default;
 };
@@ -24,17 +24,17 @@ struct Row {
 	std::string command; /* "COPY" */
 	std::string call;    /* its arguments, by their names */
 	Outcome outcome;
-	/* The struct as it was given; empty where it was the place of the struct that was wrong. */
+	/* The struct before the call; empty if the struct's address was what was wrong. */
 	std::vector<std::uint64_t> given = {};
-	/* What is in the range. */
+	/* The range has memory of another context. */
 	bool other_context = false;
 	/* Native userfaultfd of older kernels has no such command, mode, or feature. */
 	bool newer = false;
-	/* The stage is not what it was. */
+	/* The call has changed the stage. */
 	bool changed = false;
 };
 
-/* The same calls, in the same order, each time. */
+/* Each function makes the same calls in the same order each time. */
 std::vector<Row> rows_of_ranges(Backend backend);
 /* Of ranges that begin or end in a hole, or have one in the middle. */
 std::vector<Row> rows_of_holes(Backend backend);
@@ -45,7 +45,7 @@ std::vector<Row> rows_with_features(Backend backend, userfault::Features feature
 std::vector<Row> rows_of_structs(Backend backend);
 std::vector<Row> rows_of_commands(Backend backend);
 std::vector<Row> rows_of_handshakes(Backend backend);
-/* None where the kernel has no such memory. */
+/* None if the kernel has no such memory. */
 std::vector<Row> rows_of_the_droppable(Backend backend);
 std::vector<Row> rows_of_the_dead(Backend backend);
 /* While a process, this or another one, waits for an event to be read. */

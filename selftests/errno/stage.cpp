@@ -24,7 +24,7 @@ namespace {
 /* Far from everything else that a process has. */
 constexpr std::uint64_t base = 0x2000'0000'0000;
 constexpr std::uint64_t stage_pages = 5120;
-/* As a length from address 0 on it must not reach the program. */
+/* Used as a length: a range of this length at address 0 must not reach the program. */
 constexpr std::uint64_t window_pages = 1024;
 
 enum class Kind {
@@ -42,8 +42,9 @@ enum class Kind {
 };
 
 /*
- * By "asynchronous" it is held by the context if that has WP_ASYNC: else nobody can. By "tracking",
- * for read-write protection, if it has RWP: else by nobody.
+ * Which context holds an area. With "asynchronous" it is the context if it has WP_ASYNC, without
+ * which no context can hold that memory. With "tracking" it is the context if it has RWP, for
+ * read-write protection; else no context holds the area.
  */
 enum class Holder { nobody, context, asynchronous, tracking, other };
 
@@ -125,7 +126,7 @@ Fd new_hugetlb()
 	return file;
 }
 
-/* That of an area, or -1. */
+/* The file behind an area, or -1. */
 int backing(const StageFiles &files, Kind kind)
 {
 	switch (kind) {
@@ -181,7 +182,7 @@ void map_area(const Area &area, const StageFiles &files)
 		give_up(std::string("mmap of ") + area.name);
 }
 
-/* With SIGBUS, since a copy from a page that is missing itself would wait for ever. */
+/* With SIGBUS: else a copy from a missing page would wait for ever. */
 Context context_of(Backend backend, Features features)
 {
 	Options options;
@@ -289,7 +290,7 @@ Stage::Stage(Backend backend, const Setting &setting, const StageFiles &files)
 		give_up("the filled page could not be filled");
 	if (tracking)
 		write_pattern({reinterpret_cast<std::byte *>(at("unregistered")), page_size()}, 1);
-	/* In the file, but mapped nowhere. */
+	/* The file has this page, but no page table does. */
 	checked(::pwrite(files.shmem.get(), page_bytes(1).data(), page_size(),
 			 static_cast<off_t>(page_size())));
 }
@@ -304,7 +305,7 @@ std::uint64_t Stage::at(const std::string &name)
 	for (const auto &start : starts())
 		if (start.name == name)
 			return start.number;
-	give_up("nothing on the stage is called " + name);
+	give_up("the stage has nothing with the name " + name);
 }
 
 const std::vector<Value> &Stage::starts()

@@ -15,21 +15,21 @@
 
 namespace selftests {
 
-/* A value for a field of an ioctl, and what it is there for. */
+/* A value for a field of an ioctl's struct, and a name that says what is special about it. */
 struct Value {
 	std::string name;
 	std::uint64_t number;
 };
 
-/* What a stage is to be like. */
+/* How to build a stage. */
 struct Setting {
-	/* The contexts' own, beside SIGBUS. */
+	/* The features that its contexts ask for, besides SIGBUS. */
 	userfault::Features features = userfault::Features::None;
-	/* Whether there are areas of hugetlb, which take HugePages; else there are holes. */
+	/* Whether there are areas of hugetlb, which need HugePages; if not, there are holes. */
 	bool hugetlb = false;
 };
 
-/* What areas are mapped from; kept from stage to stage, but not what is in it. */
+/* The files that areas are mapped from. They stay from stage to stage, their content does not. */
 struct StageFiles {
 	explicit StageFiles(const Setting &setting);
 
@@ -37,12 +37,12 @@ struct StageFiles {
 
 	const userfault::Fd file, shmem;
 	const userfault::Fd shmem_to_read;
-	const userfault::Fd hugetlb; /* has its page, which nothing takes away */
+	const userfault::Fd hugetlb; /* always has its page */
 };
 
 /*
- * Memory of every kind, laid out in the same way at the same addresses each time it is built, and a
- * context of one backend that holds some of it: where both backends are given the same calls. One
+ * Memory of every kind, and a context of one backend that holds some of it. Each stage has the same
+ * memory at the same addresses, so that both backends can be given the same calls. Only one stage
  * can exist at a time.
  */
 class Stage {
@@ -61,16 +61,16 @@ public:
 	static const std::vector<Value> &starts();
 	static std::vector<Value> lengths(std::uint64_t start);
 
-	/* Where there is memory, from the lowest address on. */
+	/* The ranges where there is memory, in the order of their addresses. */
 	static std::vector<userfault::Range> ranges();
 
-	/* Of the page at @start: that of hugetlb is huge. */
+	/* The length of the page at @start: a page of hugetlb is huge. */
 	static std::uint64_t length_of_page(std::uint64_t start);
 
-	/* What is in a range. */
+	/* Whether a range has memory that the other context holds. */
 	static bool has_other_context(std::uint64_t start, std::uint64_t length);
 
-	/* Every mapping, whether it is registered, and every page that is there. */
+	/* Every mapping, what it is registered for, and which of its first pages are there. */
 	std::string state() const;
 
 private:

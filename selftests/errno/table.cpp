@@ -65,10 +65,10 @@ Row &Table::call(const Command &command, const std::string &arguments, Words wor
 
 Row &Table::note(const Command &command, const std::string &arguments, int error, Words words)
 {
-	/* An error that was answered came before any change. */
+	/* If the struct has a negative answer, the error came before any change. */
 	const bool answered =
 		command.answers && !words.empty() && static_cast<std::int64_t>(words.back()) < 0;
-	/* So did others, but that WRITEPROTECT may have come to what is wrong only later. */
+	/* Other errors came before it too, but WRITEPROTECT may find something wrong only later. */
 	const bool perhaps = !error || error == EFAULT || error == EAGAIN ||
 			     (command.number == UFFDIO_WRITEPROTECT && error == ENOENT);
 	Outcome outcome{error, std::move(words), ""};

@@ -15,18 +15,18 @@
 
 namespace selftests {
 
-/* What the kernel should write over, and nothing else. */
+/* The content of fields that only the kernel should write. */
 inline constexpr std::uint64_t untouched = 0x5a5a'5a5a'5a5a'5a5a;
 
-/* The arguments of a command as the words of its struct, the answer last where it has one. */
+/* The arguments of a command as the words of its struct; if it has an answer, that is the last. */
 using Words = std::vector<std::uint64_t>;
 
 struct Command {
 	const char *name;
 	unsigned long number;
 	bool answers;
-	bool changes;	    /* the stage, where it succeeds */
-	bool newer = false; /* native userfaultfd of older kernels hasn't got it */
+	bool changes;	    /* the stage, if it succeeds */
+	bool newer = false; /* native userfaultfd of older kernels doesn't have it */
 };
 
 inline constexpr Command api{"API", UFFDIO_API, true, false};
@@ -42,17 +42,20 @@ inline constexpr Command set_mode{"SET_MODE", UFFDIO_SET_MODE, false, false};
 inline constexpr Command poison{"POISON", UFFDIO_POISON, true, true, true};
 inline constexpr Command move{"MOVE", UFFDIO_MOVE, true, true, true};
 
-/* The words of @command for a range; of COPY and MOVE, for that destination. */
+/* The words of @command for a range; for COPY and MOVE, the range is the destination. */
 Words words_for(const Command &command, std::uint64_t start, std::uint64_t length);
 Words good_words_for(const Command &command);
 
-/* The mode of a command that has one: the last of what is asked. */
+/* The mode of a command that has one: the last word before the answer. */
 std::uint64_t &mode_of(const Command &command, Words &words);
 
-/* When a stage is built anew: each call finds the same one, or what those before have left. */
+/*
+ * When the stage is rebuilt: after each change, so that each call finds the same stage; or when
+ * told, so that a call finds what the calls before it have left.
+ */
 enum class Renewal { after_each_change, when_told };
 
-/* Gives calls to a stage and notes what comes of them. */
+/* Makes calls on a stage and notes their outcome. */
 class Table {
 public:
 	explicit Table(Backend backend, const Setting &setting = {},
@@ -63,12 +66,12 @@ public:
 	Row &call(const Command &command, const std::string &arguments, Words words);
 	Row &note(const Command &command, const std::string &arguments, int error, Words words);
 
-	/* When a command is through: what have its calls left? Then it starts over. */
+	/* After all calls of a command: notes what they have left on the stage, and starts over. */
 	void look_at_what_is_left();
 
 	std::vector<Row> take_rows() { return std::move(rows_); }
 
-	/* With a stage built anew. */
+	/* Rebuilds the stage. */
 	void start_over();
 
 private:

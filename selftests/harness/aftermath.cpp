@@ -7,7 +7,7 @@ namespace selftests {
 
 namespace {
 
-constexpr auto log_test = "the kernel's log tells of nothing wrong";
+constexpr auto log_test = "the kernel's log has no complaint";
 constexpr auto leak_test = "the kernel has leaked no memory";
 
 void judge_log(Ktap &report)

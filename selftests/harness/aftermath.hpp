@@ -7,12 +7,12 @@
 
 namespace selftests {
 
-/* Judges what no single test can be charged with: reports one result. */
+/* Reports one result for leaked memory, which no single test can be blamed for. */
 void judge_leaks(const Kmemleak &kmemleak, Ktap &report);
 
 /*
- * For tests that were run by others: a report of its own, of the kernel's log since it was first
- * marked with "userfault selftests: ", and of leaked memory where the kernel can tell.
+ * A separate report on what tests of other programs have left in the kernel: complaints in the log
+ * that no earlier run of tests has read, and leaked memory if the kernel has kmemleak.
  */
 ExitCode report_aftermath(Ktap &report);
 

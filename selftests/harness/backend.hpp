@@ -20,15 +20,15 @@ Backend backend_under_test();
 void set_backend_under_test(Backend backend);
 
 /*
- * How often to do again what finds a bug only now and then: @count times. Natively it is only to be
- * shown that the test is right, for which fewer will do.
+ * How often to repeat something that finds a bug only now and then: @count times on the module. On
+ * native userfaultfd fewer times are enough, since they only have to show that the test is right.
  */
 unsigned repeated(unsigned count);
 
-/* Whether the running kernel is from before that. */
+/* Whether the running kernel is older than that version. */
 bool kernel_before(int version, int patchlevel);
 
-/* Whether the oracle is under test, and of a kernel before that: one that knows less. */
+/* Whether native userfaultfd is under test, on a kernel older than that version. */
 bool native_before(int version, int patchlevel);
 
 } // namespace selftests

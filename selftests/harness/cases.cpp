@@ -28,14 +28,14 @@ bool goes_on_after(const Catch::AssertionResult &result)
 	return result.m_info.resultDisposition & Catch::ResultDisposition::ContinueOnFailure;
 }
 
-/* Without unwinding: what waits in a fault would be waited for. */
+/* Without unwinding: that would wait for threads that wait in faults. */
 [[noreturn]] void end_test()
 {
 	std::cout.flush();
 	::_exit(static_cast<int>(ExitCode::fail));
 }
 
-/* Writes what fails and nothing else, and keeps the supervisor told of where the test is. */
+/* Prints only what fails, and tells the supervisor which place the test has reached. */
 class FailureReporter : public Catch::TestEventListenerBase {
 public:
 	using TestEventListenerBase::TestEventListenerBase;
@@ -91,7 +91,7 @@ bool has_tag(const Catch::TestCase &test, const std::string &tag)
 	return std::find(test.lcaseTags.begin(), test.lcaseTags.end(), tag) != test.lcaseTags.end();
 }
 
-/* Hidden tests, those of the runner, have to be called by their name: "~[load]" doesn't. */
+/* Hidden tests, those of the runner, run only if a spec names "runner": "~[load]" doesn't. */
 bool are_meant(const std::vector<std::string> &specs)
 {
 	return std::any_of(specs.begin(), specs.end(), [](const std::string &spec) {

@@ -12,7 +12,7 @@ namespace selftests {
 struct Case {
 	std::string name;
 	bool slow;  /* tagged [slow]: may take a multiple of the usual time */
-	bool loads; /* tagged [load]: needs that nobody else has a context */
+	bool loads; /* tagged [load]: no other process may have a context */
 };
 
 /*
@@ -22,7 +22,7 @@ struct Case {
  */
 std::vector<Case> select_cases(Backend backend, const std::vector<std::string> &specs);
 
-/* Runs one test in this process, what fails goes to standard output; true if it passed. */
+/* Runs one test in this process, prints failures to standard output; true if it passed. */
 bool run_case(const std::string &name);
 
 } // namespace selftests

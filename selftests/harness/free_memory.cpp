@@ -28,7 +28,7 @@ std::size_t memory_info(std::string_view wanted)
 	return 0;
 }
 
-/* The same as MemFree in /proc/meminfo, without having the kernel write all the rest of it. */
+/* The same as MemFree in /proc/meminfo, but the kernel needn't write the rest of that file. */
 std::size_t free_of_all()
 {
 	struct sysinfo info;
@@ -36,7 +36,9 @@ std::size_t free_of_all()
 	return ::sysinfo(&info) ? 0 : info.freeram * info.mem_unit;
 }
 
-/* Free pages that a processor keeps at hand, which can be many, are not counted as free above. */
+/*
+ * The free pages on the processors' own lists. free_of_all() doesn't count them; they can be many.
+ */
 std::size_t free_at_hand()
 {
 	std::ifstream file("/proc/zoneinfo");
@@ -51,8 +53,9 @@ std::size_t free_at_hand()
 }
 
 /*
- * Where kmemleak watches over the slab's objects, their memory counts as free: KASAN, which comes
- * with it, keeps freed objects for long, to notice who still uses them. Pages are left to us then.
+ * On a kernel with kmemleak, the slab's memory counts as free: kmemleak finds leaked objects there.
+ * KASAN, which such a kernel has too, keeps freed objects for long, to find later uses of them. So
+ * only pages are counted here.
  */
 std::size_t free_now(bool kmemleak)
 {
@@ -74,7 +77,7 @@ FreeMemory::FreeMemory(bool kmemleak, std::size_t noise)
 
 std::optional<std::size_t> FreeMemory::missing() const
 {
-	/* Most often that is enough to know, and costs next to nothing. */
+	/* This costs next to nothing, and is mostly enough. */
 	if (free_of_all() + noise_ >= before_)
 		return std::nullopt;
 

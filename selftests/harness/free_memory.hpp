@@ -8,21 +8,21 @@
 namespace selftests {
 
 /*
- * Notices memory that a test leaves behind in the kernel. What is freed late (RCU, deferred work)
- * is waited for; what is only cached is dropped first. Not thread-safe.
+ * Notices memory that a test leaves behind in the kernel. Waits for memory that is freed late (RCU,
+ * deferred work), and drops the caches first. Not thread-safe.
  */
 class FreeMemory {
 public:
-	/* Whatever a test does, what else goes on in the kernel meanwhile is less than this. */
+	/* All else that goes on in the kernel during a test takes less memory than this. */
 	static constexpr std::size_t noise_of_tests = 24 << 20;
 
 	/*
-	 * Remembers how much is free now. @kmemleak: whether the kernel's own detector is at work;
-	 * @noise: what may be missing of it later, in bytes.
+	 * Remembers how much memory is free now. @kmemleak: whether the kernel has kmemleak;
+	 * @noise: how many bytes may be missing later.
 	 */
 	explicit FreeMemory(bool kmemleak, std::size_t noise = noise_of_tests);
 
-	/* Bytes that did not come back since then, if they are more than noise. */
+	/* How many bytes are missing since then, if they are more than the noise. */
 	std::optional<std::size_t> missing() const;
 
 private:

@@ -41,8 +41,8 @@ T take(userfault::Result<T> result, std::source_location where = std::source_loc
 long checked(long result, std::source_location where = std::source_location::current());
 
 /*
- * Waits until @condition holds; a test in which it doesn't for longer than any machine can need is
- * given up.
+ * Waits until @condition holds. Ends the test as failed after 20 s, which is longer than any
+ * machine needs.
  */
 template <class Condition>
 void wait_until(std::string_view what, Condition &&condition,

@@ -43,8 +43,8 @@ bool tells_of_something_wrong(std::string_view text)
 }
 
 /*
- * On a kernel with DEBUG_VM, native userfaultfd shows how it was called by whoever can't wait for a
- * fault. Those who can't are tested, so that is no complaint; the module says nothing there.
+ * On a kernel with DEBUG_VM, native userfaultfd prints a stack trace when its caller can't wait for
+ * a fault. Some tests use such callers, so that is no complaint. The module prints nothing there.
  */
 constexpr std::string_view native_shows_caller = "FAULT_FLAG_ALLOW_RETRY missing";
 constexpr std::string_view end_of_trace = " </TASK>";
@@ -72,7 +72,7 @@ std::vector<std::string> complaints_of(const std::vector<std::string> &lines, bo
 	return complaints;
 }
 
-/* A record is "prefix;text\n", continued by " KEY=value\n" lines that are of no interest here. */
+/* A record is "prefix;text\n", followed by " KEY=value\n" lines, which are ignored here. */
 std::string_view text_of(std::string_view record)
 {
 	const auto start = record.find(';');
@@ -83,7 +83,7 @@ std::string_view text_of(std::string_view record)
 	return record.substr(0, record.find('\n'));
 }
 
-/* What an earlier reader has seen is of no interest any more. */
+/* Drops the lines that an earlier reader has seen. */
 void add_line(std::vector<std::string> &lines, std::string_view line)
 {
 	if (line == read_to_here)
@@ -104,12 +104,12 @@ KernelLog::~KernelLog()
 
 void KernelLog::mark(std::string_view text)
 {
-	/* A descriptor of its own: the kernel counts how much is written by each. */
+	/* A new descriptor each time: the kernel counts what is written by each, and limits it. */
 	const userfault::Fd log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
 	const std::string line = "<7>" + std::string(text) + '\n';
 
 	if (::write(log.get(), line.data(), line.size()) < 0)
-		return; /* a marker that is missing only makes the log harder to read */
+		return; /* a missing marker only makes the log harder to read */
 }
 
 void KernelLog::skip()

@@ -9,8 +9,8 @@
 namespace selftests {
 
 /*
- * Reads the kernel's log once, from the boot on, and knows what may not be in it. Whoever comes
- * after another that has read it to its end goes on from there. Not thread-safe.
+ * Reads the kernel's log once, from the boot on, and knows what may not be in it. If another
+ * process has called last_complaints() before, reading goes on from there. Not thread-safe.
  */
 class KernelLog {
 public:
@@ -19,26 +19,27 @@ public:
 	KernelLog(const KernelLog &) = delete;
 	KernelLog &operator=(const KernelLog &) = delete;
 
-	/* Whether the log can be read and written here; if not, everything else does nothing. */
+	/* Whether the log can be read and written here; if not, the other functions do nothing. */
 	bool available() const { return fd_ >= 0; }
 
 	/*
-	 * Writes @text into the log, for those who read it. It is for debugging, so most consoles
-	 * leave it out: an emulated serial line takes longer for it than many a test for its work.
+	 * Writes @text into the log, for people who read it. Its level is that of debug messages,
+	 * so most consoles leave it out: an emulated serial line would take longer to print it than
+	 * many a test takes.
 	 */
 	void mark(std::string_view text);
 
-	/* Leaves out what has not been read yet. */
+	/* Skips what has not been read yet. */
 	void skip();
 
-	/* The lines since the last call, or skip(), that tell of something wrong. */
+	/* The lines since the last call, or skip(), that report something wrong. */
 	std::vector<std::string> complaints();
 
-	/* The same, whatever backends were at work. */
+	/* The same, if both backends may have been at work. */
 	std::vector<std::string> complaints_of_either_backend();
 
 	/*
-	 * The same, for the last time: who reads the log after this process need not begin before.
+	 * The same, for the last time: marks the log, so that the next process starts reading here.
 	 */
 	std::vector<std::string> last_complaints();
 

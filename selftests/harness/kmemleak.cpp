@@ -18,7 +18,7 @@ using userfault::Fd;
 namespace {
 
 constexpr auto file = "/sys/kernel/debug/kmemleak";
-/* It says nothing of what is younger than 5 s, which may be on its way to where it belongs. */
+/* kmemleak reports no object that is younger than 5 s: its pointer may not be stored yet. */
 constexpr auto grown_up = std::chrono::milliseconds(5500);
 
 bool tell(std::string_view command)
@@ -43,9 +43,9 @@ std::vector<std::string> read_report()
 Kmemleak::Kmemleak() : available_(tell("scan=off")) {}
 
 /*
- * An object is suspected when two looks at it find the same content and the second finds it old
- * enough: that is a matter of time, which has to pass. A further look clears who was seen in the
- * moment in which only a register referred to it.
+ * kmemleak suspects an object if two scans find the same content in it, and it is old enough at the
+ * second one: so time has to pass in between. A third scan clears an object if the scan before ran
+ * in a moment in which only a register pointed to it.
  */
 std::vector<std::string> Kmemleak::report() const
 {

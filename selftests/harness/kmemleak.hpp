@@ -9,17 +9,17 @@ namespace selftests {
 
 /*
  * The kernel's detector of leaked memory, which debug kernels have: it finds objects that nothing
- * refers to. It knows those of the slab and of vmalloc, not pages. Not thread-safe.
+ * points to. It knows objects of the slab and of vmalloc, but no pages. Not thread-safe.
  */
 class Kmemleak {
 public:
-	/* From here on it looks only when asked to, so that nobody else is blamed. */
+	/* From here on kmemleak scans only when report() asks, so that it blames no other test. */
 	Kmemleak();
 
 	/* Whether this kernel has it; if not, nothing else may be called. */
 	bool available() const { return available_; }
 
-	/* What it says of each leaked object, in lines. Takes several seconds. */
+	/* The lines that it reports on each leaked object. Takes several seconds. */
 	std::vector<std::string> report() const;
 
 private:

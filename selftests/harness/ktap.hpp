@@ -12,8 +12,8 @@ namespace selftests {
 enum class ExitCode { pass = 0, fail = 1, skip = 4 };
 
 /*
- * Writes a KTAP version 1 report, a line at a time, each flushed: what was reported survives a
- * kernel that dies in the next test. Not thread-safe.
+ * Writes a KTAP version 1 report, and flushes each line: what was reported survives if the kernel
+ * crashes in the next test. Not thread-safe.
  */
 class Ktap {
 public:
@@ -24,7 +24,7 @@ public:
 	void pass(std::string_view name);
 	void fail(std::string_view name, std::string_view why);
 	void skip(std::string_view name, std::string_view why);
-	/* Writes the totals as kselftest does; the result is what the program exits with. */
+	/* Writes the totals as kselftest does; returns the exit code for the program. */
 	ExitCode finish();
 
 private:

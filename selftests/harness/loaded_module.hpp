@@ -7,7 +7,7 @@
 
 namespace selftests {
 
-/* Where the tests find the module under test, to load it by themselves. */
+/* Where the tests that load the module under test find its file. */
 inline const std::string module_file = "/lib/userfault.ko";
 
 /* insmod and rmmod; the error is the kernel's errno, none on success. */

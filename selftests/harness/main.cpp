@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * userfault's selftests: runs every test of the ABI against this project's module or against the
- * kernel's own userfaultfd, and reports in KTAP. Exits as kselftest wants it: 0 if all passed, 1 if
- * one failed, 4 if all were skipped.
+ * kernel's own userfaultfd, and reports in KTAP. The exit code is kselftest's: 1 if a test failed,
+ * else 0 if a test passed, else 4.
  */
 #include "errno/record.hpp"
 #include "harness/aftermath.hpp"
@@ -34,16 +34,16 @@ constexpr auto usage =
 	"\n"
 	"  TEST       a test's name, a part of one with *, or a [tag], as Catch2 takes it\n"
 	"  --backend  what to test: /dev/userfault (module, the default) or /dev/userfaultfd\n"
-	"  --timeout  what a test may take, 30 seconds if not said; a [slow] one four times that\n"
-	"  --part     of these tests only the Ith of N parts: every Nth, for machines side by "
-	"side\n"
+	"  --timeout  how long a test may take, 30 by default; a [slow] one four times as long\n"
+	"  --part     run only every Nth of these tests, from the Ith on, so that N machines can\n"
+	"             share the tests\n"
 	"  --list     only print the names of the tests\n"
-	"  --record   have [errno] tests write their answers to FILE, not compare them\n"
-	"  --offer    run no test, print what the backend answers on this kernel: a line of four\n"
-	"             words, between tabs, for each row of Documentation/features.rst\n"
-	"  --aftermath  run no test, judge what others have left in the kernel: what is in its log "
-	"that\n"
-	"             no run of tests has judged, and leaked memory\n";
+	"  --record   have [errno] tests write their answers to FILE instead of comparing them\n"
+	"  --offer    run no test; print what the backend offers on this kernel: for each row of\n"
+	"             Documentation/features.rst a line of four words with tabs between them\n"
+	"  --aftermath  run no test; check what other programs have left in the kernel: complaints "
+	"in\n"
+	"             its log that no run of tests has reported, and leaked memory\n";
 
 /* Every count-th test, from this one on. */
 struct Part {
@@ -91,7 +91,7 @@ std::optional<Part> part_from(std::string_view text)
 	return Part{static_cast<std::size_t>(*index - 1), static_cast<std::size_t>(*count)};
 }
 
-/* Nothing if the command line makes no sense. */
+/* Nothing if the command line is wrong. */
 std::optional<Options> options_from(int argc, char **argv)
 {
 	static const option known[] = {
@@ -143,7 +143,7 @@ ExitCode run_all(const Options &options, const std::vector<Case> &cases)
 	const Kmemleak kmemleak;
 	Ktap report(stdout);
 
-	/* and Supervisor::finish(), and judge_leaks() */
+	/* Supervisor::finish() and judge_leaks() report one result each. */
 	report.plan(cases.size() + 1 + (kmemleak.available() ? 1 : 0));
 	report.comment("backend: " + name_of(options.backend) + ", " + device_of(options.backend));
 	Supervisor supervisor(report, options.time_limit, kmemleak.available());
@@ -180,7 +180,7 @@ ExitCode run(const Options &options)
 	const auto cases = selected(options);
 
 	if (cases.empty()) {
-		std::cerr << "selftests: that selects no test; --list names those there are\n";
+		std::cerr << "selftests: this selects no test; --list prints the names of all\n";
 		return ExitCode::fail;
 	}
 	if (!options.record.empty())

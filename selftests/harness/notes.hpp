@@ -11,11 +11,12 @@ namespace selftests {
 
 /*
  * What a test's process tells its supervisor, in memory that both share and that outlives the
- * test's process. One per run of a test; written by the test's main thread, read after its death.
+ * test's process. One per run of a test. The test's main thread writes it, the supervisor reads it
+ * after the test's end.
  */
 class Notes {
 public:
-	/* A test that is not supervised has none. */
+	/* The notes of the running test; null if it has no supervisor. */
 	static Notes *current();
 
 	Notes();

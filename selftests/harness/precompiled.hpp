@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Headers of others that most tests include: compiled once, before them. */
+/* Third-party and system headers that most tests include: compiled once, before the tests. */
 #include <algorithm>
 #include <array>
 #include <atomic>

@@ -25,7 +25,7 @@ struct Stat {
 	double cpu_seconds = 0;
 };
 
-/* The name is in parentheses, and may hold any of them itself. */
+/* The name is in parentheses, and may contain parentheses itself. */
 Stat stat_of(const std::filesystem::path &process)
 {
 	std::ifstream file(process / "stat");
@@ -57,7 +57,7 @@ std::string first_line(const std::filesystem::path &path)
 	return line;
 }
 
-/* That can't be killed. */
+/* The processes that can't be killed. */
 std::set<pid_t> &given_up()
 {
 	static std::set<pid_t> processes;
@@ -65,7 +65,7 @@ std::set<pid_t> &given_up()
 	return processes;
 }
 
-/* Whether there are children left. */
+/* Reaps children that have ended; returns whether children are left. */
 bool reap_the_dead()
 {
 	pid_t reaped;
@@ -117,7 +117,7 @@ std::vector<std::string> describe_threads(pid_t pid)
 		std::ifstream stack(task.path() / "stack");
 		std::ostringstream line;
 
-		/* The time tells a thread that goes round in circles from one that couldn't run. */
+		/* The time shows whether the thread loops for ever or couldn't run. */
 		line << "thread " << task.path().filename().string() << " (" << stat.name
 		     << ") in state " << stat.state << " after " << stat.cpu_seconds
 		     << " s of CPU time, syscall " << first_line(task.path() / "syscall");

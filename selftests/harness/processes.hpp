@@ -19,7 +19,7 @@ std::vector<pid_t> living_children();
 /* "NAME (PID)" */
 std::string describe_process(pid_t pid);
 
-/* What each thread of @pid is doing, as far as the kernel tells, a line each. */
+/* What each thread of @pid is doing: a line each, and its kernel stack if that can be read. */
 std::vector<std::string> describe_threads(pid_t pid);
 
 /*
@@ -36,8 +36,8 @@ std::size_t count_faulting_threads();
 std::size_t count_threads();
 
 /*
- * Kills all children, and theirs as they are orphaned, and reaps them.
- * False if some can't be killed within @limit: they are no longer counted as living then.
+ * Kills and reaps all children, and their children as they are orphaned. False if some can't be
+ * killed within @limit: living_children() no longer returns those.
  */
 bool kill_children(std::chrono::milliseconds limit);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests that misbehave on purpose, to prove that whoever runs them notices. Hidden: they run only
- * when asked for by name.
+ * Tests that misbehave on purpose, to prove that the supervisor and the scripts notice. They are
+ * hidden: they run only when they are named.
  */
 #include "harness/ktap.hpp"
 #include "harness/loaded_module.hpp"

@@ -31,11 +31,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr auto last_test = "nothing holds the module and the kernel has nothing to complain of";
+constexpr auto last_test = "nothing holds the module and the kernel's log has no complaint";
 constexpr int slow_factor = 4;
 constexpr auto kill_limit = milliseconds(5000);
 constexpr auto look_again = milliseconds(1000);
-/* For a process that a test has ended and nobody has waited for, to be gone. */
+/* How long a process may still live that the test has ended and not waited for. */
 constexpr auto grace = milliseconds(1000);
 
 [[noreturn]] void fail(const char *what)
@@ -103,8 +103,8 @@ private:
 }
 
 /*
- * True when @pid has ended, false when it had @limit and has not. Time in which this process could
- * not run either isn't charged: an emulator that stands still isn't a test that hangs.
+ * True when the process has ended, false if it has not after @limit. Time in which this process
+ * could not run either doesn't count: a test doesn't hang when the emulator stands still.
  */
 bool follow(int pidfd, Output &output, Clock::duration limit)
 {
@@ -134,7 +134,7 @@ Supervisor::Supervisor(Ktap &report, std::chrono::seconds time_limit, bool kmeml
 {
 	adopt_orphans();
 	if (!log_.available())
-		report_.comment("/dev/kmsg can't be opened: the kernel's log is not looked at");
+		report_.comment("/dev/kmsg can't be opened: the kernel's log is not checked");
 }
 
 void Supervisor::run(const Case &test)
@@ -149,7 +149,7 @@ void Supervisor::run(const Case &test)
 	log_.mark("userfault selftests: " + test.name);
 	if (::pipe2(pipe.data(), O_CLOEXEC))
 		fail("pipe2");
-	/* Only this end: the test has to wait where it writes more than fits. */
+	/* Only this end: a test that writes more than the pipe holds has to wait. */
 	if (::fcntl(pipe[0], F_SETFL, O_NONBLOCK))
 		fail("fcntl");
 	std::cout.flush();
@@ -256,7 +256,7 @@ void Supervisor::judge_strays(Verdict &verdict)
 	}
 }
 
-/* Something that was logged before the test, from the boot on, is held against it too. */
+/* The first test is also blamed for complaints from before it, since the boot. */
 void Supervisor::judge_log(const std::vector<std::string> &complaints, Verdict &verdict)
 {
 	if (complaints.empty())
@@ -266,7 +266,7 @@ void Supervisor::judge_log(const std::vector<std::string> &complaints, Verdict &
 		report_.comment("kernel: " + line);
 }
 
-/* Leaves it loaded again. */
+/* Unloads the module, and loads it again. */
 void Supervisor::judge_unloading(Verdict &verdict)
 {
 	const auto deadline = Clock::now() + kill_limit;

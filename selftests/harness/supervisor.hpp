@@ -14,20 +14,20 @@
 namespace selftests {
 
 /*
- * Runs each test in a process of its own, and judges it by all that can be seen from outside: its
- * exit status, the time it takes, the processes it leaves, the kernel's log, the kernel's memory.
- * Adopts the orphans of this process; not thread-safe.
+ * Runs each test in its own process, and judges it from outside: by its exit status, the time it
+ * takes, the processes that it leaves behind, the kernel's log and the kernel's memory. Makes this
+ * process adopt all orphans among its descendants. Not thread-safe.
  */
 class Supervisor {
 public:
-	/* @kmemleak: whether the kernel's own detector of leaks is at work. */
+	/* @kmemleak: whether the kernel has kmemleak. */
 	Supervisor(Ktap &report, std::chrono::seconds time_limit, bool kmemleak);
 
 	void run(const Case &test);
 
 	/*
-	 * The last test, which is none of the cases: unloads the module under test, if that can be
-	 * loaded again, and looks at the kernel's log once more.
+	 * The last test, which is none of the cases: unloads the module under test and loads it
+	 * again, if its file is there, and checks the kernel's log once more.
 	 */
 	void finish();
 
@@ -45,11 +45,11 @@ private:
 	void report(const std::string &name, const Verdict &verdict);
 
 	/*
-	 * Has the module keep mm's functions, or not. On several processors each test gets them
-	 * taken already: an emulator whose processors run side by side can take an instruction that
-	 * is being changed for a breakpoint, and the guest's kernel then dies of it; with the
-	 * kernel's own function tracer, too. Nothing is lost by that, as one context more makes no
-	 * difference to a test that isn't of this very thing.
+	 * Has the module keep mm's functions taken over, or not. On several processors they are
+	 * taken over before each test starts: an emulator whose processors run side by side can
+	 * mistake an instruction that is being changed for a breakpoint, and the guest's kernel
+	 * then crashes. The kernel's own function tracer has the same problem. One more context
+	 * makes no difference to a test, unless the test is about just that.
 	 */
 	void keep_functions_taken(bool wanted);
 
@@ -57,7 +57,7 @@ private:
 	std::chrono::seconds time_limit_;
 	bool kmemleak_;
 	KernelLog log_;
-	userfault::Fd context_; /* what keeps them */
+	userfault::Fd context_; /* keeps the functions taken over */
 };
 
 } // namespace selftests

@@ -10,14 +10,14 @@ namespace selftests {
 
 std::size_t count_mms()
 {
-	/* Free ones that a processor keeps at hand would be counted. */
+	/* Else the count has free ones in it that the processors keep on their own lists. */
 	std::ofstream("/sys/kernel/slab/mm_struct/shrink") << 1 << std::flush;
 	std::ifstream file("/proc/slabinfo");
 
 	for (std::string line; std::getline(file, line);)
 		if (line.starts_with("mm_struct "))
 			return std::stoul(line.substr(line.find(' ')));
-	skip("the kernel does not say how many address spaces there are");
+	skip("/proc/slabinfo does not count the address spaces");
 }
 
 } // namespace selftests

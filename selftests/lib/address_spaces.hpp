@@ -7,8 +7,8 @@
 namespace selftests {
 
 /*
- * How many address spaces the kernel keeps: one for each process, and one for each of which
- * something still holds a reference. Skips the test where the kernel doesn't say.
+ * How many address spaces the kernel keeps: one for each process, and those of ended processes that
+ * something still has a reference to. Skips the test if the kernel doesn't count them.
  */
 std::size_t count_mms();
 

@@ -26,7 +26,7 @@ namespace {
 
 } // namespace
 
-/* A file never fills up, as a pipe does, while nobody reads. */
+/* The output goes to a file: a pipe would fill up while nobody reads it. */
 Command::Command(const Words &words, const std::function<void()> &prepare)
 	: output_(static_cast<int>(checked(::memfd_create("output", MFD_CLOEXEC)))),
 	  process_([&] {

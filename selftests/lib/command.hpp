@@ -12,18 +12,19 @@
 
 namespace selftests {
 
-/* A program that runs beside the test, and is killed at the end of its owner's life. */
+/* A program that runs beside the test, and is killed when this object is destroyed. */
 class Command {
 public:
 	using Words = std::vector<std::string>;
 
 	/*
-	 * The first word is looked for in PATH; @prepare, if any, is done before, in its process.
+	 * The first word is looked for in PATH. @prepare, if any, runs before it in the new
+	 * process.
 	 */
 	explicit Command(const Words &words, const std::function<void()> &prepare = {});
 
 	void signal(int number) const { process_.signal(number); }
-	/* Waits for its end; returns as Process::wait(). */
+	/* Waits for its end; returns the same as Process::wait(). */
 	int wait() { return process_.wait(); }
 	/* What it has written to stdout and stderr so far. */
 	std::string output() const;
@@ -33,7 +34,7 @@ private:
 	Process process_;
 };
 
-/* What became of a command that has ended. */
+/* How a command ended: a status as from Process::wait(), and all of its output. */
 struct Outcome {
 	int status;
 	std::string output;

@@ -10,7 +10,7 @@ using namespace userfault;
 
 namespace {
 
-/* What goes with the descriptor; there is nothing to say. */
+/* The message that goes with the descriptor; its content doesn't matter. */
 std::array<std::byte, 1> payload{};
 
 void register_and_pass(const Memory &memory, const Options &options, int socket)

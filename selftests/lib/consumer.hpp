@@ -10,9 +10,9 @@
 namespace selftests {
 
 /*
- * A child process whose memory this one watches: the child registers it, passes the context over a
- * unix socket, closes its own descriptor and goes to work. The memory has the same addresses here,
- * where it is not registered.
+ * A child process whose memory this process watches. The child registers the memory, passes the
+ * context over a unix socket, closes its own descriptor and does its work. This process has memory
+ * at the same addresses, which is not registered.
  */
 struct Consumer {
 	using Work = std::function<int(const Memory &)>;

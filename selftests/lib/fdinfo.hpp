@@ -7,10 +7,10 @@
 
 namespace selftests {
 
-/* What the kernel tells of a context in /proc/PID/fdinfo/FD. */
+/* What /proc/PID/fdinfo/FD says about a context. */
 struct FdInfo {
-	std::size_t pending = 0; /* faults that no monitor has been told of */
-	std::size_t total = 0;	 /* these, and those that have been told and still wait */
+	std::size_t pending = 0; /* faults that no monitor has read */
+	std::size_t total = 0;	 /* these, and faults that a monitor has read and that still wait */
 	std::string api;
 	std::string text; /* all of it */
 };

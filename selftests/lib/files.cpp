@@ -15,7 +15,7 @@ using userfault::Fd;
 
 namespace {
 
-/* A file system that nobody else sees. Without @option it is mounted as it comes. */
+/* A file system that only this process sees, mounted with @option = @value if that is given. */
 Fd mounted(const char *type, const char *option = nullptr, const char *value = nullptr)
 {
 	const Fd context(static_cast<int>(checked(::fsopen(type, FSOPEN_CLOEXEC))));

@@ -9,17 +9,17 @@ namespace selftests {
 
 /*
  * An empty file of so many pages that can be read and written, and that is neither shmem nor
- * hugetlb: memory that userfaultfd can't watch. The file system that the tests run from may be
- * shmem.
+ * hugetlb: userfaultfd can't register its memory. It is on a file system of its own, since the one
+ * that the tests run from may be shmem.
  */
 userfault::Fd ordinary_file(std::size_t pages);
 
-/* An empty file of so many pages in shmem, that seals may be put on. */
+/* An empty file of so many pages in shmem that can be sealed. */
 userfault::Fd shmem_file(std::size_t pages);
 
 /*
- * The same in a tmpfs of its own, mounted with @option = @value: "size", "huge". The file system is
- * gone with the descriptor and the file's mappings.
+ * The same in a tmpfs of its own, mounted with @option = @value: "size", "huge". The file system
+ * goes with the descriptor and the file's mappings.
  */
 userfault::Fd tmpfs_file(std::size_t pages, const char *option, const char *value);
 

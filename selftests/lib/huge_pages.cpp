@@ -58,13 +58,13 @@ HugePages::HugePages(std::size_t count, std::size_t size)
 	: folder_(std::string(pools) + "/hugepages-" + std::to_string(size >> 10) + "kB")
 {
 	if (pool() != HugePagePool{})
-		skip("the machine's huge pages are left alone");
+		skip("the machine has huge pages of its own, which the test must not use");
 	set_total(folder_, count);
 	if (pool() != HugePagePool{count, count, 0}) {
 		set_total(folder_, 0);
 		skip(std::to_string(count) + " huge pages of " + std::to_string(size >> 20) +
-		     " MiB can't be had" +
-		     (size == gigantic_page_size ? ", which takes MEMORY=3G" : ""));
+		     " MiB are not available" +
+		     (size == gigantic_page_size ? ": run with MEMORY=3G" : ""));
 	}
 }
 

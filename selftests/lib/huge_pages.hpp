@@ -11,7 +11,9 @@ namespace selftests {
 inline constexpr std::size_t huge_page_size = 2 << 20;
 inline constexpr std::size_t gigantic_page_size = 1 << 30;
 
-/* How many huge pages the kernel keeps, and how many of those nobody has, or has only reserved. */
+/*
+ * How many huge pages the kernel's pool has, how many of them are free, and how many are reserved.
+ */
 struct HugePagePool {
 	std::size_t total = 0, free = 0, reserved = 0;
 
@@ -19,8 +21,8 @@ struct HugePagePool {
 };
 
 /*
- * Huge pages of @size bytes for the test, as long as this lives. Skips the test where they can't be
- * had, or where the machine keeps some for others.
+ * Huge pages of @size bytes for the test, as long as this lives. Skips the test if the kernel can't
+ * provide them, or if the machine has huge pages already.
  */
 class HugePages {
 public:
@@ -42,8 +44,8 @@ public:
 	EmptyPools();
 
 	/*
-	 * Makes them empty again, whatever a test has left undone. Those for which that can't be,
-	 * in words; waits for what is freed late.
+	 * Makes these pools empty again, and waits for pages that are freed late. Returns in words
+	 * which pools can't be made empty.
 	 */
 	std::string empty_again() const;
 

@@ -89,7 +89,7 @@ void HugeMemory::unmap(std::size_t first, std::size_t count) const
 {
 	const auto bytes = memory_.bytes(first * small_pages_of_huge, count * small_pages_of_huge);
 
-	/* What is there instead of the hole goes with the rest. */
+	/* Instead of a hole there is a mapping without access, which is unmapped with the rest. */
 	if (::mmap(bytes.data(), bytes.size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 		   -1, 0) == MAP_FAILED)
 		give_up("mmap over huge pages");
@@ -170,7 +170,7 @@ GiganticMemory GiganticMemory::repeating(const HugeSource &source)
 		if (::mmap(memory.bytes_.data() + at, huge_page_size, PROT_READ,
 			   MAP_SHARED | MAP_FIXED | MAP_POPULATE, source.file().get(),
 			   0) == MAP_FAILED)
-			give_up("mmap of the same again and again");
+			give_up("mmap of one huge page many times");
 	return memory;
 }
 

@@ -15,11 +15,11 @@ namespace selftests {
 
 inline constexpr std::size_t small_pages_of_huge = 512;
 
-/* Memory of huge pages, counted in them. */
+/* Memory that consists of huge pages; counts and indexes are in huge pages. */
 class HugeMemory {
 public:
 	HugeMemory(std::size_t count, MemoryKind kind);
-	/* Without a file, with @flags of mmap. */
+	/* Without a file, with these flags of mmap. */
 	HugeMemory(std::size_t count, int flags);
 	HugeMemory(std::size_t count, const userfault::Fd &file, int flags);
 
@@ -36,10 +36,12 @@ public:
 	/* Whether all of a huge page is in the page table; how many aren't. */
 	bool is_there(std::size_t index) const;
 	std::size_t missing() const;
-	/* Whether it is write-protected, as /proc/self/pagemap has it. */
+	/* Whether it is write-protected according to /proc/self/pagemap. */
 	bool is_protected(std::size_t index) const;
 
-	/* As Memory does. */
+	/*
+	 * These do the same as in Memory, but unmap() leaves a mapping without access in the hole.
+	 */
 	void drop(std::size_t first, std::size_t count) const;
 	void unmap(std::size_t first, std::size_t count) const;
 
@@ -47,7 +49,7 @@ private:
 	Memory memory_;
 };
 
-/* Ordinary memory, as large as huge pages, which have the patterns @first_seed, and so on. */
+/* Ordinary memory of the size of huge pages, with the patterns @first_seed, @first_seed + 1, ... */
 class HugeSource {
 public:
 	explicit HugeSource(std::size_t count, std::uint64_t first_seed = 0);
@@ -59,7 +61,7 @@ public:
 
 	/* Takes small pages out of the page table: the next access faults and finds them again. */
 	void evict(std::size_t first, std::size_t count) const;
-	/* The same for all behind a small page of one huge page. */
+	/* The same for a small page of one huge page, and all small pages after it. */
 	void evict_from(std::size_t index, std::size_t small) const;
 
 private:
@@ -67,7 +69,7 @@ private:
 	Memory memory_;
 };
 
-/* A file of huge pages, a registered mapping of it, and another, shared one that isn't. */
+/* A file of huge pages, a registered mapping of it, and a shared mapping that isn't registered. */
 struct HugeFileWorld {
 	HugeFileWorld(std::size_t count, int sharing, userfault::Modes modes,
 		      userfault::Features features = userfault::Features::None);
@@ -81,18 +83,18 @@ struct HugeFileWorld {
 	const userfault::Ioctls ioctls;
 };
 
-/* Private memory of one gigantic page, or of its size. */
+/* Memory of one gigantic page, or of that size. */
 class GiganticMemory {
 public:
 	GiganticMemory();
-	/* That has the first huge page of @source again and again. */
+	/* Maps the first huge page of @source again and again. */
 	static GiganticMemory repeating(const HugeSource &source);
 
 	userfault::Range range() const { return userfault::Range::of(bytes_); }
 	std::span<const std::byte> bytes() const { return bytes_; }
 	volatile std::uint64_t &word_at(std::size_t offset) const;
 
-	/* A stretch of addresses for the first huge pages of @file, shared. */
+	/* A shared mapping of @file, from its beginning on. */
 	static GiganticMemory of(const userfault::Fd &file);
 
 private:

@@ -51,7 +51,7 @@ void Ksm::await() const
 {
 	const auto before = std::stoul(read("full_scans"));
 
-	wait_until("KSM has looked at everything",
+	wait_until("KSM has scanned everything",
 		   [&] { return std::stoul(read("full_scans")) > before + 2; });
 }
 

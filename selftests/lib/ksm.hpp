@@ -7,7 +7,7 @@
 
 namespace selftests {
 
-/* Has KSM work as fast as it can, as long as this lives. Skips the test where there is none. */
+/* KSM works as fast as it can, as long as this lives. Skips the test if the kernel has no KSM. */
 class Ksm {
 public:
 	Ksm();
@@ -16,8 +16,8 @@ public:
 	Ksm &operator=(const Ksm &) = delete;
 
 	/*
-	 * Waits until it has looked at all there is more than twice: it merges what it has seen to
-	 * stay as it is.
+	 * Waits until KSM has scanned all memory more than twice: it merges only pages that have
+	 * not changed between two scans.
 	 */
 	void await() const;
 
@@ -26,8 +26,8 @@ private:
 };
 
 /*
- * Has KSM merge pages of all the calling process's memory, or no longer: PR_SET_MEMORY_MERGE. False:
- * this kernel can't, which knows it since 6.4.
+ * Turns PR_SET_MEMORY_MERGE on or off, with which KSM merges pages of all of the calling process's
+ * memory. False if this kernel can't do that: Linux can since 6.4.
  */
 bool merge_all_memory(bool on);
 

@@ -17,7 +17,7 @@ using namespace userfault;
 
 namespace {
 
-/* The lines that /proc/self/smaps has for one mapping, the first says where it is. */
+/* The lines that /proc/self/smaps has for one mapping; the first line says where it is. */
 using Entry = std::vector<std::string>;
 
 bool begins_entry(const std::string &line, Range &where)
@@ -58,7 +58,7 @@ std::vector<Entry> entries_in(Range range)
 	return entries;
 }
 
-/* @count numbers of the file, from that at @index on; zeroes where it ends. */
+/* @count numbers of the file, from the number at @index on; zeroes after its end. */
 std::vector<std::uint64_t> numbers_at(const char *path, std::uint64_t index, std::size_t count)
 {
 	const Fd file(static_cast<int>(checked(::open(path, O_RDONLY | O_CLOEXEC))));
@@ -69,13 +69,13 @@ std::vector<std::uint64_t> numbers_at(const char *path, std::uint64_t index, std
 	return numbers;
 }
 
-/* The flags are on the last line, with a space behind each. */
+/* The flags are on the last line, with a space after each. */
 bool has_flag(const Entry &entry, const std::string &flag)
 {
 	return entry.back().find(' ' + flag + ' ') != std::string::npos;
 }
 
-/* A 1 for each of the first pages that is there, a 0 for each that is not; p if protected, too. */
+/* For each of the first pages: 1 if it is there, 0 if not; and a p after it if it is protected. */
 std::string presence(Range range)
 {
 	const std::size_t most = 64;

@@ -13,7 +13,7 @@
 
 namespace selftests {
 
-/* What the kernel tells of this process's memory under /proc. */
+/* What /proc says about this process's memory. */
 
 /* How many mappings (VMAs) lie, in whole or in part, in @range. */
 std::size_t count_mappings(userfault::Range range);
@@ -29,7 +29,7 @@ bool smaps_flag(userfault::Range range, const std::string &flag);
 
 /*
  * For each mapping in @range: where it is, what it is registered for, and which of its first pages
- * are there, and write-protected.
+ * are there and which are write-protected.
  */
 std::vector<std::string> describe_mappings(userfault::Range range);
 
@@ -39,13 +39,16 @@ std::uint64_t pagemap_entry(userfault::Address address);
 std::vector<std::uint64_t> pagemap_entries(const Memory &memory);
 std::uint64_t page_flags(userfault::Address address);
 
-/* Which page of the machine's memory it is. */
+/* The number of the page's frame. */
 std::uint64_t frame_of(const Memory &memory, std::size_t index);
 
 /* Whether a page is in the page table, and present. */
 bool is_there(const Memory &memory, std::size_t index);
 
-/* While it lives this process, as the one with the most mappings, can have no more of them. */
+/*
+ * While this lives, this process can't make another mapping: the kernel's limit is set to the
+ * number that it has.
+ */
 class NoMoreMappings {
 public:
 	NoMoreMappings();

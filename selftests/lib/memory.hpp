@@ -14,7 +14,7 @@ namespace selftests {
 
 using userfault::page_size;
 
-/* Of x86-64: the pages under one page table, and the bytes of the huge page that replaces it. */
+/* On x86-64: how many pages a page table maps, and the bytes of the huge page in its place. */
 inline constexpr std::size_t page_table = 512;
 inline constexpr std::size_t huge_page = 2 << 20;
 
@@ -31,17 +31,17 @@ enum class MemoryKind {
 };
 
 /*
- * Memory of its own, counted in pages, private and anonymous if not said otherwise. What is behind
- * a reference may change at any moment, and touching it may wait: hence volatile.
+ * A mapping of its own, counted in pages; private and anonymous by default. Its content may change
+ * at any moment, and an access may wait: hence volatile.
  */
 class Memory {
 public:
 	explicit Memory(std::size_t pages, int flags = 0);
-	/* Of another kind; the file, where there is one, is new and empty. */
+	/* Of another kind; if that has a file, the file is new and empty. */
 	Memory(std::size_t pages, MemoryKind kind);
-	/* Of a file, from its beginning on: MAP_SHARED or MAP_PRIVATE are among @flags. */
+	/* Of a file, from its beginning on; @flags has MAP_SHARED or MAP_PRIVATE. */
 	Memory(std::size_t pages, const userfault::Fd &file, int flags);
-	/* As above, on a border of @alignment bytes, a power of two. */
+	/* As above; the memory begins at a multiple of @alignment bytes, a power of two. */
 	static Memory aligned(std::size_t pages, std::size_t alignment, int flags = 0);
 	static Memory aligned(std::size_t pages, std::size_t alignment, MemoryKind kind);
 	static Memory aligned(std::size_t pages, std::size_t alignment, const userfault::Fd &file,
@@ -57,8 +57,8 @@ public:
 	std::span<std::byte> bytes(std::size_t first, std::size_t count) const;
 
 	/*
-	 * Makes a hole. Whatever else this memory has stays mapped from then on until the test
-	 * ends: by the end of this object's life somebody else may live in the hole.
+	 * Makes a hole. The rest of this memory then stays mapped until the test ends, even after
+	 * this object is destroyed: by then the hole may have other memory in it.
 	 */
 	void unmap(std::size_t first, std::size_t count);
 
@@ -78,8 +78,8 @@ private:
 };
 
 /*
- * The content that tests give to pages: every word of it depends on @seed and on its place, so a
- * page that is wrong, misplaced or half there is noticed.
+ * The content that tests give to pages. Every word of it depends on @seed and on its place in the
+ * page, so that tests notice a page that is wrong, misplaced or incomplete.
  */
 void write_pattern(std::span<std::byte> page, std::uint64_t seed);
 bool has_pattern(std::span<const std::byte> page, std::uint64_t seed);
@@ -92,7 +92,9 @@ std::uint64_t pattern_word(std::uint64_t seed);
 Memory patterned(std::size_t pages, std::uint64_t first_seed = 0);
 Memory patterned(std::size_t pages, MemoryKind kind, std::uint64_t first_seed = 0);
 
-/* How many pages from the first on have the patterns @first_seed, @first_seed + 1, and so on. */
+/*
+ * How many pages, counted from the first one, have the patterns @first_seed, @first_seed + 1, ...
+ */
 std::size_t count_patterned(const Memory &memory, std::uint64_t first_seed = 0);
 
 } // namespace selftests

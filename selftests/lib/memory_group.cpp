@@ -59,14 +59,14 @@ void MemoryGroup::add(pid_t pid) const
 
 void MemoryGroup::reclaim(std::size_t bytes) const
 {
-	/* EAGAIN: so much could not be found. */
+	/* EAGAIN: the kernel could reclaim less than that. */
 	if (!write_file(root_, name_ + "/memory.reclaim", std::to_string(bytes)) && errno != EAGAIN)
 		give_up("the group's memory can't be reclaimed");
 }
 
 void MemoryGroup::limit(std::size_t bytes) const
 {
-	/* Takes what processors have charged ahead back from them, and what can be reclaimed. */
+	/* Gives back what the processors have charged in advance, and reclaims what can be. */
 	for (const auto *high : {"0", "max"})
 		if (!write_file(root_, name_ + "/memory.high", high))
 			give_up("the group can't be limited");

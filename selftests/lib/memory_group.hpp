@@ -10,8 +10,8 @@
 namespace selftests {
 
 /*
- * A new memory cgroup, removed at the end of its life, when none of its processes may live any
- * more. Skips the test where there are no such groups.
+ * A new memory cgroup, removed when this object is destroyed; its other processes must have ended
+ * by then. Skips the test if the kernel has no memory cgroups.
  */
 class MemoryGroup {
 public:
@@ -20,13 +20,13 @@ public:
 	MemoryGroup(const MemoryGroup &) = delete;
 	MemoryGroup &operator=(const MemoryGroup &) = delete;
 
-	/* Makes process @pid a member: what it takes from now on is charged to the group. */
+	/* Makes process @pid a member: memory that it takes from now on is charged to the group. */
 	void add(pid_t pid) const;
 
-	/* Has the kernel look for @bytes of the group to reclaim, as if memory were short. */
+	/* Asks the kernel to reclaim @bytes from the group, as if memory were short. */
 	void reclaim(std::size_t bytes) const;
 
-	/* From now on it can't have more than @bytes besides what it has. */
+	/* From now on the group can get at most @bytes more than it has. */
 	void limit(std::size_t bytes) const;
 
 	/* What is charged to the group now. */

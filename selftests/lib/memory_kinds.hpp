@@ -37,8 +37,8 @@ struct SharedHugeFile {
 } // namespace selftests
 
 /*
- * A test for each kind of memory made of small pages, TestType::kind; its name has the kind's
- * appended.
+ * A test for each kind of memory made of small pages, TestType::kind. Catch2 appends the kind's
+ * name to the test's name.
  */
 #define MEMORY_TEST_CASE(name, tags)                                                               \
 	TEMPLATE_TEST_CASE(name, tags, Anonymous, SharedAnonymous, SharedFile, PrivateFile)

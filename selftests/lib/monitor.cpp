@@ -29,7 +29,7 @@ void Monitor::serve()
 		while (auto message = take(context_.read())) {
 			const auto *fault = std::get_if<userfault::Fault>(&*message);
 			if (!fault)
-				give_up("told of something else than a fault");
+				give_up("the message is not a fault");
 			told_++;
 			answer_(*fault);
 		}

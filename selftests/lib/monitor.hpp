@@ -12,7 +12,7 @@
 
 namespace selftests {
 
-/* A thread that reads a non-blocking context and answers its faults, until the end of its life. */
+/* A thread that reads a non-blocking context and answers its faults, as long as this lives. */
 class Monitor {
 public:
 	using Answer = std::function<void(const userfault::Fault &)>;
@@ -22,7 +22,7 @@ public:
 	Monitor(const Monitor &) = delete;
 	Monitor &operator=(const Monitor &) = delete;
 
-	/* How many faults it was told of so far. */
+	/* How many faults it has read so far. */
 	std::size_t told() const { return told_; }
 
 private:

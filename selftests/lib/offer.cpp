@@ -52,7 +52,7 @@ struct Named {
 struct Mode {
 	std::string_view name;
 	Modes mode;
-	Features takes = Features::None; /* in use, where it is offered */
+	Features takes = Features::None; /* to ask for if the backend offers it */
 };
 
 constexpr auto modes = std::to_array<Mode>({
@@ -98,7 +98,7 @@ void add_features(std::vector<Offered> &all)
 	}
 }
 
-/* @range must be mapped, and need not be anything else: nothing touches it. */
+/* @range need only be mapped: nothing touches it. */
 void add_memory(std::vector<Offered> &all, const std::string &subject, Range range,
 		Features features)
 {
@@ -119,7 +119,7 @@ void add_memory(std::vector<Offered> &all, const std::string &subject, Range ran
 			{subject, std::string(command.name), yes_or_no(ioctls & command.value)});
 }
 
-/* That there are no huge pages to be had doesn't matter here. */
+/* It doesn't matter here if the pool has no huge pages. */
 HugeMemory huge_memory(int sharing)
 {
 	return HugeMemory(1, sharing | MAP_NORESERVE);
@@ -129,7 +129,10 @@ HugeMemory huge_memory(int sharing)
 
 std::vector<Offered> offer()
 {
-	/* Whoever asks for nothing that is newer than the kernel isn't named what is. */
+	/*
+	 * On an old kernel, a registration names newer commands only to a context that asks for a
+	 * newer feature.
+	 */
 	const auto newest = Features::Move & Features{offered_features()};
 	std::vector<Offered> all;
 

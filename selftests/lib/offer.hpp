@@ -7,7 +7,7 @@
 
 namespace selftests {
 
-/* One answer of the backend under test, as a row of Documentation/features.rst has it. */
+/* One answer of the backend under test, for a row of Documentation/features.rst. */
 struct Offered {
 	std::string subject; /* what was asked about: the context, or a kind of memory */
 	std::string name;    /* of a feature, a mode or a command */
@@ -15,8 +15,9 @@ struct Offered {
 };
 
 /*
- * All that UFFDIO_API answers, and UFFDIO_REGISTER of each mode by itself on each kind of memory.
- * A command is offered where one of the modes has it.
+ * All features that UFFDIO_API answers, and what UFFDIO_REGISTER answers for each mode by itself on
+ * each kind of memory. A command is offered on a kind of memory if it is offered in one of the
+ * modes.
  */
 std::vector<Offered> offer();
 

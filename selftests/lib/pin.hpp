@@ -7,8 +7,8 @@
 namespace selftests {
 
 /*
- * Pages that the kernel has pinned for long, as a device's buffer would be, while this lives. They
- * are a buffer registered with io_uring; skips the test where there is none.
+ * Pages that the kernel keeps pinned for long, like a device's buffer, as long as this lives. They
+ * are a buffer registered with io_uring; skips the test if the kernel has no io_uring.
  */
 class Pin {
 public:

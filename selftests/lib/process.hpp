@@ -8,8 +8,9 @@
 namespace selftests {
 
 /*
- * A forked child of the test. It has no threads but its own, and makes no assertions: its exit
- * status says how it went. Killed and reaped at the end of its owner's life.
+ * A forked child of the test. It has only the threads that it starts itself, and makes no
+ * assertions: its exit status says whether it succeeded. Killed and reaped when this object is
+ * destroyed.
  */
 class Process {
 public:
@@ -23,7 +24,7 @@ public:
 
 	pid_t pid() const { return pid_; }
 	void signal(int number) const;
-	/* Waits for its end; its exit status, or killed + the signal that ended it. */
+	/* Waits for its end; returns its exit status, or killed + the signal that ended it. */
 	int wait();
 
 private:

@@ -69,9 +69,9 @@ bool Guarded::write_is_told(std::size_t index) const
 
 	const auto fault = next_fault(context);
 	if (fault.address != memory.address(index))
-		give_up("told of another page");
+		give_up("the fault is of another page");
 	if (fault.flags != (FaultFlags::Write | FaultFlags::WriteProtect))
-		give_up("told of another kind of fault");
+		give_up("it is another kind of fault");
 	if (memory.word(index) != before)
 		give_up("a protected page was written to");
 	unprotect(index, 1);
@@ -84,7 +84,7 @@ bool Guarded::write_is_told(std::size_t index) const
 void need_replacing()
 {
 	if (!kernel_before(7, 3))
-		skip("this kernel refuses to register for less than before");
+		skip("this kernel refuses a registration that leaves protection out");
 }
 
 void make_huge(const Memory &memory)
@@ -95,7 +95,7 @@ void make_huge(const Memory &memory)
 	checked(::madvise(memory.page(0), length, MADV_HUGEPAGE));
 	fill_with_patterns(memory);
 	if (smaps_bytes(memory.range(), "AnonHugePages") != length)
-		skip("no huge page was to be had");
+		skip("no huge page was available");
 }
 
 } // namespace selftests

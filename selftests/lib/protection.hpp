@@ -10,7 +10,7 @@
 
 namespace selftests {
 
-/* Memory that is registered for a protection; /proc/self/pagemap has one bit for both kinds. */
+/* Memory registered for one kind of protection; /proc/self/pagemap has one bit for both kinds. */
 struct Watched {
 	using Fill = std::function<void(const Memory &)>;
 
@@ -18,7 +18,7 @@ struct Watched {
 	Watched(Memory memory, const Fill &fill, userfault::Context context, userfault::Modes modes);
 
 	bool is_protected(std::size_t index) const;
-	/* Whether exactly the pages [@first, @first + @count) are. */
+	/* Whether the pages [@first, @first + @count), and no others, are protected. */
 	bool only_protected(std::size_t first, std::size_t count) const;
 
 	Memory memory;
@@ -28,7 +28,7 @@ struct Watched {
 /* Writes the pattern of its index to every page. */
 void fill_with_patterns(const Memory &memory);
 
-/* The world of write protection: memory that can be written to, registered for it. */
+/* The world of write protection: writable memory that is registered for it. */
 struct Guarded : Watched {
 	/* Every page has the pattern of its index. */
 	explicit Guarded(std::size_t pages,
@@ -44,19 +44,19 @@ struct Guarded : Watched {
 	void unprotect() const { unprotect(0, memory.pages()); }
 
 	/*
-	 * Writes to a page in another thread. If that is told as a write to a protected page, sees
-	 * to it that the page is as it was before, unprotects it, and returns true once it is
-	 * written.
+	 * Writes to a page in another thread. If the write faults, checks that the fault is a write
+	 * to this protected page and that the page is unchanged, unprotects the page, and returns
+	 * true once it is written. Returns false if the write does not fault.
 	 */
 	bool write_is_told(std::size_t index) const;
 };
 
-/* Skips the test where a registration may not leave out what protects the memory. */
+/* Skips the test on a kernel that refuses a registration that leaves protection out. */
 void need_replacing();
 
 /*
- * Writes patterns to @memory, whole huge pages, and skips the test if it doesn't consist of them
- * then.
+ * Writes patterns to @memory, which has the size of whole huge pages. Skips the test if it doesn't
+ * consist of huge pages then.
  */
 void make_huge(const Memory &memory);
 

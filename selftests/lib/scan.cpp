@@ -14,7 +14,7 @@ using namespace userfault;
 
 namespace {
 
-/* PAGEMAP_SCAN is newer than the headers this is built with. */
+/* PAGEMAP_SCAN is newer than the headers that this file is built with. */
 struct Scan {
 	std::uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
 	std::uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;

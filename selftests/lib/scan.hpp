@@ -8,20 +8,21 @@
 
 namespace selftests {
 
-/* As PAGEMAP_SCAN tells of pages of the same kind that lie side by side. */
+/* PAGEMAP_SCAN's description of adjacent pages of the same kind. */
 struct ScanRegion {
 	std::uint64_t start, end, categories;
 };
 
 /*
- * Which of this process's pages in @range, protected so that writes unprotect them, were written to
- * since; protects them again. Skips the test where the kernel has no PAGEMAP_SCAN, as before 6.7.
+ * Which of this process's pages in @range were written to since they were protected; their
+ * protection has to resolve itself (WP_ASYNC). Protects them again. Skips the test if the kernel
+ * has no PAGEMAP_SCAN, as before 6.7.
  */
 std::vector<ScanRegion> written_ranges(userfault::Range range);
 
 /*
- * Which of them, read-write-protected, were accessed since, and changes nothing. Skips the test
- * where the kernel has no PAGEMAP_SCAN.
+ * Which of this process's pages in @range were accessed since they were read-write-protected.
+ * Changes nothing. Skips the test if the kernel has no PAGEMAP_SCAN.
  */
 std::vector<ScanRegion> accessed_ranges(userfault::Range range);
 

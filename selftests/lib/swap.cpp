@@ -45,7 +45,7 @@ Swap::Swap(std::size_t bytes)
 	if (!module_is_loaded("brd") &&
 	    load_module(driver, "rd_nr=1 rd_size=" + std::to_string(bytes / 1024)))
 		skip("there is no disk to swap to: " + driver + " can't be loaded");
-	::swapoff(disk.c_str()); /* what a test that was killed has left */
+	::swapoff(disk.c_str()); /* a test that was killed may have left it on */
 	wait_until("the disk is there", [] { return ::access(disk.c_str(), W_OK) == 0; });
 	make_swap(bytes / userfault::page_size());
 	checked(::swapon(disk.c_str(), 0));

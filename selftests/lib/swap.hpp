@@ -9,8 +9,7 @@
 namespace selftests {
 
 /*
- * Room to swap to, on a disk in memory, while this lives. Skips the test where there is no such
- * disk.
+ * Swap space on a RAM disk, as long as this lives. Skips the test if there is no such disk.
  */
 class Swap {
 public:
@@ -20,10 +19,10 @@ public:
 	Swap &operator=(const Swap &) = delete;
 };
 
-/* Has the kernel look for pages of @memory to swap out; not all may be. */
+/* Asks the kernel to swap out these pages of @memory; it may swap out only some. */
 void push_out(const Memory &memory, std::size_t first, std::size_t count);
 
-/* Waits until all of them are swapped out. Nobody may use them meanwhile. */
+/* Waits until all of these pages are swapped out. No thread may use them meanwhile. */
 void swap_out(const Memory &memory, std::size_t first, std::size_t count);
 
 bool is_swapped(const Memory &memory, std::size_t index);

@@ -6,7 +6,7 @@
 
 namespace selftests {
 
-/* A line for each function of the kernel that somebody has taken over, with who it is. */
+/* A line for each function of the kernel that is taken over through ftrace, and by whom. */
 std::string taken_functions();
 
 bool is_taken(const std::string &function);

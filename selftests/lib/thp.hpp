@@ -6,12 +6,12 @@
 
 namespace selftests {
 
-/* Transparent huge pages, which a kernel for real time has none of. */
+/* Transparent huge pages, which a real-time kernel doesn't have. */
 
-/* Skips the test where there are none. */
+/* Skips the test if the kernel has none. */
 void need_transparent_huge_pages();
 
-/* Small pages only, also where the kernel would make huge ones of them. */
+/* Keeps the kernel from making huge pages of this memory. */
 void keep_small(const Memory &memory);
 
 } // namespace selftests

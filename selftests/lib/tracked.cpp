@@ -62,9 +62,9 @@ bool Tracked::is_told(std::size_t index, Access access) const
 
 	const auto fault = next_fault(context);
 	if (fault.address != memory.address(index))
-		give_up("told of another page");
+		give_up("the fault is of another page");
 	if (fault.flags != told_of(access))
-		give_up("told of another kind of fault");
+		give_up("it is another kind of fault");
 	unprotect(index, 1);
 	touched.get();
 	return true;

@@ -14,15 +14,15 @@ namespace selftests {
 enum class Access { read, write };
 
 /*
- * The world of read-write protection: memory in which every page is there, registered for that.
- * Skips the test where the backend has no such protection. Touching a protected page waits, also
- * when it is only to see what is in there.
+ * The world of read-write protection: memory that is registered for it, with all pages there. Skips
+ * the test if the backend has no such protection. A thread that touches a protected page waits,
+ * even if it only checks the content.
  */
 struct Tracked : Watched {
 	/* Every page has the pattern of its index. */
 	explicit Tracked(std::size_t pages,
 			 userfault::Features features = userfault::Features::None);
-	/* Memory as @fill leaves it; @modes beside that of the protection. */
+	/* Memory as @fill leaves it, registered for @modes besides the protection. */
 	Tracked(Memory memory, const Fill &fill,
 		userfault::Features features = userfault::Features::None,
 		userfault::Modes modes = userfault::Modes::None);
@@ -32,20 +32,23 @@ struct Tracked : Watched {
 	void unprotect(std::size_t first, std::size_t count) const;
 	void unprotect() const { unprotect(0, memory.pages()); }
 
-	/* Reads or writes the first word of a page in another thread; the word it then has. */
+	/*
+	 * Reads or writes the first word of a page in another thread; returns the word after that.
+	 */
 	std::future<std::uint64_t> touch(std::size_t index, Access access) const;
 
 	/*
-	 * Does so. If that is told as an access to a protected page, unprotects it and returns true
-	 * once it is through.
+	 * The same, but if the access faults, checks that the fault is such an access to this page,
+	 * unprotects the page, and returns true once the access is done. Returns false if it does
+	 * not fault.
 	 */
 	bool is_told(std::size_t index, Access access) const;
 
-	/* Whether nobody waits and there is nothing to read. */
+	/* Whether no thread waits and there is nothing to read. */
 	bool nothing_is_told() const;
 };
 
-/* What is told of an access to a protected page. */
+/* The flags of the fault that an access to a protected page causes. */
 userfault::FaultFlags told_of(Access access);
 
 } // namespace selftests

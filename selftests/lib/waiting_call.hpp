@@ -13,12 +13,12 @@
 namespace selftests {
 
 /*
- * A thread in a system call that changes mappings, and so waits until a monitor has read of it.
- * Once made, the thread sleeps in there and @context has something to read.
+ * A thread in a system call that changes mappings, and so waits until a monitor has read the event.
+ * After construction the thread sleeps in the call, and @context has something to read.
  */
 class WaitingCall {
 public:
-	/* @work makes system call @number; what it returns is the result. */
+	/* @work makes system call @number; result() returns its value. */
 	WaitingCall(const userfault::Context &context, long number,
 		    const std::function<long()> &work);
 

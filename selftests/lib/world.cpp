@@ -32,7 +32,7 @@ Context open_context(const Options &options)
 void need(Features features)
 {
 	if (!has(take(Context::probe(options_for())).offered, features))
-		skip("the backend has no such feature on this kernel");
+		skip("the backend does not offer the feature on this kernel");
 }
 
 void fill(const Context &context, const Memory &memory, std::size_t index)

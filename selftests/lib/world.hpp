@@ -17,7 +17,7 @@
 
 namespace selftests {
 
-/* For a non-blocking context of the backend under test. */
+/* Options for a non-blocking context of the backend under test. */
 userfault::Options options_for(userfault::Features required = userfault::Features::None);
 
 /* A non-blocking context after its handshake. */
@@ -25,14 +25,15 @@ userfault::Context open_context(userfault::Features required = userfault::Featur
 userfault::Context open_context(const userfault::Options &options);
 
 /*
- * Skips the test if the backend under test doesn't offer all of @features: an older kernel's own.
+ * Skips the test if the backend under test doesn't offer all of @features, like native userfaultfd
+ * on an older kernel.
  */
 void need(userfault::Features features);
 
 /* Fills a page with the pattern of its index, and wakes its waiters. */
 void fill(const userfault::Context &context, const Memory &memory, std::size_t index);
 
-/* The next message, whatever it is of; waits for it. */
+/* The next message of any kind; waits for it. */
 userfault::Message next_message(const userfault::Context &context);
 
 /* The next message; waits for it. Gives the test up if it is not of that kind. */
@@ -44,7 +45,7 @@ Kind next_of(const userfault::Context &context,
 
 	if (auto *wanted = std::get_if<Kind>(&message))
 		return std::move(*wanted);
-	give_up("told of something else", where);
+	give_up("the message is of another kind", where);
 }
 
 /* The next message, which has to be a fault. */
@@ -53,17 +54,18 @@ userfault::Fault next_fault(const userfault::Context &context);
 /* Whether there is a message to read right now. */
 bool is_readable(const userfault::Context &context);
 
-/* Wait until so many faults wait on @context, told or not; so many that aren't told yet. */
+/* Waits until so many faults wait on @context, whether a monitor has read them or not. */
 void wait_for_waiters(const userfault::Context &context, std::size_t count);
+/* Waits until so many faults wait that no monitor has read. */
 void wait_for_pending(const userfault::Context &context, std::size_t count);
 
 /*
- * As wait_for_waiters(), and until as many threads of this process sleep in a fault: a waiter is
- * counted before it looks, for the last time, whether its page is still missing.
+ * The same as wait_for_waiters(), and then waits until as many threads of this process sleep in a
+ * fault: the kernel counts a waiter before it checks for the last time whether its page is missing.
  */
 void wait_for_sleepers(const userfault::Context &context, std::size_t count);
 
-/* The world most tests happen in: some registered memory, none of it there yet. */
+/* The world of most tests: some registered memory, with no page there yet. */
 struct World {
 	explicit World(std::size_t pages, userfault::Features features = userfault::Features::None);
 	World(std::size_t pages, const userfault::Options &options);

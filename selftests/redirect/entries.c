@@ -15,7 +15,7 @@
 #define DEVICE "/dev/userfaultfd"
 #define FLAGS  (O_RDWR | O_CLOEXEC)
 
-/* In libc, not in its headers */
+/* libc has these functions, its headers don't. */
 int __open(const char *path, int flags, ...);
 int __open64(const char *path, int flags, ...);
 int __open_2(const char *path, int flags);

@@ -3,21 +3,24 @@
 #define SELFTESTS_REDIRECT_ENTRIES_H
 
 /*
- * Every way in which a program may ask for a userfaultfd. Each makes a context without flags,
- * "user-mode" one for user mode only, and returns its descriptor, or -1 and errno.
+ * Every way in which a program may ask for a userfaultfd. Each makes a context without flags (only
+ * "user-mode" makes one for user mode only), and returns its descriptor, or -1 and errno.
  */
 struct entry {
 	const char *name;
 	int (*make)(void);
 };
 
-/* Ended by one without a name. Also to be found in entries.so, by dlsym(3). */
+/* An entry without a name ends the list. dlsym(3) also finds it in entries.so. */
 extern const struct entry entries[];
 
-/* Opens the device that "opened-device" makes a context with. Returns 0, or not and errno. */
+/*
+ * Opens the device with which "opened-device" makes a context. Returns nonzero and errno on
+ * failure.
+ */
 int open_device(void);
 
-/* Makes a system call past libc, and so past what is preloaded. Returns as syscall(2). */
+/* Makes a system call without libc, and so past the preloaded library. Returns like syscall(2). */
 long instruction(long number, long a, long b, long c);
 
 #endif

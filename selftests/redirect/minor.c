@@ -32,7 +32,7 @@ static void require(bool is_so, const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* Errors are expected: the kernel must not wait for a page there. */
+/* Errors are expected: in this call the kernel can't wait for a page. */
 static void *write_past_protection(void *memory)
 {
 	while (!done)
@@ -77,7 +77,7 @@ static void watch(int fd)
 	require(ioctl(fd, UFFDIO_REGISTER, &range) == 0, "UFFDIO_REGISTER");
 }
 
-/* A page that is there already was put there by the other thread's write. */
+/* If a page is there already, the other thread's write has put it there. */
 static void serve(int fd)
 {
 	struct pollfd readable = {.fd = fd, .events = POLLIN};

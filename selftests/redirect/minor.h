@@ -3,10 +3,10 @@
 #define SELFTESTS_REDIRECT_MINOR_H
 
 /*
- * Handles minor faults on a private mapping of a file in shmem that may only be read, while another
- * thread writes to the mapping through /proc/self/mem: the way of LTP's dirtyc0w_shmem. Asks for a
- * userfaultfd as that does, for user mode only where no other is to be had. Prints what it got and
- * what the file starts with after that. Returns an exit status.
+ * Handles minor faults on a private, read-only mapping of a file in shmem, while another thread
+ * writes to the mapping through /proc/self/mem. It does so in the way of LTP's dirtyc0w_shmem, and
+ * like that it asks for a userfaultfd for user mode only if it can't get another one. Prints
+ * "EPERM" in that case, and what the file starts with afterwards. Returns an exit status.
  */
 int handle_minor_faults(const char *path);
 

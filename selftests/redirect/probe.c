@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A program written for the kernel's userfaultfd, that knows nothing of this project's module but
- * how to see whether that has served it: a context pins the module.
+ * A program for the kernel's userfaultfd. All it knows about this project's module is how to see
+ * whether the module has served it: a context pins the module.
  *
  *	probe [thread | fork | vfork | exec | bare WAY | spawn WAY | static | 32-bit | dlopen |
  *	       unheard | pending | full | SANDBOX | STRANGER]... entry ENTRY...
@@ -9,14 +9,15 @@
  *	probe [...] preloaded
  *	probe [...] minor FILE
  *
- * The first prints who made each context ("module", "native"), or the errno's name. The second
- * prints the properties of descriptors and calls, which have to be the same whoever serves. The
- * third prints LD_PRELOAD, the fourth is in minor.c. What stands before is done first, in that
- * order, and the rest of it there; "static" executes probe-static, "32-bit" probe-static-32, "bare"
- * executes in one of the ways of ways.c, without an environment, "spawn" in one of strangers.c,
- * which also has ways to close descriptors; sandboxes.c has those in which a program shuts itself
- * in. With "unheard" nobody reads stderr, with "pending" there is a SIGPIPE that has to stay;
- * "full" asks for a context when nothing can be written to stderr, and then prints what is written
+ * The first form prints which backend made each context ("module", "native"), or the errno's name.
+ * The second prints the properties of descriptors and calls, which have to be the same on both
+ * backends. The third prints LD_PRELOAD; the fourth is in minor.c. The words before that come
+ * first, one after the other, and the rest of the words runs in the place that they make: "static"
+ * executes probe-static, "32-bit" probe-static-32; "bare" executes the program without an
+ * environment, in one of the ways of ways.c; "spawn" in one of the ways of strangers.c. strangers.c
+ * also has ways to close descriptors, and sandboxes.c ways in which a program sandboxes itself.
+ * With "unheard" no process reads stderr; with "pending" a SIGPIPE is pending, and has to stay so;
+ * "full" asks for a context while nothing can be written to stderr, and then prints what is written
  * there later.
  */
 #define _GNU_SOURCE
@@ -58,7 +59,9 @@ static void fail(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* Opened before the program shuts itself in, where it couldn't; -1 if the module isn't loaded. */
+/*
+ * Opened before the program enters a sandbox, which may forbid it; -1 if the module isn't loaded.
+ */
 static int counter = -1;
 
 static void open_counter(void)
@@ -95,7 +98,7 @@ static int try_entry(const char *name)
 
 	const long before = pins();
 
-	errno = EXDEV; /* which nobody returns */
+	errno = EXDEV; /* no call here returns this */
 	const int fd = entry->make();
 
 	if (fd < 0) {
@@ -116,7 +119,7 @@ static int try_entry(const char *name)
 	return EXIT_SUCCESS;
 }
 
-/* There may be empty words at the end. */
+/* The list may end with empty words. */
 static int try_entries(char **names)
 {
 	int status = EXIT_SUCCESS;
@@ -171,7 +174,7 @@ static void print_flags(void)
 	}
 }
 
-/* With no number free for another descriptor. */
+/* While no descriptor can be opened. */
 static void print_full_table(void)
 {
 	const struct rlimit none = {0, 1024};
@@ -218,7 +221,7 @@ static void print_bad_paths(void)
 	       strerrorname_np(errno));
 }
 
-/* The sixth argument of mmap is the offset, and a call through syscall() has to pass it on. */
+/* syscall() has to pass on six arguments: the sixth of mmap is the offset. */
 static void print_six_arguments(void)
 {
 	const long page = sysconf(_SC_PAGESIZE);
@@ -234,7 +237,7 @@ static void print_six_arguments(void)
 	close(file);
 }
 
-/* An open that makes a file takes a mode. */
+/* An open that creates a file has to pass on its mode. */
 static void print_mode(void)
 {
 	struct stat status;
@@ -260,7 +263,7 @@ static int print_properties(void)
 	return EXIT_SUCCESS;
 }
 
-/* --- where it is done ---------------------------------------------------------- */
+/* --- the place where it is done ------------------------------------------------ */
 
 static int go_on(char **words);
 
@@ -405,14 +408,14 @@ static int in_spawn(char **words)
 	return spawn_without_strangers(way, words);
 }
 
-/* Does @what, which has been found by its name. */
+/* Calls @what, and fails under its name. */
 static void prepare(int (*what)(void), const char *name)
 {
 	if (what())
 		fail(name);
 }
 
-/* Whether @name is one of sandboxes.c or strangers.c, which has been done then. */
+/* If sandboxes.c or strangers.c has @name, does that and returns true. */
 static bool is_prepared(const char *name)
 {
 	for (const struct sandbox *sandbox = sandboxes; sandbox->name; sandbox++)
@@ -463,7 +466,7 @@ int main(int argc, char **argv)
 {
 	static char printed[BUFSIZ];
 
-	/* What is printed takes no other calls than write(2). */
+	/* Printing then makes no system call except write(2). */
 	setvbuf(stdout, printed, _IOFBF, sizeof(printed));
 	self = argc ? argv[0] : "";
 	const int status = argc > 1 ? go_on(argv + 1) : EXIT_FAILURE;

@@ -66,7 +66,7 @@ static int no_capabilities(void)
 	return (int)syscall(SYS_capset, &header, none);
 }
 
-/* In it the program has all capabilities, outside none. */
+/* In the namespace the program has all capabilities, outside of it none. */
 static int user_namespace(void)
 {
 	return unshare(CLONE_NEWUSER);
@@ -116,7 +116,7 @@ static int no_userfaultfd(void)
 	return filter(numbers, LENGTH_OF(numbers), SECCOMP_RET_ERRNO | EXFULL, SECCOMP_RET_ALLOW);
 }
 
-/* Whatever a program doesn't call itself, natively, kills it. */
+/* A call that the program doesn't make itself on native userfaultfd kills it. */
 static int only_needed(void)
 {
 	static const unsigned int numbers[] = {SYS_userfaultfd, SYS_ioctl, SYS_pread64, SYS_write,

@@ -3,15 +3,15 @@
 #define SELFTESTS_REDIRECT_SANDBOXES_H
 
 /*
- * Ways in which a program shuts itself in before it asks for a userfaultfd; "device-open" is done
- * before those. Each returns 0, or not and errno.
+ * Ways in which a program sandboxes itself before it asks for a userfaultfd; "device-open" opens
+ * the device before that. Each returns nonzero and errno on failure.
  */
 struct sandbox {
 	const char *name;
 	int (*enter)(void);
 };
 
-/* Ended by one without a name. */
+/* An entry without a name ends the list. */
 extern const struct sandbox sandboxes[];
 
 #endif

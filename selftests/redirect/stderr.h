@@ -2,15 +2,15 @@
 #ifndef SELFTESTS_REDIRECT_STDERR_H
 #define SELFTESTS_REDIRECT_STDERR_H
 
-/* All of these end the program where they fail. */
+/* All of these end the program if they fail. */
 
-/* From here on stderr is a pipe that nobody reads. */
+/* From here on stderr is a pipe without a reader. */
 void close_stderr_pipe(void);
 
-/* From here on stderr is a pipe that doesn't block, and that is full until it is emptied. */
+/* From here on stderr is a non-blocking pipe that is full until it is emptied. */
 void fill_stderr_pipe(void);
 void empty_stderr_pipe(void);
-/* Prints on stdout what has been written to it since. */
+/* Prints on stdout what has been written to the pipe since it was emptied. */
 void print_stderr_pipe(void);
 
 #endif

@@ -25,7 +25,7 @@
 
 extern char **environ;
 
-/* How many numbers there may be. With more than before, those above can be used too. */
+/* The limit of descriptor numbers, after raising it by @more. */
 static int limit(int more)
 {
 	struct rlimit numbers;
@@ -63,7 +63,10 @@ static int syscall_close_each(void)
 	return end < 0;
 }
 
-/* Past libc, and so past what is preloaded: that the descriptor is gone is noticed only later. */
+/*
+ * Without libc, and so past the preloaded library, which notices only later that its descriptor is
+ * gone.
+ */
 static int instruction_close_each(void)
 {
 	const int end = limit(64);
@@ -88,7 +91,7 @@ static int close_listed(void)
 	return closedir(folder);
 }
 
-/* Those that are executed don't get them then. */
+/* Programs that are executed then don't get the descriptors. */
 static int cloexec_each(void)
 {
 	const int end = limit(64);
@@ -127,7 +130,7 @@ static int syscall_range(void)
 
 /* --- taking numbers ------------------------------------------------------------ */
 
-/* Above what was allowed at first, where nothing can be. */
+/* Takes numbers above the first limit, where no descriptor can be open. */
 static int take(int (*copy)(int from, int to))
 {
 	const int first = limit(0);
@@ -152,7 +155,7 @@ static int take_by_dup3(void) { return take(by_dup3); }
 static int take_by_syscall_dup2(void) { return take(by_syscall_dup2); }
 static int take_by_syscall_dup3(void) { return take(by_syscall_dup3); }
 
-/* In a child that shares memory, and not descriptors. */
+/* In a child that shares memory with its parent, but not descriptors. */
 static int take_in_vfork(void)
 {
 	int status;
@@ -219,7 +222,7 @@ int spawn_without_strangers(const char *way, char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
-/* --- what can be seen of them -------------------------------------------------- */
+/* --- what a program sees of unknown descriptors -------------------------------- */
 
 static int by_fcntl(int fd) { return fcntl(fd, F_GETFD); }
 static int by_setfd(int fd) { return fcntl(fd, F_SETFD, 0); }

@@ -3,25 +3,24 @@
 #define SELFTESTS_REDIRECT_STRANGERS_H
 
 /*
- * Ways in which a program gets rid of descriptors that it knows nothing of, or takes numbers that
- * it believes to be free. Each returns 0, or not and errno.
+ * Ways in which a program closes descriptors that it doesn't know, or takes numbers that it
+ * believes to be free. Each returns nonzero and errno on failure.
  */
 struct stranger {
 	const char *name;
 	int (*expel)(void);
 };
 
-/* Ended by one without a name. */
+/* An entry without a name ends the list. */
 extern const struct stranger strangers[];
 
 /*
- * Executes a program whose descriptors are closed, or their numbers taken, while it is spawned: by
- * "closefrom", "close", "dup2" or "open". Returns its exit status.
- * "closefrom", "close" or "dup2". Returns its exit status.
+ * Spawns a program, and on the way closes its descriptors or takes their numbers, by "closefrom",
+ * "close", "dup2" or "open". Returns its exit status.
  */
 int spawn_without_strangers(const char *way, char **argv);
 
-/* Prints what calls by number say of the numbers above those that the program has open. */
+/* Prints what calls answer for the numbers above the descriptors that the program has opened. */
 void print_strangers(void);
 
 #endif

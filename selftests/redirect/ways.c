@@ -17,7 +17,7 @@
 
 static char *const nothing[] = {NULL};
 
-/* Those that return only if they fail */
+/* These return only if they fail. */
 static void by_execve(char **a) { execve(a[0], a, nothing); }
 static void by_execve_null(char **a) { syscall(SYS_execve, a[0], a, NULL); }
 static void by_execv(char **a) { execv(a[0], a); }
@@ -28,7 +28,7 @@ static void by_execveat(char **a) { execveat(AT_FDCWD, a[0], a, nothing, 0); }
 static void by_syscall(char **a) { syscall(SYS_execve, a[0], a, nothing); }
 static void by_syscall_at(char **a) { syscall(SYS_execveat, AT_FDCWD, a[0], a, nothing, 0); }
 
-/* More arguments than a call has registers for. There may be fewer: the first NULL ends them. */
+/* More arguments than a call has registers for. The first NULL ends them, so there may be fewer. */
 static void by_execl(char **a)
 {
 	execl(a[0], a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], NULL);
@@ -39,7 +39,7 @@ static void by_execlp(char **a)
 	execlp(a[0], a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], NULL);
 }
 
-/* The environment is behind the first NULL. The probe doesn't mind empty words at the end. */
+/* The environment follows the first NULL. The probe ignores empty words at the end. */
 static void by_execle(char **argv)
 {
 	char *a[8];
@@ -75,7 +75,7 @@ static int exit_status(int status)
 	return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
-/* Those that return when it has ended */
+/* These return when the program has ended. */
 static int by_spawn(char **argv, typeof(posix_spawn) *spawn)
 {
 	pid_t child;

@@ -3,9 +3,9 @@
 #define SELFTESTS_REDIRECT_WAYS_H
 
 /*
- * Runs @argv[0] in a way of that name with an empty environment; the names "others" and "kept" are
- * those of an environment which has nothing but LD_PRELOAD: @other, or the value that it has had.
- * Returns its exit status, or EXIT_FAILURE.
+ * Runs @argv[0] in the way that @name names, with an empty environment. The ways "others" and
+ * "kept" have only LD_PRELOAD in the environment: @other, or the value that it had before. Returns
+ * the exit status of @argv[0], or EXIT_FAILURE.
  */
 int run_barely(const char *name, char **argv, const char *other);
 
