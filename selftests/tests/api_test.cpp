@@ -61,7 +61,7 @@ int error_of_new(unsigned long flags)
 
 } // namespace
 
-TEST_CASE("a handshake grants what was asked for and tells what there is", "[api]")
+TEST_CASE("a handshake grants the features asked for and answers which there are", "[api]")
 {
 	const auto context = new_context();
 	const auto answer = handshake(context, UFFD_API, bits(Features::ThreadId));
@@ -143,7 +143,7 @@ TEST_CASE("a handshake with an address that can't be read or written is EFAULT",
 	CHECK(handshake(context, UFFD_API, 0).error == 0);
 }
 
-TEST_CASE("before the handshake everything else is refused", "[api]")
+TEST_CASE("before the handshake every other command is refused", "[api]")
 {
 	const auto context = new_context();
 	const Memory memory(1);
@@ -213,7 +213,7 @@ TEST_CASE("the device makes contexts and does nothing else", "[api]")
 	       errno == ENODEV));
 }
 
-TEST_CASE("the device is for root alone unless somebody says otherwise", "[api]")
+TEST_CASE("by default only root can open the device", "[api]")
 {
 	struct stat status;
 	checked(::stat(device_of(backend_under_test()).c_str(), &status));

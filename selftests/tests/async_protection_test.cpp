@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Write protection of pages that aren't there (WP_UNPOPULATED), and protection that resolves itself
- * (WP_ASYNC). Where the kernel's own userfaultfd hasn't these, the module is tested alone.
+ * Write protection of absent pages (WP_UNPOPULATED), and write protection that resolves itself
+ * (WP_ASYNC). Native userfaultfd of older kernels has neither: there only the module is tested.
  */
 #include "lib/files.hpp"
 #include "lib/protection.hpp"
@@ -135,7 +135,8 @@ TEST_CASE("some pages that are there and some that are not are protected", "[wp]
 	CHECK_FALSE(guarded.write_is_told(1023));
 }
 
-TEST_CASE("a protected page that is missing is told of as missing", "[wp][wp-unpopulated]")
+TEST_CASE("a fault on a protected page that is missing is reported as missing",
+	  "[wp][wp-unpopulated]")
 {
 	const auto guarded =
 		empty(2, Features::WpUnpopulated, Modes::Missing | Modes::WriteProtect);
@@ -153,7 +154,8 @@ TEST_CASE("a protected page that is missing is told of as missing", "[wp][wp-unp
 	CHECK(guarded.write_is_told(1));
 }
 
-TEST_CASE("a write to a page protected so resolves itself and is seen", "[wp][wp-async]")
+TEST_CASE("with WP_ASYNC a write to a protected page resolves itself and can be seen",
+	  "[wp][wp-async]")
 {
 	const auto guarded = async(8);
 
@@ -170,7 +172,7 @@ TEST_CASE("a write to a page protected so resolves itself and is seen", "[wp][wp
 	CHECK(has_pattern(guarded.memory.bytes(4, 1), 4));
 }
 
-TEST_CASE("protection that resolves itself is that of absent pages too", "[wp][wp-async]")
+TEST_CASE("with WP_ASYNC absent pages are protected too", "[wp][wp-async]")
 {
 	const auto guarded = empty(600, Features::WpAsync);
 
@@ -184,7 +186,7 @@ TEST_CASE("protection that resolves itself is that of absent pages too", "[wp][w
 	CHECK(nothing_is_told(guarded));
 }
 
-TEST_CASE("of a huge page protected so only what is written loses it", "[wp][wp-async]")
+TEST_CASE("with WP_ASYNC a write unprotects only a part of a huge page", "[wp][wp-async]")
 {
 	need(Features::WpAsync);
 	const Guarded guarded(Memory::aligned(page_table, huge_page), make_huge,
@@ -199,7 +201,7 @@ TEST_CASE("of a huge page protected so only what is written loses it", "[wp][wp-
 	CHECK(nothing_is_told(guarded));
 }
 
-TEST_CASE("the kernel's write to a page protected so resolves itself", "[wp][wp-async]")
+TEST_CASE("with WP_ASYNC the kernel's write to a protected page resolves itself", "[wp][wp-async]")
 {
 	need(Features::WpAsync);
 	auto options = options_for(Features::WpAsync);
@@ -216,7 +218,7 @@ TEST_CASE("the kernel's write to a page protected so resolves itself", "[wp][wp-
 	CHECK_FALSE(pagemap_entry(memory.address(0)) & pagemap_write_protected);
 }
 
-TEST_CASE("what was written since is found by scanning", "[wp][wp-async]")
+TEST_CASE("with WP_ASYNC a scan finds the pages that were written to", "[wp][wp-async]")
 {
 	const auto guarded = async(8);
 
@@ -233,7 +235,7 @@ TEST_CASE("what was written since is found by scanning", "[wp][wp-async]")
 	CHECK(guarded.only_protected(0, 8));
 }
 
-TEST_CASE("any memory can be protected so", "[wp][wp-async]")
+TEST_CASE("with WP_ASYNC memory of any file can be protected", "[wp][wp-async]")
 {
 	need(Features::WpAsync);
 	check_file_memory(FileMemory(shmem(4), 4, MAP_SHARED));
@@ -242,7 +244,8 @@ TEST_CASE("any memory can be protected so", "[wp][wp-async]")
 	check_file_memory(FileMemory(ordinary_file(4), 4, MAP_PRIVATE));
 }
 
-TEST_CASE("any memory can be protected only so and only for that", "[wp][wp-async]")
+TEST_CASE("an ordinary file can be registered only with WP_ASYNC and only for write protection",
+	  "[wp][wp-async]")
 {
 	need(Features::WpAsync);
 	const FileMemory file(ordinary_file(1), 1, MAP_SHARED);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whoever waits for a page finds out when that is changed by something else than an answer: another
- * registration, a page that moves away, an unmapping; and when the answer's own result is lost.
+ * A waiting thread goes on when something other than the monitor's answer changes its page: another
+ * registration, a page that moves away, an unmapping. It also goes on when the command that answers
+ * can't write its result.
  */
 #include "harness/processes.hpp"
 #include "lib/files.hpp"
@@ -26,13 +27,13 @@ using namespace userfault;
 
 namespace {
 
-/* Native userfaultfd leaves those asleep who wait for what is no more: they have to be woken. */
+/* Native userfaultfd leaves threads asleep in obsolete faults: there, this wakes them. */
 void wake_natively(const Context &context, Range range, std::size_t count = 1)
 {
 	if (backend_under_test() == Backend::module)
 		return;
 	if (fdinfo(context.fd()).total != count)
-		give_up("native userfaultfd has woken somebody");
+		give_up("native userfaultfd has woken a thread");
 	take(context.wake(range));
 }
 
@@ -68,7 +69,7 @@ TEST_CASE("a registration without protection lets writers go on", "[changed]")
 	CHECK(guarded.memory.word(0) == 77);
 }
 
-TEST_CASE("a registration of a part wakes nobody elsewhere", "[changed]")
+TEST_CASE("a registration of some pages wakes no thread that waits for another page", "[changed]")
 {
 	need_replacing();
 	const Guarded guarded(3);
@@ -79,7 +80,7 @@ TEST_CASE("a registration of a part wakes nobody elsewhere", "[changed]")
 	for (const std::size_t other : {0u, 2u})
 		take(guarded.context.register_range(guarded.memory.range(other, 1),
 						    Modes::Missing));
-	/* Woken it would be told of once more. */
+	/* If the writer had been woken, its fault would be reported again. */
 	wait_for_sleepers(guarded.context, 1);
 	CHECK_FALSE(is_readable(guarded.context));
 	guarded.unprotect(1, 1);
@@ -97,7 +98,7 @@ TEST_CASE("a registration for protection alone lets readers go on", "[changed]")
 	CHECK(reader.get() == 0);
 }
 
-TEST_CASE("a registration for missing pages lets those go on who wait for a minor fault",
+TEST_CASE("a registration for missing pages lets threads go on that wait in a minor fault",
 	  "[changed]")
 {
 	const auto file = shmem_file(1);
@@ -111,7 +112,8 @@ TEST_CASE("a registration for missing pages lets those go on who wait for a mino
 	CHECK(reader.get() == 5);
 }
 
-TEST_CASE("a registration for more tells the fault again, or natively leaves it", "[changed]")
+TEST_CASE("a registration for more modes reports the fault again, or natively leaves it",
+	  "[changed]")
 {
 	const World world(1);
 	auto reader = waiting_reader(world, 0);
@@ -141,7 +143,7 @@ struct HalfWay {
 
 } // namespace
 
-TEST_CASE("a registration that fails half way lets writers go on before that", "[changed]")
+TEST_CASE("a registration that fails half way lets writers of the first half go on", "[changed]")
 {
 	need_replacing();
 	const HalfWay half_way;
@@ -161,7 +163,7 @@ TEST_CASE("a registration that fails half way lets writers go on before that", "
 	CHECK(guarded.memory.word(0) == 77);
 }
 
-TEST_CASE("an unregistering that fails half way lets writers go on before that", "[changed]")
+TEST_CASE("an unregistering that fails half way lets writers of the first half go on", "[changed]")
 {
 	const HalfWay half_way;
 	const auto &guarded = half_way.guarded;
@@ -178,7 +180,7 @@ TEST_CASE("an unregistering that fails half way lets writers go on before that",
 	CHECK(guarded.memory.word(0) == 77);
 }
 
-TEST_CASE("unprotecting that fails has unprotected nothing, and writers wait on", "[changed]")
+TEST_CASE("when unprotecting fails, writers go on waiting", "[changed]")
 {
 	const Guarded guarded(2);
 
@@ -187,7 +189,7 @@ TEST_CASE("unprotecting that fails has unprotected nothing, and writers wait on"
 	auto writer = waiting_writer(guarded, 0);
 	CHECK(guarded.context.write_unprotect(guarded.memory.range()).error().value() == ENOENT);
 	CHECK(fdinfo(guarded.context.fd()).total == 1);
-	/* Native userfaultfd has by then, since 6.4, unprotected the first. */
+	/* Since 6.4 native userfaultfd has unprotected the first page by then. */
 	if (backend_under_test() == Backend::module)
 		CHECK(guarded.is_protected(0));
 	CHECK_FALSE(is_done(writer));
@@ -198,7 +200,7 @@ TEST_CASE("unprotecting that fails has unprotected nothing, and writers wait on"
 
 namespace {
 
-/* A struct of the ABI where it can be read, and the result can't be written. */
+/* A struct of the ABI in read-only memory: the kernel can read it, but not write the result. */
 template <class Struct> class ReadOnly {
 public:
 	explicit ReadOnly(const Struct &given) : argument_(new (memory_.page(0)) Struct(given))
@@ -206,7 +208,7 @@ public:
 		checked(::mprotect(memory_.page(0), page_size(), PROT_READ));
 	}
 
-	/* Whether it is EFAULT. */
+	/* Whether the command fails with EFAULT. */
 	bool fails(const Context &context, unsigned long request) const
 	{
 		const auto result = context.ioctl(request, argument_);
@@ -242,17 +244,17 @@ void check_copy_with_lost_result(std::uint64_t mode)
 
 } // namespace
 
-TEST_CASE("a copy whose result is lost wakes all the same", "[changed]")
+TEST_CASE("a copy that can't write its result still wakes", "[changed]")
 {
 	check_copy_with_lost_result(0);
 }
 
-TEST_CASE("a copy that is not to wake doesn't when its result is lost", "[changed]")
+TEST_CASE("a copy with DONTWAKE that can't write its result does not wake", "[changed]")
 {
 	check_copy_with_lost_result(UFFDIO_COPY_MODE_DONTWAKE);
 }
 
-TEST_CASE("a zeropage whose result is lost wakes all the same", "[changed]")
+TEST_CASE("a zeropage that can't write its result still wakes", "[changed]")
 {
 	const World world(1);
 	const ReadOnly<uffdio_zeropage> argument(
@@ -264,7 +266,7 @@ TEST_CASE("a zeropage whose result is lost wakes all the same", "[changed]")
 	CHECK(reader.get() == 0);
 }
 
-TEST_CASE("a continue whose result is lost wakes all the same", "[changed]")
+TEST_CASE("a continue that can't write its result still wakes", "[changed]")
 {
 	const auto file = shmem_file(1);
 	const Memory other(1, file, MAP_SHARED);
@@ -281,7 +283,7 @@ TEST_CASE("a continue whose result is lost wakes all the same", "[changed]")
 
 namespace {
 
-/* Protected memory, whose pages move to where they are missing. */
+/* Protected memory whose pages are moved to other memory, where they are missing. */
 struct Departure {
 	Departure()
 		: need_it((need(Features::Move), true)), guarded(2), target(2),
@@ -296,7 +298,7 @@ struct Departure {
 		return receiver.move(target.address(0), guarded.memory.range(), modes);
 	}
 
-	/* That the write of waiting_writer() got through, and not to the page that moved. */
+	/* Checks that waiting_writer() has written, and not to the page that moved. */
 	void check_written() const
 	{
 		CHECK(guarded.memory.word(0) == 77);
@@ -306,12 +308,12 @@ struct Departure {
 	const bool need_it;
 	const Guarded guarded;
 	const Memory target;
-	const Context receiver; /* another one than has the source */
+	const Context receiver; /* not the context that has the source */
 };
 
 } // namespace
 
-TEST_CASE("a move lets writers go on whose page has moved away", "[changed][move]")
+TEST_CASE("a move lets writers go on that wait for its source page", "[changed][move]")
 {
 	const Departure departure;
 	auto writer = waiting_writer(departure.guarded, 0);
@@ -322,7 +324,7 @@ TEST_CASE("a move lets writers go on whose page has moved away", "[changed][move
 	departure.check_written();
 }
 
-TEST_CASE("a move that is not to wake leaves writers asleep whose page has moved away",
+TEST_CASE("a move with DONTWAKE leaves writers asleep that wait for its source page",
 	  "[changed][move]")
 {
 	const Departure departure;
@@ -336,7 +338,7 @@ TEST_CASE("a move that is not to wake leaves writers asleep whose page has moved
 	departure.check_written();
 }
 
-TEST_CASE("a move whose result is lost wakes all the same", "[changed][move]")
+TEST_CASE("a move that can't write its result still wakes", "[changed][move]")
 {
 	const Departure departure;
 	const ReadOnly<uffdio_move> argument({.dst = departure.target.address(0),
@@ -369,7 +371,7 @@ void map_over(const Memory &memory, std::size_t first, std::size_t count)
 
 } // namespace
 
-TEST_CASE("whoever waits for a page that is mapped over sees the new one", "[changed]")
+TEST_CASE("a thread that waits for a page that is mapped over sees the new page", "[changed]")
 {
 	const World world(3);
 	auto reader = waiting_reader(world, 1);
@@ -381,7 +383,7 @@ TEST_CASE("whoever waits for a page that is mapped over sees the new one", "[cha
 	CHECK(smaps_flag(world.memory.range(0, 1), "um"));
 }
 
-TEST_CASE("mapping over several mappings lets all go on who wait there, and no others",
+TEST_CASE("mapping over several mappings lets the threads go on that wait there, and no others",
 	  "[changed]")
 {
 	const World world(6);
@@ -405,7 +407,7 @@ TEST_CASE("mapping over several mappings lets all go on who wait there, and no o
 	}
 }
 
-TEST_CASE("whoever waits for a page that is mapped over goes on before that is read of",
+TEST_CASE("a thread that waits for a page that is mapped over goes on before the event is read",
 	  "[changed][event]")
 {
 	const World world(2, Features::EventUnmap);
@@ -438,7 +440,8 @@ TEST_CASE("a thread is killed by SIGSEGV when the page that it waits for is unma
 	CHECK(victim.wait() == Process::killed + SIGSEGV);
 }
 
-TEST_CASE("whoever waits for a page that mremap() has moved away finds out", "[changed]")
+TEST_CASE("a thread is killed by SIGSEGV when mremap() moves away the page that it waits for",
+	  "[changed]")
 {
 	Process victim([] {
 		World world(1);
@@ -446,7 +449,7 @@ TEST_CASE("whoever waits for a page that mremap() has moved away finds out", "[c
 		auto reader = in_thread([&world] { return world.memory.word(0) + 0; });
 
 		wait_for_sleepers(world.context, 1);
-		/* Not beside where it was: it would become one mapping with what moves. */
+		/* The middle page: beside the old place, the mappings would merge. */
 		if (::mremap(world.memory.page(0), page_size(), page_size(),
 			     MREMAP_MAYMOVE | MREMAP_FIXED, target.page(1)) != target.page(1))
 			return 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Page operations while mappings change, or after a change that failed: what they wait for. */
+/* Page operations while mappings change and after a change that failed: whether they work. */
 #include "lib/maps.hpp"
 #include "lib/waiting_call.hpp"
 #include "lib/world.hpp"
@@ -24,7 +24,7 @@ using namespace userfault;
 
 namespace {
 
-/* Where the first page of @memory is then; nothing, if it can't be moved. */
+/* Moves the first pages of @memory to the start of @target; -1 if that fails. */
 long move(const Memory &memory, std::size_t old_count, const Memory &target, std::size_t new_count)
 {
 	const void *moved = ::mremap(memory.page(0), old_count * page_size(),
@@ -34,7 +34,7 @@ long move(const Memory &memory, std::size_t old_count, const Memory &target, std
 	return moved == target.page(0) ? 0 : -1;
 }
 
-/* New memory in place of @memory, some of which may be gone. */
+/* Maps new memory in place of @memory, parts of which may be unmapped. */
 void map_anew(const Memory &memory)
 {
 	if (::mmap(memory.page(0), memory.range().length, PROT_READ | PROT_WRITE,
@@ -42,7 +42,7 @@ void map_anew(const Memory &memory)
 		give_up("memory can't be mapped anew");
 }
 
-/* Pages behind the program's heap, made by brk(2). */
+/* Pages after the program's heap, made by brk(2). */
 class Heap {
 public:
 	explicit Heap(std::size_t pages)
@@ -59,7 +59,7 @@ public:
 	bool shrink() const { return end_at(end_); }
 
 private:
-	/* The C library's takes a heap that couldn't shrink for a success. */
+	/* By the system call: libc's brk() reports success even if the heap couldn't shrink. */
 	static bool end_at(std::byte *end)
 	{
 		return ::syscall(SYS_brk, end) == reinterpret_cast<long>(end);
@@ -76,7 +76,7 @@ private:
 	std::size_t length_;
 };
 
-/* Of a kernel that can be told which of the calling thread's allocations is to fail. */
+/* Fault injection: the kernel lets a chosen allocation of the calling thread fail. */
 class Failures {
 public:
 	Failures() : nth_(::open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC))
@@ -85,10 +85,10 @@ public:
 			skip("this kernel has no fault injection");
 		if (!(std::ofstream(settings + "ignore-gfp-wait") << "N" << std::flush) ||
 		    !(std::ofstream(settings + "verbose") << 0 << std::flush))
-			give_up("failures can't be set up");
+			give_up("fault injection can't be set up");
 	}
 
-	/* Whether @call had so many allocations that the @nth of them failed. */
+	/* Makes @call; returns whether it came to its @nth allocation, which then failed. */
 	bool inject(unsigned nth, const std::function<void()> &call) const
 	{
 		set(nth);
@@ -99,7 +99,7 @@ public:
 	}
 
 private:
-	/* Neither allocates. */
+	/* set() and get() allocate nothing. */
 	void set(unsigned nth) const
 	{
 		const auto text = std::to_string(nth);
@@ -118,7 +118,7 @@ private:
 	const std::string settings = "/sys/kernel/debug/failslab/";
 };
 
-/* Reads what a context tells as long as this lives. */
+/* Reads all messages of a context as long as this lives. */
 class Reader {
 public:
 	explicit Reader(const Context &context)
@@ -141,11 +141,11 @@ private:
 	std::future<void> thread_;
 };
 
-/* A page that nobody has, of a context whose events are on. */
+/* A missing page of a context that gets events. */
 struct Probe {
 	explicit Probe(Features features) : world(1, features) {}
 
-	/* Page operations don't wait for anything. */
+	/* Checks that page operations work, and reads the events of that. */
 	void check() const
 	{
 		CHECK(world.context.zeropage(world.memory.range()));
@@ -159,8 +159,8 @@ struct Probe {
 
 } // namespace
 
-/* Natively they are refused until the thread has gone on, with nothing to be read. */
-TEST_CASE("page operations go on as soon as an event was read", "[event][changing][module]")
+/* Natively they are refused until the thread has gone on, although there is nothing to read. */
+TEST_CASE("page operations work as soon as the event has been read", "[event][changing][module]")
 {
 	const World world(2, Features::EventRemove);
 
@@ -179,7 +179,8 @@ TEST_CASE("page operations go on as soon as an event was read", "[event][changin
 	}
 }
 
-TEST_CASE("page operations don't wait for the reader of another context", "[event][changing]")
+TEST_CASE("page operations are refused at once while another context's event is unread",
+	  "[event][changing]")
 {
 	Memory memory(4);
 	const World first(1, Features::EventUnmap), second(1, Features::EventUnmap);
@@ -192,7 +193,7 @@ TEST_CASE("page operations don't wait for the reader of another context", "[even
 	});
 	CHECK(second.context.zeropage(second.memory.range()).error.value() == EAGAIN);
 	if (backend_under_test() == Backend::module) {
-		/* Natively one event is told after the other. */
+		/* Natively the second event is reported only after the first was read. */
 		next_of<Unmap>(second.context);
 		CHECK(second.context.zeropage(second.memory.range()).error.value() == EAGAIN);
 		next_of<Unmap>(first.context);
@@ -205,7 +206,8 @@ TEST_CASE("page operations don't wait for the reader of another context", "[even
 	CHECK(first.context.zeropage(first.memory.range()));
 }
 
-TEST_CASE("page operations don't wait for the reader of what a move replaces", "[event][changing]")
+TEST_CASE("page operations are refused at once while the event of what a move replaces is unread",
+	  "[event][changing]")
 {
 	World moved(2, Features::EventRemap);
 	World replaced(2, Features::EventUnmap);
@@ -223,8 +225,8 @@ TEST_CASE("page operations don't wait for the reader of what a move replaces", "
 	replaced.region.release();
 }
 
-/* Natively it waits for a page that can't be had before it has told of the move. */
-TEST_CASE("memory that is locked grows as it moves", "[event][changing][module]")
+/* Natively mremap() waits for the new pages, which can't be filled before it reports the move. */
+TEST_CASE("locked memory can grow as it moves", "[event][changing][module]")
 {
 	World world(2, Features::EventRemap);
 	Memory target(4);
@@ -243,8 +245,8 @@ TEST_CASE("memory that is locked grows as it moves", "[event][changing][module]"
 	world.region.release();
 }
 
-/* Natively page operations are refused for ever then, and the context is never freed. */
-TEST_CASE("a heap that can't shrink leaves no change behind", "[event][changing][module]")
+/* Natively page operations are refused for ever after that, and the context is never freed. */
+TEST_CASE("a heap that can't shrink leaves no change pending", "[event][changing][module]")
 {
 	const Probe probe(Features::EventUnmap);
 	const Heap heap(4);
@@ -257,7 +259,8 @@ TEST_CASE("a heap that can't shrink leaves no change behind", "[event][changing]
 	probe.check();
 }
 
-TEST_CASE("a call that finds no memory leaves no change behind", "[event][changing][module]")
+TEST_CASE("a call that fails for lack of memory leaves no change pending",
+	  "[event][changing][module]")
 {
 	constexpr auto features = Features::EventUnmap | Features::EventRemap | Features::EventRemove |
 				  Features::EventFork;
@@ -265,7 +268,10 @@ TEST_CASE("a call that finds no memory leaves no change behind", "[event][changi
 	const Probe probe(features);
 	const auto &context = probe.world.context;
 	const Heap heap(6);
-	/* For the calls that succeed, and the memory that goes in the end. */
+	/*
+	 * Reads the events of the calls that succeed, and of the memory that is unmapped at the
+	 * end.
+	 */
 	const Reader reader(context);
 	const auto until_none_fails = [&](const std::function<void()> &prepare,
 					  const std::function<void()> &call) {

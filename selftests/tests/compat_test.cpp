@@ -60,37 +60,37 @@ void check_abi(const std::string &name)
 
 } // namespace
 
-TEST_CASE("in 32 bits: the device and the handshake", "[compat][api]")
+TEST_CASE("the handshake passes the tests in C in 32 bits", "[compat][api]")
 {
 	check_abi("abi_handshake");
 }
 
-TEST_CASE("in 32 bits: registering memory", "[compat][register]")
+TEST_CASE("registering passes the tests in C in 32 bits", "[compat][register]")
 {
 	check_abi("abi_register");
 }
 
-TEST_CASE("in 32 bits: filling memory", "[compat][copy]")
+TEST_CASE("filling passes the tests in C in 32 bits", "[compat][copy]")
 {
 	check_abi("abi_fill");
 }
 
-TEST_CASE("in 32 bits: faults that wait", "[compat][fault]")
+TEST_CASE("faults pass the tests in C in 32 bits", "[compat][fault]")
 {
 	check_abi("abi_wait");
 }
 
-TEST_CASE("in 32 bits: protected, minor, poisoned and moved pages", "[compat]")
+TEST_CASE("protecting, poisoning and moving pass the tests in C in 32 bits", "[compat]")
 {
 	check_abi("abi_pages");
 }
 
-TEST_CASE("in 32 bits: read-write protection", "[compat][rwp]")
+TEST_CASE("read-write protection passes the tests in C in 32 bits", "[compat][rwp]")
 {
 	check_abi("abi_rwp");
 }
 
-TEST_CASE("in 32 bits: events", "[compat][event]")
+TEST_CASE("events pass the tests in C in 32 bits", "[compat][event]")
 {
 	check_abi("abi_events");
 }

@@ -47,7 +47,7 @@ Progress copy(const Context &context, const Memory &memory, std::size_t first, c
 	return context.copy(memory.address(first), source.bytes(0, count));
 }
 
-/* Pages of which those from @first on can't be read, since nothing is mapped there. */
+/* Pages; those from @first on can't be read, because nothing is mapped there. */
 Memory cut_off(std::size_t pages, std::size_t first)
 {
 	auto memory = patterned(pages);
@@ -211,7 +211,7 @@ TEST_CASE("a transparent huge page counts as pages that are there", "[copy]")
 	checked(::madvise(memory.page(0), huge_page, MADV_HUGEPAGE));
 	write_pattern(memory.bytes(0, page_table), 0);
 	if (smaps_bytes(memory.range(), "AnonHugePages") != huge_page)
-		skip("no huge page was to be had");
+		skip("no huge page was available");
 	const Registered registered(memory);
 	for (const std::size_t i : {0uz, 1uz, page_table - 1}) {
 		CHECK(copy(registered.context, memory, i, source, 1).error.value() == EEXIST);
@@ -221,7 +221,7 @@ TEST_CASE("a transparent huge page counts as pages that are there", "[copy]")
 	CHECK(has_pattern(memory.bytes(0, page_table), 0));
 }
 
-MEMORY_TEST_CASE("a copy stops at a page that is there and tells how far it got", "[copy]")
+MEMORY_TEST_CASE("a copy stops at a page that is there and returns how far it got", "[copy]")
 {
 	const World world(8, TestType::kind);
 	const auto source = patterned(8, 50);
@@ -261,7 +261,7 @@ MEMORY_TEST_CASE("a source that may not be read is EFAULT", "[copy]")
 	CHECK_FALSE(is_there(world.memory, 0));
 }
 
-MEMORY_TEST_CASE("a copy stops where the source ends and tells how far it got", "[copy]")
+MEMORY_TEST_CASE("a copy stops where the source ends and returns how far it got", "[copy]")
 {
 	for (const std::size_t readable : {1uz, 3uz, 31uz}) {
 		const World world(40, TestType::kind);
@@ -277,7 +277,7 @@ MEMORY_TEST_CASE("a copy stops where the source ends and tells how far it got", 
 	}
 }
 
-MEMORY_TEST_CASE("no page is filled of which the source has only a part", "[copy]")
+MEMORY_TEST_CASE("a page of which the source has only a part is not filled", "[copy]")
 {
 	const World world(2, TestType::kind);
 	const auto source = cut_off(3, 2);
@@ -425,7 +425,7 @@ MEMORY_TEST_CASE("a copy wakes the waiters of its pages and no others", "[copy]"
 	CHECK(third.get() == pattern_word(2));
 }
 
-MEMORY_TEST_CASE("a copy that is told not to wake leaves its waiters to wake", "[copy]")
+MEMORY_TEST_CASE("a copy with DONTWAKE leaves its waiters to UFFDIO_WAKE", "[copy]")
 {
 	const World world(1, TestType::kind);
 	const auto source = patterned(1);
@@ -497,7 +497,7 @@ MEMORY_TEST_CASE("pages copied into locked memory are locked", "[copy]")
 TEMPLATE_TEST_CASE("copied pages can become a huge page", "[copy]", Anonymous, SharedFile)
 {
 	need_transparent_huge_pages();
-	/* The kernel makes one only of pages that have no more references than it can explain. */
+	/* The kernel makes a huge page only of pages that have no unexpected references. */
 	const auto memory = Memory::aligned(page_table, huge_page, TestType::kind);
 	const Registered registered(memory);
 	const auto source = patterned(page_table);

@@ -55,7 +55,7 @@ long move(const Memory &memory, std::size_t old_count, const Memory &target, std
 	return moved == target.page(0) ? 0 : -1;
 }
 
-/* That somebody who touches the page is told of, there. */
+/* Checks that touching the page is reported to @context, with this page's address. */
 void check_watched(const Context &context, const Memory &memory, std::size_t index)
 {
 	auto reader = in_thread([&] { return memory.word(index) + 0; });
@@ -65,7 +65,7 @@ void check_watched(const Context &context, const Memory &memory, std::size_t ind
 	CHECK(reader.get() == pattern_word(index));
 }
 
-/* A page that nobody can write to. */
+/* A page that can't be accessed. */
 Memory no_access()
 {
 	Memory memory(1);
@@ -76,7 +76,7 @@ Memory no_access()
 
 } // namespace
 
-TEST_CASE("dropping pages waits until that is read and then drops them", "[event]")
+TEST_CASE("dropping pages waits until the event is read and then drops them", "[event]")
 {
 	for (const int advice : {MADV_DONTNEED, MADV_FREE}) {
 		const World world(4, Features::EventRemove);
@@ -97,7 +97,7 @@ TEST_CASE("dropping pages waits until that is read and then drops them", "[event
 	}
 }
 
-TEST_CASE("pages of a file that are removed are told of", "[event]")
+TEST_CASE("removing pages of a file is reported", "[event]")
 {
 	const auto context = open_context(Features::EventRemove);
 	const auto mapping = take(Mapping::anonymous(2 * page_size()));
@@ -113,7 +113,7 @@ TEST_CASE("pages of a file that are removed are told of", "[event]")
 	CHECK(removing.result() == 0);
 }
 
-TEST_CASE("advice that drops nothing is not told of", "[event]")
+TEST_CASE("advice that drops nothing is not reported", "[event]")
 {
 	const World world(2, every_event);
 
@@ -123,7 +123,7 @@ TEST_CASE("advice that drops nothing is not told of", "[event]")
 	CHECK_FALSE(is_readable(world.context));
 }
 
-TEST_CASE("dropping pages of several mappings is told of mapping by mapping", "[event]")
+TEST_CASE("dropping pages of several mappings is reported mapping by mapping", "[event]")
 {
 	const Memory memory(4);
 	const auto context = open_context(Features::EventRemove);
@@ -137,7 +137,7 @@ TEST_CASE("dropping pages of several mappings is told of mapping by mapping", "[
 	CHECK_FALSE(is_readable(context));
 }
 
-TEST_CASE("a part that is unmapped is told of when it is gone", "[event]")
+TEST_CASE("unmapping a part is reported when the part is gone", "[event]")
 {
 	World world(4, Features::EventUnmap);
 	const auto gone = world.memory.range(1, 2);
@@ -154,7 +154,7 @@ TEST_CASE("a part that is unmapped is told of when it is gone", "[event]")
 	check_watched(world.context, world.memory, 3);
 }
 
-TEST_CASE("unmapping several mappings and holes is told of once", "[event]")
+TEST_CASE("unmapping several mappings and holes is reported once", "[event]")
 {
 	Memory memory(8);
 	const auto context = open_context(Features::EventUnmap);
@@ -168,7 +168,7 @@ TEST_CASE("unmapping several mappings and holes is told of once", "[event]")
 	CHECK_FALSE(is_readable(context));
 }
 
-TEST_CASE("unmapping what is not registered is not told of", "[event]")
+TEST_CASE("unmapping unregistered memory is not reported", "[event]")
 {
 	Memory memory(3);
 	const auto context = open_context(every_event);
@@ -181,7 +181,7 @@ TEST_CASE("unmapping what is not registered is not told of", "[event]")
 	CHECK_FALSE(is_readable(context));
 }
 
-TEST_CASE("a mapping that replaces another is told of as an unmapping", "[event]")
+TEST_CASE("a mapping that replaces another is reported as an unmapping", "[event]")
 {
 	World world(3, Features::EventUnmap);
 	const auto replace = [&] {
@@ -199,7 +199,7 @@ TEST_CASE("a mapping that replaces another is told of as an unmapping", "[event]
 	CHECK(world.memory.word(1) == 0);
 }
 
-TEST_CASE("moved memory is told of and stays registered", "[event]")
+TEST_CASE("moving memory is reported and the memory stays registered", "[event]")
 {
 	World world(4, Features::EventRemap);
 	Memory target(4);
@@ -218,7 +218,7 @@ TEST_CASE("moved memory is told of and stays registered", "[event]")
 	check_watched(world.context, target, 2);
 }
 
-TEST_CASE("memory that grows as it moves is told of by its old length", "[event]")
+TEST_CASE("a move of memory that grows is reported with the old length", "[event]")
 {
 	World world(2, Features::EventRemap);
 	Memory target(4);
@@ -233,7 +233,7 @@ TEST_CASE("memory that grows as it moves is told of by its old length", "[event]
 	check_watched(world.context, target, 3);
 }
 
-TEST_CASE("memory that grows in its place is not told of", "[event]")
+TEST_CASE("growing memory in its place is not reported", "[event]")
 {
 	Memory memory(4);
 	const auto context = open_context(every_event);
@@ -242,13 +242,13 @@ TEST_CASE("memory that grows in its place is not told of", "[event]")
 	take(context.register_range(memory.range(0, 2), Modes::Missing));
 	void *grown = ::mremap(memory.page(0), 2 * page_size(), 4 * page_size(), 0);
 	if (grown == MAP_FAILED)
-		skip("somebody lives behind the memory");
+		skip("there is other memory right after this memory");
 	CHECK_FALSE(is_readable(context));
 	check_watched(context, memory, 3);
 	take(context.unregister_range(memory.range()));
 }
 
-TEST_CASE("memory that shrinks is told of as an unmapping of its end", "[event]")
+TEST_CASE("shrinking memory is reported as an unmapping of its end", "[event]")
 {
 	const World world(4, every_event);
 	WaitingCall shrinking(world.context, SYS_mremap, [&] {
@@ -263,7 +263,7 @@ TEST_CASE("memory that shrinks is told of as an unmapping of its end", "[event]"
 	CHECK_FALSE(is_readable(world.context));
 }
 
-TEST_CASE("memory that leaves its mapping behind is watched in both places", "[event]")
+TEST_CASE("memory that leaves its mapping behind as it moves is watched in both places", "[event]")
 {
 	World world(2, Features::EventRemap);
 	Memory target(2);
@@ -280,7 +280,7 @@ TEST_CASE("memory that leaves its mapping behind is watched in both places", "[e
 	check_watched(world.context, world.memory, 0);
 }
 
-TEST_CASE("what a move replaces is told of before the move", "[event]")
+TEST_CASE("an unmapping of what a move replaces is reported before the move", "[event]")
 {
 	World world(2, every_event);
 	const Memory target(2);
@@ -298,7 +298,7 @@ TEST_CASE("what a move replaces is told of before the move", "[event]")
 	take(world.context.unregister_range(target.range()));
 }
 
-TEST_CASE("faults are told before events and events in their order", "[event]")
+TEST_CASE("faults are reported before events, and events in their order", "[event]")
 {
 	World world(4, every_event);
 	WaitingCall dropping(world.context, SYS_madvise, [&] { return drop(world.memory, 0, 1); });
@@ -334,7 +334,7 @@ TEST_CASE("one read takes faults and events", "[event]")
 	CHECK(reader.get() == pattern_word(2));
 }
 
-TEST_CASE("a message of an event has nothing in it but the event", "[event]")
+TEST_CASE("a message of an event contains nothing but the event", "[event]")
 {
 	const World world(1, Features::EventRemove);
 	WaitingCall dropping(world.context, SYS_madvise, [&] { return drop(world.memory, 0, 1); });
@@ -370,7 +370,7 @@ TEST_CASE("page operations are refused until a change is read", "[event]")
 	uffdio_writeprotect protect{{world.memory.address(0), page_size()},
 				    UFFDIO_WRITEPROTECT_MODE_WP};
 	uffdio_continue resume{{world.memory.address(0), page_size()}, 0, 0};
-	uffdio_copy wrong{1, 1, 1, ~0ull, 0}; /* what else is wrong comes later */
+	uffdio_copy wrong{1, 1, 1, ~0ull, 0}; /* other errors come later */
 
 	for (int i = 0; i < 2; i++) {
 		CHECK(world.context.ioctl(UFFDIO_COPY, &copy).error().value() == EAGAIN);
@@ -466,7 +466,7 @@ TEST_CASE("other contexts work while mappings of one change", "[event]")
 	CHECK(dropping.result() == 0);
 }
 
-TEST_CASE("unmapping memory of two contexts is told to both", "[event]")
+TEST_CASE("unmapping memory of two contexts is reported to both", "[event]")
 {
 	Memory memory(4);
 	const auto first = open_context(Features::EventUnmap);
@@ -480,7 +480,7 @@ TEST_CASE("unmapping memory of two contexts is told to both", "[event]")
 	CHECK(unmapping.result() == 0);
 }
 
-TEST_CASE("a context that is closed lets the calls go on that wait for its events", "[event]")
+TEST_CASE("closing a context lets the calls go on that wait for its events", "[event]")
 {
 	World world(4, every_event);
 	world.fill(0);
@@ -495,7 +495,7 @@ TEST_CASE("a context that is closed lets the calls go on that wait for its event
 	CHECK(world.memory.word(0) == 0);
 }
 
-TEST_CASE("a monitor that is killed lets the calls go on that wait for its events", "[event]")
+TEST_CASE("killing the monitor lets the calls go on that wait for its events", "[event]")
 {
 	const auto sockets = take(socket_pair());
 	std::array<std::byte, 1> payload{};
@@ -514,7 +514,7 @@ TEST_CASE("a monitor that is killed lets the calls go on that wait for its event
 	WaitingCall dropping(world.context, SYS_madvise, [&] { return drop(world.memory, 0, 1); });
 	world.region.release();
 	static_cast<void>(Fd(world.context.release()));
-	CHECK_FALSE(dropping.is_over()); /* the monitor has the context still */
+	CHECK_FALSE(dropping.is_over()); /* the monitor still has the context */
 	monitor.signal(SIGKILL);
 	CHECK(dropping.result() == 0);
 	CHECK(world.memory.word(0) == 0);
@@ -568,7 +568,7 @@ TEST_CASE("a process can exec and exit while its events are on", "[event]")
 	CHECK(leaving.context.zeropage(leaving.memory.range()).error.value() == ESRCH);
 }
 
-TEST_CASE("the events of many threads are all told", "[event][slow]")
+TEST_CASE("the events of many threads are all reported", "[event][slow]")
 {
 	const std::size_t threads = 8, times = 25;
 	const World world(threads, Features::EventRemove);
@@ -589,9 +589,10 @@ TEST_CASE("the events of many threads are all told", "[event][slow]")
 	CHECK(world.context.zeropage(world.memory.range()));
 }
 
-/* Where native userfaultfd takes an event as told before the reader has it, and loses it. */
+/* In these, native userfaultfd takes an event for reported before the reader has it: it is lost. */
 
-TEST_CASE("an event that can't be copied to the reader is told to the next", "[event][module]")
+TEST_CASE("an event that can't be copied to a reader is reported to the next one",
+	  "[event][module]")
 {
 	const auto nowhere = no_access();
 	const World world(2, Features::EventRemove);
@@ -607,7 +608,7 @@ TEST_CASE("an event that can't be copied to the reader is told to the next", "[e
 	CHECK(dropping.result() == 0);
 }
 
-TEST_CASE("an event that can't be copied stays before those behind it", "[event][module]")
+TEST_CASE("an event that can't be copied stays before the events after it", "[event][module]")
 {
 	const auto nowhere = no_access();
 	Memory buffer(2);
@@ -630,7 +631,7 @@ TEST_CASE("an event that can't be copied stays before those behind it", "[event]
 TEST_CASE("a process can be killed while its event is being copied to the reader",
 	  "[event][module]")
 {
-	/* The reader waits for its own buffer. */
+	/* The reader waits for a page of its own buffer. */
 	for (const bool readable : {true, false}) {
 		Consumer victim(1, options_for(every_event), [](const Memory &memory) {
 			drop(memory, 0, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Faults of user-mode code: which are told, how, and when the thread goes on. */
+/* Faults of user-mode code: which are reported, how, and when the faulting thread goes on. */
 #include "lib/memory_kinds.hpp"
 #include "lib/monitor.hpp"
 #include "lib/process.hpp"
@@ -25,7 +25,7 @@
 using namespace selftests;
 using namespace userfault;
 
-MEMORY_TEST_CASE("a read is told as a fault of its page that is no write", "[fault][smp]")
+MEMORY_TEST_CASE("a read is reported as a fault of its page that is no write", "[fault][smp]")
 {
 	const World world(3, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.page(1)[100]; });
@@ -40,7 +40,8 @@ MEMORY_TEST_CASE("a read is told as a fault of its page that is no write", "[fau
 	CHECK(has_pattern(world.memory.bytes(1, 1), 1));
 }
 
-MEMORY_TEST_CASE("a write is told as a write and is done after the page is filled", "[fault][smp]")
+MEMORY_TEST_CASE("a write is reported as a write and is done after the page is filled",
+		 "[fault][smp]")
 {
 	const World world(1, TestType::kind);
 	auto writer = in_thread([&] { *(&world.memory.word(0) + 3) = 42; });
@@ -54,7 +55,7 @@ MEMORY_TEST_CASE("a write is told as a write and is done after the page is fille
 	CHECK(world.memory.word(0) == pattern_word(0));
 }
 
-MEMORY_TEST_CASE("the exact address is told if that was asked for", "[fault][smp]")
+MEMORY_TEST_CASE("the exact address is reported if that was asked for", "[fault][smp]")
 {
 	const World world(2, TestType::kind, Features::ExactAddress);
 	volatile std::byte *place = world.memory.page(1) + 1234;
@@ -65,7 +66,7 @@ MEMORY_TEST_CASE("the exact address is told if that was asked for", "[fault][smp
 	reader.get();
 }
 
-TEST_CASE("the thread is told if that was asked for", "[fault][smp]")
+TEST_CASE("the thread's id is reported if that was asked for", "[fault][smp]")
 {
 	const World world(4, Features::ThreadId);
 	std::vector<std::future<void>> threads;
@@ -84,7 +85,7 @@ TEST_CASE("the thread is told if that was asked for", "[fault][smp]")
 	}
 }
 
-MEMORY_TEST_CASE("pages that are there are not told", "[fault][smp]")
+MEMORY_TEST_CASE("touching pages that are there is not reported", "[fault][smp]")
 {
 	const auto memory = patterned(4, TestType::kind);
 	const auto context = open_context();
@@ -96,7 +97,7 @@ MEMORY_TEST_CASE("pages that are there are not told", "[fault][smp]")
 	CHECK_FALSE(take(context.read()));
 }
 
-TEST_CASE("writing to the zero page is not told", "[fault][smp]")
+TEST_CASE("writing to the zero page is not reported", "[fault][smp]")
 {
 	const Memory memory(1);
 	const auto context = open_context();
@@ -108,7 +109,7 @@ TEST_CASE("writing to the zero page is not told", "[fault][smp]")
 	CHECK_FALSE(take(context.read()));
 }
 
-MEMORY_TEST_CASE("each fault is told once", "[fault][smp]")
+MEMORY_TEST_CASE("each fault is reported once", "[fault][smp]")
 {
 	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -122,7 +123,7 @@ MEMORY_TEST_CASE("each fault is told once", "[fault][smp]")
 	CHECK_FALSE(take(world.context.read()));
 }
 
-MEMORY_TEST_CASE("every thread that waits for a page is told", "[fault][smp]")
+MEMORY_TEST_CASE("the fault of every thread that waits for a page is reported", "[fault][smp]")
 {
 	const std::size_t count = 16;
 	const World world(1, TestType::kind, Features::ThreadId);
@@ -142,7 +143,7 @@ MEMORY_TEST_CASE("every thread that waits for a page is told", "[fault][smp]")
 		CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("faults are told in the order they came in", "[fault][smp]")
+TEST_CASE("faults are reported in the order in which they came in", "[fault][smp]")
 {
 	const std::size_t count = 24;
 	const World world(count);
@@ -250,7 +251,7 @@ MEMORY_TEST_CASE("a fault is a SIGBUS if that was asked for", "[fault][smp]")
 	CHECK(world.memory.word(1) == pattern_word(1));
 }
 
-MEMORY_TEST_CASE("a page that is filled before the fault is told needs no monitor", "[fault][smp]")
+MEMORY_TEST_CASE("a page that is filled before its fault is read needs no monitor", "[fault][smp]")
 {
 	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -261,7 +262,7 @@ MEMORY_TEST_CASE("a page that is filled before the fault is told needs no monito
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("two contexts of a process are told of their own faults only", "[fault][smp]")
+TEST_CASE("two contexts of a process get only their own faults", "[fault][smp]")
 {
 	const World world(1), other(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -278,7 +279,7 @@ TEST_CASE("two contexts of a process are told of their own faults only", "[fault
 	CHECK(other_reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a fault on the stack of a thread is told", "[fault][smp]")
+TEST_CASE("a fault on the stack of a thread is reported", "[fault][smp]")
 {
 	const World world(64);
 	auto thread = [](void *argument) -> void * {
@@ -350,11 +351,11 @@ void run_on(int processor)
 }
 
 /*
- * A writer and some fillers that go for the same pages, one after the other, at the same moment:
- * the one in which the writer has found the page missing and not gone to sleep yet. It is found by
- * trying: a writer that slept came too early, one that didn't too late. The time from the one to
- * the other is longest for a write, and a zeroing is done fastest. Each has a processor of its own:
- * a writer that is woken behind a filler which looks for it would wait for the end of a time slice.
+ * A writer and some fillers go for the same pages, one page after the other, and try to meet in one
+ * moment: when the writer has found the page missing, but doesn't sleep yet. They find this moment
+ * by trying: if the writer slept, it came too early; if it didn't, too late. The time between the
+ * two is longest for a write, and zeroing is the fastest way to fill. Each thread has a processor
+ * of its own: else a woken writer would wait for the end of the time slice of a filler.
  */
 class Race {
 public:
@@ -373,7 +374,7 @@ public:
 		}
 	}
 
-	/* Writes to each page; how often it slept. */
+	/* Writes to each page; returns how often it slept. */
 	std::size_t write()
 	{
 		std::minstd_rand random(1);
@@ -399,14 +400,14 @@ private:
 
 	const World &world_;
 	std::atomic<std::size_t> next_ = 0;
-	std::atomic<int> writer_waits_ = 0; /* so many turns; negative: the fillers do */
+	std::atomic<int> writer_waits_ = 0; /* for so many turns; if negative, the fillers wait */
 };
 
 } // namespace
 
 MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault][slow][smp]")
 {
-	/* Nobody is told of the faults: a writer that misses the one wake-up waits for ever. */
+	/* No monitor reads the faults: a writer that misses the one wake-up waits for ever. */
 	const std::size_t pages = repeated(1024);
 	const World world(pages, TestType::kind);
 	Race race(world);
@@ -414,7 +415,7 @@ MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fau
 
 	const auto numbers = processors();
 	if (numbers.size() < 2)
-		skip("it takes two processors to meet in one moment");
+		skip("the threads can meet only on two processors");
 	run_on(numbers[0]);
 	for (const int number : numbers | std::views::drop(1))
 		fillers.push_back(in_thread([&race, number] {
@@ -424,7 +425,7 @@ MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fau
 	const auto slept = race.write();
 	for (auto &filler : fillers)
 		filler.get();
-	std::cout << slept << " of " << pages << " pages were slept for\n";
+	std::cout << slept << " of " << pages << " pages made the writer sleep\n";
 	for (std::size_t i = 0; i < pages; i++)
 		if (world.memory.word(i) != i)
 			give_up("page " + std::to_string(i) + " is wrong");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What /proc/PID/fdinfo tells of a context. */
+/* What /proc/PID/fdinfo says about a context. */
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
@@ -25,7 +25,7 @@ std::string lines_of(const Context &context)
 	return start == text.npos || end == text.npos ? text : text.substr(start, end + 1 - start);
 }
 
-/* The commands that the API line tells of. */
+/* The commands that the API line names. */
 std::uint64_t ioctls_told(const Context &context)
 {
 	const auto api = fdinfo(context.fd()).api;
@@ -52,7 +52,7 @@ TEST_CASE("a new context has no features in fdinfo", "[fdinfo]")
 	CHECK(lines_of(context) == expected_lines(0, 0, 0, ioctls_told(context)));
 }
 
-TEST_CASE("fdinfo tells the features that were asked for", "[fdinfo]")
+TEST_CASE("fdinfo shows the features that were asked for", "[fdinfo]")
 {
 	for (const auto features :
 	     {Features::None, Features::ThreadId, Features::Sigbus | Features::ExactAddress}) {
@@ -63,7 +63,7 @@ TEST_CASE("fdinfo tells the features that were asked for", "[fdinfo]")
 	}
 }
 
-TEST_CASE("fdinfo tells the commands that there are", "[fdinfo]")
+TEST_CASE("fdinfo names the commands that there are", "[fdinfo]")
 {
 	const auto grant = take(Context::probe(options_for()));
 	const World world(1);
@@ -75,7 +75,7 @@ TEST_CASE("fdinfo tells the commands that there are", "[fdinfo]")
 				Ioctls::Copy | Ioctls::Zeropage));
 }
 
-TEST_CASE("fdinfo of the module tells of no command that it does not have", "[fdinfo][module]")
+TEST_CASE("fdinfo names no command that the module does not have", "[fdinfo][module]")
 {
 	const Memory memory(1);
 	const auto context = open_context();
@@ -84,8 +84,8 @@ TEST_CASE("fdinfo of the module tells of no command that it does not have", "[fd
 		take(context.register_range(memory.range(), Modes::Missing | Modes::WriteProtect));
 
 	/*
-	 * Of ranges that are registered for minor faults, and for read-write protection; and what
-	 * isn't named where the kernel's own userfaultfd hasn't got it.
+	 * Commands that this registration doesn't name: those on ranges registered for minor faults
+	 * or read-write protection, and those that native userfaultfd of an older kernel lacks.
 	 */
 	const auto others = Ioctls::Continue | Ioctls::Poison | Ioctls::Move |
 			    (has(offered.offered, Features::Rwp) ? Ioctls::ReadWriteProtect
@@ -94,7 +94,7 @@ TEST_CASE("fdinfo of the module tells of no command that it does not have", "[fd
 	CHECK(Ioctls{ioctls_told(context)} == (offered.ioctls | on_range | others));
 }
 
-TEST_CASE("fdinfo counts the faults that wait and those that nobody was told of", "[fdinfo]")
+TEST_CASE("fdinfo counts the faults that wait and those that no monitor has read", "[fdinfo]")
 {
 	const World world(3);
 	const auto ioctls = ioctls_told(world.context);

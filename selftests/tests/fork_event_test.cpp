@@ -34,19 +34,19 @@ Context next_child(const Context &context)
 	return Context::adopt(next_of<Fork>(context).context);
 }
 
-/* Reads every page; 0 if each has its pattern. */
+/* Reads every page; returns 0 if each has its pattern. */
 int reads_patterns(const Memory &memory)
 {
 	return count_patterned(memory) == memory.pages() ? 0 : 1;
 }
 
-/* 0 if page 0 is empty and nothing is registered. */
+/* Returns 0 if page 0 is empty and nothing is registered. */
 int is_on_its_own(const Memory &memory)
 {
 	return memory.word(0) == 0 && !smaps_flag(memory.range(), "um") ? 0 : 1;
 }
 
-/* Fills what a child misses, page by page, as it is told. */
+/* Fills a child's missing pages, one for each fault that is reported. */
 void serve(const Context &child, const Memory &memory, std::size_t faults)
 {
 	for (std::size_t i = 0; i < faults; i++)
@@ -75,7 +75,7 @@ struct NoDescriptors {
 	rlimit before;
 };
 
-/* A page that nobody can write to. */
+/* A page that can't be accessed. */
 Memory no_access()
 {
 	Memory memory(1);
@@ -85,8 +85,8 @@ Memory no_access()
 }
 
 /*
- * A process that forks while this one watches: it returns what its child does, or if that is 0,
- * what is done @after it. Once made, it waits for its fork to be read.
+ * A process that forks while this process watches it. It returns what its child returns, or if that
+ * is 0, what @after returns. After construction it waits until its fork is read.
  */
 struct Forker : Consumer {
 	Forker(
@@ -117,7 +117,7 @@ TEST_CASE("a fork waits until it is read and then the child is served by a conte
 	CHECK(forker.waits());
 	const auto child = next_child(forker.context);
 	serve(child, forker.memory, 4);
-	serve(forker.context, forker.memory, 4); /* what the child has is not its parent's */
+	serve(forker.context, forker.memory, 4); /* the parent doesn't get the child's pages */
 	CHECK(forker.process.wait() == 0);
 	CHECK_FALSE(is_readable(child));
 	CHECK(child.zeropage(forker.memory.range()).error.value() == ESRCH);
@@ -137,7 +137,8 @@ TEST_CASE("the context of a child has its parent's flags and features", "[fork_e
 		CHECK(!!(::fcntl(child.fd(), F_GETFD) & FD_CLOEXEC) == close_on_exec);
 		CHECK(fdinfo(child.fd()).api == fdinfo(forker.context.fd()).api);
 		CHECK(std::filesystem::read_symlink(link) == "anon_inode:[userfaultfd]");
-		CHECK(child.handshake().error().value() == EINVAL); /* it is made */
+		CHECK(child.handshake().error().value() ==
+		      EINVAL); /* the handshake is done already */
 		CHECK_FALSE(is_readable(child));
 	}
 }
@@ -157,7 +158,7 @@ TEST_CASE("a blocking context gives a blocking one to the child", "[fork_event][
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("the message of a fork has nothing in it but the descriptor", "[fork_event][smp]")
+TEST_CASE("the message of a fork contains nothing but the descriptor", "[fork_event][smp]")
 {
 	Forker forker(1, options_for(Features::EventFork), [](const Memory &) { return 0; });
 	uffd_msg message, expected{};
@@ -209,7 +210,7 @@ TEST_CASE("a monitor fills the child's memory and registers more of it", "[fork_
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("forks of forks are told one by one", "[fork_event][smp]")
+TEST_CASE("forks of forks are reported one by one", "[fork_event][smp]")
 {
 	struct Nest {
 		static int run(const Memory &memory, std::size_t depth)
@@ -237,7 +238,7 @@ TEST_CASE("forks of forks are told one by one", "[fork_event][smp]")
 		CHECK_FALSE(is_readable(context));
 }
 
-TEST_CASE("a process of which threads wait for pages forks", "[fork_event][smp]")
+TEST_CASE("a process forks while its threads wait for pages", "[fork_event][smp]")
 {
 	Consumer forker(4, options_for(Features::EventFork), [](const Memory &memory) {
 		std::vector<std::future<std::uint64_t>> readers;
@@ -255,14 +256,14 @@ TEST_CASE("a process of which threads wait for pages forks", "[fork_event][smp]"
 	for (int i = 0; i < 3; i++)
 		CHECK(next_fault(forker.context).address < forker.memory.address(3));
 	const auto child = next_child(forker.context);
-	serve(child, forker.memory, 4); /* the threads are not the child's */
+	serve(child, forker.memory, 4); /* the child doesn't have the threads */
 	CHECK(fdinfo(forker.context.fd()).total == 3);
 	for (std::size_t i = 0; i < 3; i++)
 		fill(forker.context, forker.memory, i);
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("threads that fork are told of each for itself", "[fork_event][smp]")
+TEST_CASE("forks of several threads are reported one by one", "[fork_event][smp]")
 {
 	constexpr std::size_t count = 4;
 	Consumer forker(1, options_for(Features::EventFork), [](const Memory &memory) {
@@ -287,7 +288,7 @@ TEST_CASE("threads that fork are told of each for itself", "[fork_event][smp]")
 	CHECK_FALSE(is_readable(forker.context));
 }
 
-TEST_CASE("a child whose context is thrown away is on its own", "[fork_event][smp]")
+TEST_CASE("a child whose context is closed has ordinary memory", "[fork_event][smp]")
 {
 	Forker forker(2, options_for(Features::EventFork), is_on_its_own, reads_patterns);
 
@@ -296,7 +297,7 @@ TEST_CASE("a child whose context is thrown away is on its own", "[fork_event][sm
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a child is on its own if its fork is never read", "[fork_event][smp]")
+TEST_CASE("a child has ordinary memory if its fork is never read", "[fork_event][smp]")
 {
 	Forker forker(2, options_for(Features::EventFork), is_on_its_own, is_on_its_own);
 
@@ -328,7 +329,7 @@ TEST_CASE("page operations are refused until a fork is read", "[fork_event][smp]
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a fork of a process with two contexts is told to both", "[fork_event][smp]")
+TEST_CASE("a fork of a process with two contexts is reported to both", "[fork_event][smp]")
 {
 	const Memory memory(4);
 	const auto sockets = take(socket_pair());
@@ -349,11 +350,11 @@ TEST_CASE("a fork of a process with two contexts is told to both", "[fork_event]
 	const auto first = Context::adopt(take(receive_fd(sockets.first.get(), payload)));
 	const auto second = Context::adopt(take(receive_fd(sockets.first.get(), payload)));
 
-	wait_until("the first is told", [&] { return is_readable(first); });
+	wait_until("the first context has its event", [&] { return is_readable(first); });
 	if (backend_under_test() == Backend::native)
 		CHECK_FALSE(is_readable(second)); /* one after the other */
-	else /* both are queued, one after the other, before anybody is waited for */
-		wait_until("the second is told, too", [&] { return is_readable(second); });
+	else /* the fork queues both events before it waits for a reader */
+		wait_until("the second context has its event", [&] { return is_readable(second); });
 	const auto child_of_first = next_child(first);
 	const auto child_of_second = next_child(second);
 	serve(child_of_first, memory, 2);
@@ -364,7 +365,7 @@ TEST_CASE("a fork of a process with two contexts is told to both", "[fork_event]
 	CHECK_FALSE(is_readable(second));
 }
 
-TEST_CASE("a fork is not told of if the child does not get the memory", "[fork_event][smp]")
+TEST_CASE("a fork is not reported if the child does not get the memory", "[fork_event][smp]")
 {
 	const World world(1, Features::EventFork);
 
@@ -374,7 +375,7 @@ TEST_CASE("a fork is not told of if the child does not get the memory", "[fork_e
 	CHECK_FALSE(is_readable(world.context));
 }
 
-TEST_CASE("a fork is not told of without the feature", "[fork_event][smp]")
+TEST_CASE("a fork is not reported without the feature", "[fork_event][smp]")
 {
 	const World world(1, Features::EventRemove);
 	Process child([&] { return is_on_its_own(world.memory); });
@@ -409,7 +410,7 @@ TEST_CASE("the context of a child lives after its parent's was closed", "[fork_e
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a fork that can't be read for want of descriptors can be read later",
+TEST_CASE("a fork that can't be read because no descriptor is free can be read later",
 	  "[fork_event][smp]")
 {
 	Forker forker(1, options_for(Features::EventFork), reads_patterns);
@@ -430,8 +431,8 @@ TEST_CASE("a fork that can't be read for want of descriptors can be read later",
 	CHECK(forker.process.wait() == 0);
 }
 
-/* Native userfaultfd takes such a fork as told, and leaves the descriptor open. */
-TEST_CASE("a fork that can't be copied to the reader is told to the next and leaks nothing",
+/* Native userfaultfd takes such a fork for reported, and leaves the descriptor open. */
+TEST_CASE("a fork that can't be copied to a reader is reported to the next one and leaks nothing",
 	  "[fork_event][module][smp]")
 {
 	Forker forker(1, options_for(Features::EventFork), reads_patterns);
@@ -452,7 +453,7 @@ TEST_CASE("a fork that can't be copied to the reader is told to the next and lea
 TEST_CASE("a process can be killed while its fork is being copied to the reader",
 	  "[fork_event][module][smp]")
 {
-	/* The reader waits for its own buffer. */
+	/* The reader waits for a page of its own buffer. */
 	for (const bool readable : {true, false}) {
 		Forker victim(1, options_for(Features::EventFork),
 			      [](const Memory &) { return 0; });
@@ -475,7 +476,7 @@ TEST_CASE("a process can be killed while its fork is being copied to the reader"
 		CHECK_FALSE(is_readable(victim.context));
 		if (!readable)
 			continue;
-		/* The context of a child that never was. */
+		/* The context of a child that was never made. */
 		uffd_msg message;
 		std::memcpy(&message, buffer, sizeof(message));
 		REQUIRE(message.event == UFFD_EVENT_FORK);

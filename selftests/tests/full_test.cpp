@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Filling where there is no room left: a full file system, a control group at its limit. A page
- * that is there already needs no room; and what was paid for pages that nobody got comes back.
+ * Filling when there is no room left: in a full file system, or in a control group at its limit. A
+ * page that is there already needs no room, and room that was paid for a page that was not filled
+ * is given back.
  */
 #include "lib/consumer.hpp"
 #include "lib/files.hpp"
@@ -78,15 +79,15 @@ struct SmallFileSystem {
 };
 
 /*
- * What natively a page is that is there in a full file system: before Linux 7.2 room is looked for
- * first.
+ * The error for a page that is there in a full file system: before Linux 7.2, native userfaultfd
+ * looks for room first.
  */
 int there_but_full()
 {
 	return native_before(7, 2) ? ENOMEM : EEXIST;
 }
 
-/* Fills page after page of the memory by copies of @most pages. An error that can't be, or 0. */
+/* Fills all pages in order, by copies of @most pages. Returns an unexpected error, or 0. */
 int fill_all(const SmallFileSystem &system, const Memory &source, std::size_t most)
 {
 	const auto pages = source.pages();
@@ -102,7 +103,7 @@ int fill_all(const SmallFileSystem &system, const Memory &source, std::size_t mo
 	return 0;
 }
 
-/* The same for single pages, from the end on. */
+/* The same by copies of single pages, backwards from the end. */
 int fill_backwards(const SmallFileSystem &system, const Memory &source)
 {
 	for (std::size_t next = source.pages(); next-- > 0;) {
@@ -114,7 +115,7 @@ int fill_backwards(const SmallFileSystem &system, const Memory &source)
 	return 0;
 }
 
-/* Fills this and that of the memory, which may be there or find no room, until @done. */
+/* Fills various pages until @done; they may be there already, or find no room. */
 void fill_until(const SmallFileSystem &system, const Memory &source, const std::atomic<bool> &done)
 {
 	const auto pages = source.pages();
@@ -125,7 +126,7 @@ void fill_until(const SmallFileSystem &system, const Memory &source, const std::
 					   .error.value();
 
 		if (error && error != EEXIST && error != EAGAIN && error != ENOMEM)
-			give_up("an error that can't be");
+			give_up("an unexpected error");
 	}
 }
 
@@ -141,7 +142,9 @@ std::size_t committed()
 	give_up("no Committed_AS");
 }
 
-/* Fill and punch holes at the same time, until nobody can know any more what is there. */
+/*
+ * Fills pages and punches holes at the same time, so that afterwards any page may be there or not.
+ */
 void fill_and_punch(const SmallFileSystem &system)
 {
 	const auto pages = system.world.memory.pages();
@@ -162,7 +165,7 @@ void fill_and_punch(const SmallFileSystem &system)
 
 } // namespace
 
-TEST_CASE("a page that is there is found so in a full file system", "[full]")
+TEST_CASE("a page that is there stays as it is in a full file system", "[full]")
 {
 	const std::size_t pages = 16;
 	const SmallFileSystem system(pages, pages);
@@ -180,10 +183,10 @@ TEST_CASE("a page that is there is found so in a full file system", "[full]")
 	CHECK(system.pages_paid() == pages);
 }
 
-TEST_CASE("two fill a file that its file system has just room for", "[full][smp]")
+TEST_CASE("two threads fill a file that its file system has just enough room for", "[full][smp]")
 {
 	if (native_before(7, 2))
-		skip("this kernel's own looks for room before it looks for the page");
+		skip("native userfaultfd of this kernel looks for room first");
 	const std::size_t pages = 512;
 	const SmallFileSystem system(pages, pages);
 	const auto source = patterned(pages);
@@ -200,15 +203,15 @@ TEST_CASE("two fill a file that its file system has just room for", "[full][smp]
 	}
 }
 
-TEST_CASE("what was paid in vain in a file system with little room comes back", "[full][smp]")
+TEST_CASE("room that was paid for pages that were not filled is given back", "[full][smp]")
 {
 	const std::size_t pages = 200, room = 100;
 	const MemoryGroup group;
 	const SmallFileSystem system(pages, room);
 
-	CHECK(system.room() == room);	/* whose notes are shmem too, and not the group's */
+	CHECK(system.room() == room);	/* its own data is shmem too, but not the group's */
 	group.add(::getpid());
-	fill_and_punch(system);		/* once for what threads take for themselves */
+	fill_and_punch(system);		/* a first time, so that the threads have what they need */
 	system.punch(0, pages);
 	const auto before = committed();
 
@@ -221,15 +224,15 @@ TEST_CASE("what was paid in vain in a file system with little room comes back", 
 	system.punch(0, pages);
 	CHECK(system.pages_paid() == 0);
 	CHECK(system.room() == room);
-	/* What others commit comes and goes. */
+	/* Other processes also commit memory and free it again. */
 	wait_until("what was committed is free again", [&] { return committed() <= before; });
 	wait_until("the group has given them back",
 		   [&] { return group.field("memory.stat", "shmem") == 0; });
 }
 
-MEMORY_TEST_CASE("a page that is there is found so in a group at its limit", "[full]")
+MEMORY_TEST_CASE("a page that is there is EEXIST in a group at its limit", "[full]")
 {
-	/* The kernel's own charges for a page before it finds that it can't use it. */
+	/* Native userfaultfd charges for a page before it finds that it can't use it. */
 	const std::size_t room = backend_under_test() == Backend::native ? 16 : 0;
 	const MemoryGroup group;
 	Consumer consumer(64, TestType::kind, [](const Memory &) {

@@ -26,7 +26,7 @@ void guard(const Memory &memory, std::size_t index)
 		skip("the kernel has no guard regions");
 }
 
-/* errno of a read of a page on this process's behalf; 0 if it could be read. */
+/* The errno when the kernel reads a page for this process; 0 if it could be read. */
 int read_error(const Memory &memory, std::size_t index)
 {
 	char byte;
@@ -58,7 +58,7 @@ TEST_CASE("a guard region is not filled", "[guard]")
 	CHECK(count_patterned(world.memory) == 3);
 }
 
-TEST_CASE("touching a guard region tells nobody", "[guard]")
+TEST_CASE("touching a guard region is not reported", "[guard]")
 {
 	const World world(1);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While mm's functions are taken over, and who else may have them. Tagged [load], so that the
+ * When mm's functions are taken over, and what else may hook them. Tagged [load], so that the
  * supervisor has no context open meanwhile.
  */
 #include "harness/kernel_log.hpp"
@@ -28,10 +28,13 @@ using namespace userfault;
 namespace {
 
 const std::string holder_file = "/lib/runner/holder.ko";
-const std::string held = "userfaultfd_remove"; /* by that one */
+const std::string held = "userfaultfd_remove"; /* by the holder module */
 const std::string tracing = "/sys/kernel/tracing/";
 
-/* All but the fault's: one of the module's stubs, or its callback, is in the line of each. */
+/*
+ * Waits for all functions except the fault's: while a function is taken, its line has one of the
+ * module's stubs, or its callback.
+ */
 void wait_until_given_back()
 {
 	wait_until("mm has its functions back", [] {
@@ -51,17 +54,17 @@ public:
 			skip("the module that holds a function is not at " + holder_file);
 		wait_until_given_back();
 		if (const auto error = load_module(holder_file, parameters))
-			give_up("loading it: " + error.message());
+			give_up("loading the holder: " + error.message());
 	}
 
 	~Holder()
 	{
 		if (const auto error = unload_module("holder"))
-			give_up("unloading it: " + error.message());
+			give_up("unloading the holder: " + error.message());
 	}
 };
 
-/* By way of the function that is held. */
+/* Checks that a removal is reported: the event goes through the function that the holder holds. */
 void check_told_of_removal()
 {
 	const World world(2, Features::EventRemove);
@@ -76,7 +79,7 @@ void check_told_of_removal()
 	CHECK(dropping.result() == 0);
 }
 
-/* The parent's context, and then the child's, is closed after the event. */
+/* Checks that a fork is reported; closes the parent's context and then the child's after it. */
 void check_told_of_fork()
 {
 	Consumer forker(1, options_for(Features::EventFork), [](const Memory &) {
@@ -123,7 +126,7 @@ ProbeProfile probe_profile(const std::string &probe)
 	give_up("there is no profile of probe " + probe);
 }
 
-/* A file of tracing says something else as long as this lives. */
+/* A file of tracing has another value as long as this lives. */
 class TracingSetting {
 public:
 	TracingSetting(std::string file, const std::string &value)
@@ -158,7 +161,7 @@ TEST_CASE("mm's functions are taken only while there is a context", "[load][hook
 	}
 }
 
-TEST_CASE("contexts can be made and closed by many threads at once, from none on",
+TEST_CASE("many threads at once can make and close contexts, starting with none",
 	  "[load][hooks][module]")
 {
 	constexpr int threads = 8, times = 50;
@@ -180,7 +183,7 @@ TEST_CASE("contexts can be made and closed by many threads at once, from none on
 	check_told_of_removal();
 }
 
-TEST_CASE("there is no context beside somebody who holds a function, and the log says so once",
+TEST_CASE("there can be no context while another module holds a function, and the log says so once",
 	  "[load][hooks][module]")
 {
 	KernelLog log;
@@ -201,7 +204,7 @@ TEST_CASE("there is no context beside somebody who holds a function, and the log
 	check_told_of_removal();
 }
 
-TEST_CASE("nobody can hold a function while there is a context", "[load][hooks][module]")
+TEST_CASE("no other module can hold a function while there is a context", "[load][hooks][module]")
 {
 	if (!std::filesystem::exists(holder_file))
 		skip("the module that holds a function is not at " + holder_file);
@@ -214,7 +217,8 @@ TEST_CASE("nobody can hold a function while there is a context", "[load][hooks][
 	check_told_of_removal();
 }
 
-TEST_CASE("events are told beside somebody who has a direct call, too", "[load][hooks][module]")
+TEST_CASE("events are reported also while another module has a direct call",
+	  "[load][hooks][module]")
 {
 	const Holder holder("direct=1");
 
@@ -227,11 +231,16 @@ TEST_CASE("events are told beside somebody who has a direct call, too", "[load][
 	}
 }
 
-/* On 6.1 every munmap(), else the merging, goes through a function of ours and then the kernel's. */
+/*
+ * Without PR_SET_MEMORY_MERGE (on 6.1) every munmap() goes through a function of ours and then
+ * through the kernel's; on newer kernels the call that turns merging on does.
+ */
 TEST_CASE("a function that is taken can be probed at its return", "[load][hooks][module]")
 {
 	need_tracing("kprobe_events");
-	/* Else the scheduler is patched as it runs, which QEMU's emulation doesn't survive. */
+	/*
+	 * Else the scheduler would be patched as it runs, which QEMU's emulation doesn't survive.
+	 */
 	const TracingSetting no_names("options/record-cmd", "0");
 	const World world(4);
 	const std::string name = "uf_selftests";
@@ -250,12 +259,15 @@ TEST_CASE("a function that is taken can be probed at its return", "[load][hooks]
 	const auto [hits, misses] = probe_profile("taken");
 	write_tracing("kprobe_events", "-:" + name + "/taken");
 
-	/* One that calls itself would run out of the probe's places for calls under way. */
+	/* A function that called itself would run out of the probe's slots for pending calls. */
 	CHECK(hits > 0);
 	CHECK(misses == 0);
 }
 
-/* The function tracer would have the scheduler patched, see above; a trigger goes the same way. */
+/*
+ * By a trigger: it works like the function tracer, which would have the scheduler patched, see
+ * above.
+ */
 TEST_CASE("a function that is taken can be traced", "[load][hooks][module]")
 {
 	need_tracing("set_ftrace_filter");

@@ -40,7 +40,8 @@ Progress resume(const HugeFileWorld &file, std::size_t first, std::size_t count)
 #define HUGE_FILE_TEST_CASE(name, tags)                                                            \
 	TEMPLATE_TEST_CASE(name, tags, PrivateHugeFile, SharedHugeFile)
 
-HUGE_FILE_TEST_CASE("a huge page that the file has is told as a minor fault", "[hugetlb][minor]")
+HUGE_FILE_TEST_CASE("a fault on a huge page that the file has is reported as minor",
+		    "[hugetlb][minor]")
 {
 	const HugeFileWorld file(2, sharing_of(TestType::kind), Modes::Minor);
 
@@ -62,7 +63,7 @@ HUGE_FILE_TEST_CASE("a huge page that the file has is told as a minor fault", "[
 	CHECK_FALSE(take(file.context.read()));
 }
 
-HUGE_FILE_TEST_CASE("a huge page that is mapped is written to as its mapping has it",
+HUGE_FILE_TEST_CASE("a write to a huge page that was mapped is shared or private like its mapping",
 		    "[hugetlb][minor]")
 {
 	const HugeFileWorld file(1, sharing_of(TestType::kind), Modes::Minor);
@@ -78,7 +79,7 @@ HUGE_FILE_TEST_CASE("a huge page that is mapped is written to as its mapping has
 	CHECK(file.memory.small_word(0, 4) == file.other.small_word(0, 4));
 }
 
-HUGE_FILE_TEST_CASE("mapping huge pages stops at one that is mapped or that the file has not",
+HUGE_FILE_TEST_CASE("mapping huge pages stops at one that is mapped or that the file does not have",
 		    "[hugetlb][minor]")
 {
 	const HugeFileWorld file(4, sharing_of(TestType::kind), Modes::Minor);
@@ -111,7 +112,8 @@ HUGE_FILE_TEST_CASE("a part of a huge page is not mapped", "[hugetlb][minor]")
 	CHECK(file.memory.missing() == 2);
 }
 
-HUGE_FILE_TEST_CASE("huge pages registered for both are told which fault it is", "[hugetlb][minor]")
+HUGE_FILE_TEST_CASE("with both modes a huge page's fault is reported as missing or minor",
+		    "[hugetlb][minor]")
 {
 	const HugeFileWorld file(2, sharing_of(TestType::kind), Modes::Missing | Modes::Minor);
 	const HugeSource source(1, 9);
@@ -143,7 +145,7 @@ TEST_CASE("a huge page copied into a file is a minor fault for its other mapping
 	CHECK(reader.get() == pattern_word(4));
 }
 
-/* The page table of a gigabyte is one for all mappings of it that are alike. */
+/* hugetlb shares the page table of a gigabyte between all mappings of it that are alike. */
 TEST_CASE("a page table is not shared with a mapping that is registered for minor faults",
 	  "[hugetlb][minor]")
 {
@@ -171,8 +173,8 @@ namespace {
 
 /*
  * Punches holes while the file's private mapping is filled, and protected with @protection.
- * Natively this would crash the kernel: whoever holds a private mapping's lock while a hole is
- * punched, and the file's page is mapped there, leads it astray.
+ * Natively this would crash the kernel: it goes wrong when a hole is punched while a thread holds
+ * the lock of a private mapping in which the file's page is mapped.
  */
 void punch_holes(Modes protection, Features features)
 {

@@ -56,7 +56,7 @@ int code_of_reading(const HugeMemory &memory, std::size_t index)
 
 } // namespace
 
-HUGE_TEST_CASE("who touches a poisoned huge page gets the SIGBUS of bad memory",
+HUGE_TEST_CASE("a thread that touches a poisoned huge page gets the SIGBUS of bad memory",
 	       "[hugetlb][poison]")
 {
 	const PoisonedHuge poisoned(3, TestType::kind);
@@ -69,17 +69,17 @@ HUGE_TEST_CASE("who touches a poisoned huge page gets the SIGBUS of bad memory",
 	const Pipe pipe;
 	CHECK(::write(pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(1)), 1) == -1);
 	CHECK(errno == EFAULT);
-	/* A child has poison too, of a private mapping. */
+	/* A child inherits the poison of a private mapping. */
 	if (TestType::kind == MemoryKind::private_huge)
 		CHECK(code_of_reading(poisoned.memory, 2) == BUS_MCEERR_AR);
 }
 
-HUGE_TEST_CASE("poisoning a huge page ends the wait of who waits", "[hugetlb][poison]")
+HUGE_TEST_CASE("poisoning a huge page ends the wait of its waiters", "[hugetlb][poison]")
 {
 	const PoisonedHuge poisoned(1, TestType::kind);
 	const Pipe pipe;
 
-	/* The kernel's own access, which EFAULT ends. */
+	/* An access of the kernel: it waits, and then fails with EFAULT. */
 	auto writer = in_thread([&] {
 		const auto written =
 			::write(pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(0)), 1);

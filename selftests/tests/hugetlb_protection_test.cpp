@@ -47,7 +47,7 @@ struct GuardedHuge {
 
 } // namespace
 
-HUGE_TEST_CASE("a write to a protected huge page waits and is told", "[hugetlb][wp]")
+HUGE_TEST_CASE("a write to a protected huge page waits and is reported", "[hugetlb][wp]")
 {
 	const GuardedHuge guarded(3, TestType::kind);
 
@@ -105,7 +105,7 @@ HUGE_TEST_CASE("a huge page is copied write-protected", "[hugetlb][wp]")
 				  Modes::WriteProtect | Modes::Missing);
 	const HugeSource source(2, 30);
 
-	guarded.protect(1, 1); /* a copy that doesn't say so replaces that */
+	guarded.protect(1, 1); /* a copy without WP replaces that */
 	REQUIRE(guarded.context.copy(guarded.memory.address(0), source.bytes(0, 1),
 				     CopyModes::WriteProtect));
 	REQUIRE(guarded.context.copy(guarded.memory.address(1), source.bytes(1, 1)));
@@ -167,7 +167,7 @@ HUGE_TEST_CASE("unregistering leaves no huge page protected", "[hugetlb][wp]")
 	CHECK(guarded.memory.small_word(0, 0) == 3);
 }
 
-/* Native userfaultfd has unprotected it when it finds that it can't split the mapping there. */
+/* Native userfaultfd has unprotected it by the time it finds that it can't split the mapping. */
 HUGE_TEST_CASE("unregistering a part of a huge page is refused and unprotects nothing",
 	       "[hugetlb][wp][module]")
 {

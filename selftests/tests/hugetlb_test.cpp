@@ -32,7 +32,7 @@ constexpr bool is_shared(MemoryKind kind)
 	return kind == MemoryKind::shared_huge || kind == MemoryKind::shared_huge_file;
 }
 
-/* Registered, with as many huge pages in the pool as it has, and some more. */
+/* Registered huge memory; the pool has as many huge pages as it needs, and @more. */
 struct HugeWorld {
 	explicit HugeWorld(std::size_t count, MemoryKind kind, Features features = Features::None,
 			   std::size_t more = 0)
@@ -54,7 +54,8 @@ struct HugeWorld {
 
 } // namespace
 
-HUGE_TEST_CASE("a missing huge page is told by its start and filled whole", "[hugetlb]")
+HUGE_TEST_CASE("a missing huge page is reported with its start address and filled whole",
+	       "[hugetlb]")
 {
 	const HugeWorld world(3, TestType::kind);
 	const HugeSource source(1, 7);
@@ -78,7 +79,7 @@ HUGE_TEST_CASE("a missing huge page is told by its start and filled whole", "[hu
 	CHECK(world.memory.small_word(1, 5) == 3);
 }
 
-HUGE_TEST_CASE("a write to a missing huge page is told as one", "[hugetlb]")
+HUGE_TEST_CASE("a write to a missing huge page is reported as a write", "[hugetlb]")
 {
 	const HugeWorld world(1, TestType::kind);
 
@@ -89,7 +90,7 @@ HUGE_TEST_CASE("a write to a missing huge page is told as one", "[hugetlb]")
 	CHECK(world.memory.small_word(0, 511) == 8);
 }
 
-TEST_CASE("what works on huge pages is told at their registration", "[hugetlb]")
+TEST_CASE("a registration of huge pages answers which commands work on them", "[hugetlb]")
 {
 	const HugeWorld world(1, MemoryKind::private_huge);
 
@@ -101,7 +102,7 @@ TEST_CASE("what works on huge pages is told at their registration", "[hugetlb]")
 	CHECK_FALSE(world.memory.is_there(0));
 }
 
-TEST_CASE("the exact address within a huge page is told if asked for", "[hugetlb]")
+TEST_CASE("the exact address within a huge page is reported if that was asked for", "[hugetlb]")
 {
 	const HugeWorld world(1, MemoryKind::shared_huge, Features::ExactAddress);
 	const HugeSource source(1);
@@ -109,14 +110,15 @@ TEST_CASE("the exact address within a huge page is told if asked for", "[hugetlb
 
 	auto reader = in_thread([&] { return world.memory.small_word(0, 9); });
 	CHECK(next_fault(world.context).address == exact);
-	/* Its small page wakes it, and it waits again. */
+	/* Waking this small page wakes the reader, which then waits again. */
 	take(world.context.wake({exact, page_size()}));
 	CHECK(next_fault(world.context).address == exact);
 	REQUIRE(world.copy(0, source));
 	CHECK(reader.get() == source.small_word(0, 9));
 }
 
-TEST_CASE("a huge page is waited for and woken by its first small page", "[hugetlb]")
+TEST_CASE("waking the first small page of a huge page wakes its waiters, another one does not",
+	  "[hugetlb]")
 {
 	const HugeWorld world(1, MemoryKind::private_huge);
 	const auto start = world.memory.address(0);
@@ -183,8 +185,8 @@ HUGE_TEST_CASE("copying stops at a huge page that is there", "[hugetlb]")
 	CHECK(world.pages.pool().reserved == taken.reserved - 2);
 }
 
-/* As it is done by somebody who touches the memory, page by page. */
-HUGE_TEST_CASE("a copy takes from the pool and from what is reserved of it", "[hugetlb]")
+/* A thread that touches the memory takes pages from the pool in the same way. */
+HUGE_TEST_CASE("a copy takes a huge page from the pool and from its reserved pages", "[hugetlb]")
 {
 	const HugeWorld world(2, TestType::kind, Features::None, 2);
 
@@ -252,8 +254,8 @@ HUGE_TEST_CASE("a source that another monitor fills is copied", "[hugetlb]")
 			pattern_word(i));
 }
 
-/* Linux 7.2 answers EEXIST. */
-TEST_CASE("there is no huge page to be had is ENOMEM and takes nothing", "[hugetlb]")
+/* Native userfaultfd of Linux 7.2 answers EEXIST. */
+TEST_CASE("a copy without a free huge page is ENOMEM and takes nothing", "[hugetlb]")
 {
 	const HugePages pages(2);
 	const HugeMemory unreserved(2, MAP_PRIVATE | MAP_NORESERVE);
@@ -273,7 +275,7 @@ TEST_CASE("there is no huge page to be had is ENOMEM and takes nothing", "[huget
 	CHECK(pages.pool() == HugePagePool{2, 0, 0});
 }
 
-TEST_CASE("a huge page copied into a shared file is everybody's", "[hugetlb]")
+TEST_CASE("a huge page copied into a shared file is seen by all its mappings", "[hugetlb]")
 {
 	const HugeFileWorld file(3, MAP_SHARED, Modes::Missing);
 	const HugeSource source(2, 5);
@@ -290,7 +292,7 @@ TEST_CASE("a huge page copied into a shared file is everybody's", "[hugetlb]")
 	CHECK_FALSE(take(file.context.read()));
 }
 
-TEST_CASE("a huge page copied into a private mapping is nobody else's", "[hugetlb]")
+TEST_CASE("a huge page copied into a private mapping is seen by no other mapping", "[hugetlb]")
 {
 	const HugeFileWorld file(1, MAP_PRIVATE, Modes::Missing);
 
@@ -320,8 +322,8 @@ TEST_CASE("copying past the end of a shared huge file is EFAULT", "[hugetlb]")
 }
 
 /*
- * Native userfaultfd loses a reservation when it finds the file truncated only after it has made a
- * page: the pool's count of them goes below 0, for good.
+ * Native userfaultfd loses a reservation if it finds the file truncated only after it has made a
+ * page: the pool's count of reserved pages goes below 0 for good.
  */
 TEST_CASE("a shared huge file is truncated while it is filled", "[hugetlb][module][slow][smp]")
 {
@@ -372,12 +374,12 @@ HUGE_TEST_CASE("many threads wait for the same huge pages", "[hugetlb][smp]")
 		CHECK(readers[i].get() == source.small_word(i % 2, i));
 }
 
-HUGE_TEST_CASE("with SIGBUS a missing huge page kills who touches it", "[hugetlb]")
+HUGE_TEST_CASE("with SIGBUS touching a missing huge page kills the process", "[hugetlb]")
 {
 	const HugePages pages(1);
 	const HugeMemory memory(1, TestType::kind);
 
-	/* In a child of its own, whose memory is registered there. */
+	/* In a child, which registers its own memory. */
 	Process child([&] {
 		const auto context = open_context(Features::Sigbus);
 
@@ -400,7 +402,7 @@ HUGE_TEST_CASE("closing the context lets waiters of huge pages go on", "[hugetlb
 	CHECK(reader.get() == 0);
 }
 
-HUGE_TEST_CASE("changes of huge mappings are told", "[hugetlb][event]")
+HUGE_TEST_CASE("changes of huge mappings are reported", "[hugetlb][event]")
 {
 	const HugePages pages(3);
 	const HugeMemory memory(3, TestType::kind);
@@ -423,7 +425,7 @@ HUGE_TEST_CASE("changes of huge mappings are told", "[hugetlb][event]")
 	unmapping.get();
 }
 
-HUGE_TEST_CASE("huge memory that moves is told of and stays registered", "[hugetlb][event]")
+HUGE_TEST_CASE("moving huge memory is reported and the memory stays registered", "[hugetlb][event]")
 {
 	const HugePages pages(2);
 	const HugeMemory memory(2, TestType::kind);

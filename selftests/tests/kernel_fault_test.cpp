@@ -133,7 +133,7 @@ TEST_CASE("process_vm_readv of missing pages waits for them", "[kernel_fault]")
 	CHECK(monitor.told() == 3);
 }
 
-TEST_CASE("a process that waits for a page of another can be killed", "[kernel_fault]")
+TEST_CASE("a process that waits for a page of another process can be killed", "[kernel_fault]")
 {
 	const World world(1);
 	const pid_t owner = ::getpid();
@@ -355,7 +355,7 @@ namespace {
 
 std::atomic<unsigned> handled;
 
-/* While it lives SIGUSR1 is counted, and ends no system call that can go on. */
+/* While this lives, SIGUSR1 is counted, and system calls that can be restarted go on after it. */
 class CountingSignals {
 public:
 	CountingSignals()
@@ -375,7 +375,7 @@ private:
 	struct sigaction before_;
 };
 
-/* A thread in a system call, that has faulted on the only page of @world, of which was told. */
+/* A thread in a system call; its fault on the only page of @world has been read. */
 struct FaultingCall {
 	FaultingCall(const World &its_world, const std::function<long()> &call)
 		: world(its_world), result(in_thread([this, call] {
@@ -393,12 +393,12 @@ struct FaultingCall {
 	std::future<long> result;
 };
 
-/* How often it is told of the page until the thread of @call sleeps in the system call again. */
+/* How many faults are reported until the thread of @call sleeps in the system call again. */
 std::size_t told_until_asleep(const FaultingCall &call, long number)
 {
 	std::size_t told = 0;
 
-	wait_until("the thread sleeps and all is told", [&] {
+	wait_until("the thread sleeps and all faults are read", [&] {
 		while (take(call.world.context.read()))
 			told++;
 		return sleeps_in(::getpid(), call.id, number) &&
@@ -418,7 +418,7 @@ void check_signal_lets_wait(long number, const std::function<long(const World &,
 	for (unsigned i = 0; i < 3; i++) {
 		call.signal(SIGUSR1);
 		if (backend_under_test() == Backend::native) {
-			/* It faults again and again for nothing, and is told of each time. */
+			/* The thread faults again and again in vain, and each fault is reported. */
 			for (unsigned n = 0; n < 50; n++)
 				next_fault(world.context);
 			break;
@@ -433,14 +433,14 @@ void check_signal_lets_wait(long number, const std::function<long(const World &,
 
 } // namespace
 
-TEST_CASE("a signal leaves write(2) waiting for its page, and is told of once", "[kernel_fault]")
+TEST_CASE("a signal leaves write(2) waiting for its page", "[kernel_fault]")
 {
 	check_signal_lets_wait(SYS_write, [](const World &world, const Pipe &pipe) {
 		return ::write(pipe.in.get(), world.memory.page(0), 1);
 	});
 }
 
-TEST_CASE("a signal leaves read(2) waiting for its page, and is told of once", "[kernel_fault]")
+TEST_CASE("a signal leaves read(2) waiting for its page", "[kernel_fault]")
 {
 	check_signal_lets_wait(SYS_read, [](const World &world, const Pipe &pipe) {
 		checked(::write(pipe.in.get(), "x", 1));
@@ -448,8 +448,10 @@ TEST_CASE("a signal leaves read(2) waiting for its page, and is told of once", "
 	});
 }
 
-/* In case the signal is for who pins the page, and came too late to be seen before the wait. */
-TEST_CASE("a page that is waited for with a signal pending is told of again after some seconds",
+/*
+ * For a caller that pins the page and stops at a signal: this one came too late to be seen first.
+ */
+TEST_CASE("a fault that waits with a signal pending is reported again after some seconds",
 	  "[kernel_fault][module][alone]")
 {
 	const CountingSignals signals;
@@ -502,7 +504,7 @@ TEST_CASE("populating goes on waiting when a signal comes", "[kernel_fault]")
 
 namespace {
 
-/* A child in read(2) into a missing page; of the fault it was told. */
+/* A child in read(2) into a missing page; the fault has been read. */
 struct ReadingChild {
 	ReadingChild()
 		: child(1, [](const Memory &memory) {
@@ -535,12 +537,16 @@ TEST_CASE("a system call that waits for its page with a signal pending can be ki
 	reading.child.process.signal(SIGUSR1);
 	if (backend_under_test() == Backend::module)
 		wait_until("it sleeps", [&] { return reading.sleeps(); });
-	/* After another signal the kernel makes no SIGKILL of one that would kill, as it else does. */
+	/*
+	 * With another signal pending, the kernel makes no SIGKILL of a fatal signal, as it usually
+	 * does.
+	 */
 	reading.child.process.signal(SIGKILL);
 	CHECK(reading.child.process.wait() == Process::killed + SIGKILL);
 }
 
-TEST_CASE("a process that waits for its page in a system call stops after that", "[kernel_fault]")
+TEST_CASE("a process that is to stop while a system call waits for its page stops after the call",
+	  "[kernel_fault]")
 {
 	ReadingChild reading;
 	int status = 0;
@@ -558,7 +564,7 @@ TEST_CASE("a process that waits for its page in a system call stops after that",
 
 namespace {
 
-/* Where the kernel puts core dumps as long as this lives. */
+/* The file to which the kernel writes core dumps as long as this lives. */
 class CoreFile {
 public:
 	CoreFile() : pattern_before_(first_line(pattern_file))
@@ -566,7 +572,7 @@ public:
 		std::ofstream pattern(pattern_file);
 
 		if (!(pattern << path << std::flush))
-			skip("it can't be said where core dumps go");
+			skip("the path of core dumps can't be set");
 	}
 
 	~CoreFile()

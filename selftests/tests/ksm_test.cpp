@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* KSM, which would make one page of several that are alike, protected or not. */
+/* KSM, which would merge equal pages into one, protected or not. */
 #include "lib/ksm.hpp"
 #include "lib/maps.hpp"
 #include "lib/protection.hpp"
@@ -29,7 +29,7 @@ int advise_merging(const Memory &memory)
 	return ::madvise(memory.page(0), memory.range().length, MADV_MERGEABLE) ? errno : 0;
 }
 
-/* How many pages are one with another of the same memory; /proc/kpageflags can't tell on 6.12. */
+/* How many pages share a frame with another of this memory; /proc/kpageflags can't tell on 6.12. */
 std::size_t count_merged(const Memory &memory)
 {
 	std::map<std::uint64_t, std::size_t> pages_of_frame;
@@ -42,7 +42,7 @@ std::size_t count_merged(const Memory &memory)
 	return merged;
 }
 
-/* Of a world with protection. */
+/* How many pages of a world with protection are protected. */
 std::size_t count_protected(const auto &world)
 {
 	std::size_t count = 0;
@@ -52,7 +52,7 @@ std::size_t count_protected(const auto &world)
 	return count;
 }
 
-/* Memory that KSM may merge, and that nobody watches. */
+/* Memory that KSM may merge, and that no context watches. */
 Memory bystander()
 {
 	Memory memory(pages);
@@ -64,8 +64,9 @@ Memory bystander()
 }
 
 /*
- * Pages that are alike stay as they are while KSM merges those of others, protected all, and
- * @is_told of an access to each. Natively what was merged is protected no more, and nobody is told.
+ * Checks that KSM leaves equal pages alone while it merges equal pages of other memory: all stay
+ * protected, and an access to each is reported. Natively KSM merges them, and merged pages are no
+ * longer protected.
  */
 void check_left_alone(const auto &world, const std::function<bool(std::size_t)> &is_told)
 {
@@ -74,7 +75,7 @@ void check_left_alone(const auto &world, const std::function<bool(std::size_t)> 
 
 	world.protect();
 	CHECK(advise_merging(world.memory) == 0);
-	wait_until("others are merged", [&] { return count_merged(other) == pages; });
+	wait_until("the other pages are merged", [&] { return count_merged(other) == pages; });
 	ksm.await();
 	if (backend_under_test() == Backend::native) {
 		CHECK(count_protected(world) < pages);
@@ -88,14 +89,14 @@ void check_left_alone(const auto &world, const std::function<bool(std::size_t)> 
 
 } // namespace
 
-TEST_CASE("pages that are alike stay protected", "[wp][ksm]")
+TEST_CASE("equal pages stay protected beside KSM, except natively", "[wp][ksm]")
 {
 	const Guarded guarded(Memory(pages), make_alike);
 
 	check_left_alone(guarded, [&](std::size_t i) { return guarded.write_is_told(i); });
 }
 
-TEST_CASE("pages that are alike stay read-write-protected", "[rwp][ksm]")
+TEST_CASE("equal pages stay read-write-protected beside KSM, except natively", "[rwp][ksm]")
 {
 	const Tracked tracked(Memory(pages), make_alike);
 
@@ -104,7 +105,7 @@ TEST_CASE("pages that are alike stay read-write-protected", "[rwp][ksm]")
 	});
 }
 
-TEST_CASE("pages that were merged are protected each for itself", "[wp][ksm][module]")
+TEST_CASE("merged pages are protected one by one", "[wp][ksm][module]")
 {
 	Memory memory(pages);
 	const Ksm ksm;
@@ -119,7 +120,7 @@ TEST_CASE("pages that were merged are protected each for itself", "[wp][ksm][mod
 	guarded.protect();
 	CHECK(count_protected(guarded) == pages);
 	CHECK(guarded.write_is_told(3));
-	/* What was a page of several is read and written as before. */
+	/* Pages that were merged are read and written as before. */
 	CHECK(has_pattern(guarded.memory.bytes(4, 1), 0));
 }
 
@@ -136,21 +137,22 @@ TEST_CASE("memory that isn't protected can be merged", "[ksm]")
 	wait_until("the pages are merged", [&] { return count_merged(world.memory) == pages; });
 }
 
-TEST_CASE("all of a process is merged but what is registered for protection", "[wp][ksm]")
+TEST_CASE("KSM merges all memory of a process except what is registered for protection",
+	  "[wp][ksm]")
 {
 	const Memory other(pages);
 	const Guarded early(pages);
 	const bool native = backend_under_test() == Backend::native;
 
 	if (!merge_all_memory(true))
-		skip("this kernel merges nothing for a process as a whole");
+		skip("this kernel can't merge all memory of a process");
 	CHECK(smaps_flag(other.range(), "mg"));
 	CHECK(smaps_flag(early.memory.range(), "mg") == native);
 	const Guarded late(pages);
 	CHECK(smaps_flag(late.memory.range(), "mg") == native);
 	CHECK(advise_merging(late.memory) == 0);
 	CHECK(smaps_flag(late.memory.range(), "mg") == native);
-	/* Unregistered it is memory like other. */
+	/* After unregistering, it is memory like any other. */
 	take(late.context.unregister_range(late.memory.range()));
 	CHECK(advise_merging(late.memory) == 0);
 	CHECK(smaps_flag(late.memory.range(), "mg"));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done over and over again leaves nothing in the kernel: neither memory nor address spaces.
- * Each way of failing is one where something has been taken by then that has to be given back.
+ * Calls that are repeated many times leave nothing in the kernel: neither memory nor address
+ * spaces. Each failing call fails when the kernel has already taken something that it has to give
+ * back.
  */
 #include "harness/free_memory.hpp"
 #include "harness/kmemleak.hpp"
@@ -23,7 +24,7 @@ namespace {
 constexpr std::size_t noise = 1 << 20;
 constexpr std::size_t mm_noise = 16;
 
-/* Does @work so often, having done it @warm_up times, and looks at what is left of it. */
+/* Does @work @times times, after some times to warm up, and checks what it leaves behind. */
 void check_for_leaks(unsigned times, const std::function<void()> &work)
 {
 	const unsigned warm_up = 1 + times / 10;

@@ -27,7 +27,7 @@ using namespace userfault;
 
 namespace {
 
-/* Closes the descriptor, whoever else may hold the context. */
+/* Closes this descriptor; other descriptors may still hold the context. */
 void close_context(Context &context)
 {
 	static_cast<void>(Fd(context.release()));
@@ -38,7 +38,7 @@ int reads_zero(const Memory &memory)
 	return memory.word(0) == 0 ? 0 : 1;
 }
 
-/* Reads the first word of a page; nothing if that is a SIGSEGV. For one thread of a test. */
+/* Reads the first word of a page; nothing if it gets SIGSEGV. For one thread of a test only. */
 std::optional<std::uint64_t> read_or_fault(const Memory &memory, std::size_t index)
 {
 	static sigjmp_buf back;
@@ -77,7 +77,7 @@ TEST_CASE("closing a context lets its waiters go on with zeroes", "[lifetime][sm
 	for (std::size_t i = 0; i < 8; i++)
 		readers.push_back(in_thread([&world, i] { return world.memory.word(i) + 0; }));
 	wait_for_waiters(world.context, 8);
-	next_fault(world.context); /* some are told, the others not */
+	next_fault(world.context); /* one fault is read, the others are not */
 	next_fault(world.context);
 	world.region.release();
 	close_context(world.context);
@@ -97,7 +97,7 @@ TEST_CASE("closing a context keeps what was filled", "[lifetime][smp]")
 	CHECK(has_pattern(world.memory.bytes(1, 1), 1));
 }
 
-TEST_CASE("closing a context gives all its mappings back to be one", "[lifetime][smp]")
+TEST_CASE("closing a context lets its mappings merge again", "[lifetime][smp]")
 {
 	const std::size_t pages = 64;
 	const Memory memory(pages);
@@ -156,7 +156,7 @@ TEST_CASE("a process that waits for a page can be killed", "[lifetime][smp]")
 	CHECK_FALSE(take(victim.context.read()));
 }
 
-TEST_CASE("a process of which many threads wait can be killed", "[lifetime][smp]")
+TEST_CASE("a process with many waiting threads can be killed", "[lifetime][smp]")
 {
 	const std::size_t count = 16;
 	Consumer victim(count, [](const Memory &memory) {
@@ -174,7 +174,7 @@ TEST_CASE("a process of which many threads wait can be killed", "[lifetime][smp]
 	CHECK(fdinfo(victim.context.fd()).total == 0);
 }
 
-TEST_CASE("a process of which a thread waits can end", "[lifetime][smp]")
+TEST_CASE("a process with a waiting thread can end", "[lifetime][smp]")
 {
 	Consumer victim(1, [](const Memory &memory) {
 		auto reader = in_thread([&] { return memory.word(0); });
@@ -212,7 +212,7 @@ TEST_CASE("after the process is gone its memory can't be filled", "[lifetime][sm
 	CHECK(fdinfo(gone.context.fd()).total == 0);
 }
 
-TEST_CASE("a monitor that is killed lets the waiters go on", "[lifetime][smp]")
+TEST_CASE("killing the monitor lets the waiters go on", "[lifetime][smp]")
 {
 	World world(2);
 	Process monitor([&] {
@@ -284,14 +284,15 @@ TEST_CASE("a waiting process can be stopped and continued", "[lifetime][smp]")
 	stopped.process.signal(SIGSTOP);
 	checked(::waitpid(stopped.process.pid(), &status, WUNTRACED));
 	CHECK(WIFSTOPPED(status));
-	CHECK(fdinfo(stopped.context.fd()).total == 0); /* it has left the fault to stop */
+	CHECK(fdinfo(stopped.context.fd()).total ==
+	      0); /* the process left the fault in order to stop */
 	stopped.process.signal(SIGCONT);
 	CHECK(next_fault(stopped.context).address == stopped.memory.address(0));
 	stopped.fill(0);
 	CHECK(stopped.process.wait() == 0);
 }
 
-TEST_CASE("a debugger can stop a thread that waits and let it wait on", "[lifetime][smp]")
+TEST_CASE("a debugger can stop a waiting thread and let it go on waiting", "[lifetime][smp]")
 {
 	Consumer debugged(
 		1, [](const Memory &memory) { return memory.word(0) == pattern_word(0) ? 0 : 1; });
@@ -315,7 +316,7 @@ TEST_CASE("a debugger can stop a thread that waits and let it wait on", "[lifeti
 	CHECK_FALSE(take(debugged.context.read()));
 }
 
-TEST_CASE("exec ends the threads that wait", "[lifetime][smp]")
+TEST_CASE("exec ends waiting threads", "[lifetime][smp]")
 {
 	Consumer consumer(2, [](const Memory &memory) {
 		std::array<std::atomic<pid_t>, 2> ids{};
@@ -344,7 +345,7 @@ TEST_CASE("exec ends the threads that wait", "[lifetime][smp]")
 	CHECK(consumer.context.zeropage(consumer.memory.range()).error.value() == ESRCH);
 }
 
-TEST_CASE("a waiter of memory that is unmapped faults for good when it is woken", "[lifetime][smp]")
+TEST_CASE("a waiter of unmapped memory gets SIGSEGV when it is woken", "[lifetime][smp]")
 {
 	World world(2);
 	auto reader = in_thread([&] { return read_or_fault(world.memory, 0); });
@@ -385,7 +386,7 @@ TEST_CASE("moved memory keeps its pages and is no longer registered", "[lifetime
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("a waiter of memory that has moved faults for good when it is woken", "[lifetime][smp]")
+TEST_CASE("a waiter of memory that has moved gets SIGSEGV when it is woken", "[lifetime][smp]")
 {
 	World world(1);
 	Memory target(1);
@@ -503,7 +504,8 @@ TEST_CASE("a child serves its parent through the context it inherited", "[lifeti
 	CHECK(child.wait() == 0);
 }
 
-TEST_CASE("a process that shares the memory is told like any thread", "[lifetime][smp]")
+TEST_CASE("faults of a process that shares the memory are reported like those of a thread",
+	  "[lifetime][smp]")
 {
 	const World world(1);
 	std::vector<char> stack(64 << 10);
@@ -522,7 +524,7 @@ TEST_CASE("a process that shares the memory is told like any thread", "[lifetime
 	CHECK(WEXITSTATUS(status) == 0);
 }
 
-TEST_CASE("a context goes through exec if it was not made to close", "[lifetime][smp]")
+TEST_CASE("a context survives exec if it was not made to close", "[lifetime][smp]")
 {
 	auto options = options_for();
 	options.close_on_exec = false;

@@ -42,7 +42,7 @@ void load(const std::string &parameters = "")
 	wait_until("the device is there", [] { return std::filesystem::exists(device); });
 }
 
-/* What was closed a moment ago may still be on its way. */
+/* Waits, because a context that was closed a moment ago may still hold the module. */
 void unload()
 {
 	wait_until("the module can be unloaded", [] {
@@ -74,20 +74,20 @@ struct Loaded {
 	}
 };
 
-/* Has a page filled for a thread that waits for it. */
+/* Fills a page for a thread that waits for it. */
 void work()
 {
 	const World world(4);
 	auto reader = in_thread([&] { return world.memory.word(2); });
 
 	if (next_fault(world.context).address != world.memory.address(2))
-		give_up("told of another page");
+		give_up("the fault is of another page");
 	world.fill(2);
 	if (reader.get() != pattern_word(2))
 		give_up("the page is wrong");
 }
 
-/* Has the kernel say no where it has taken something by then. */
+/* Makes calls that the module refuses, some when it has already taken something. */
 void fail()
 {
 	const World world(2);
@@ -98,12 +98,12 @@ void fail()
 		give_up("a page was filled twice");
 	checked(::mprotect(source.page(1), page_size(), PROT_NONE));
 	if (world.context.copy(world.memory.address(1), source.bytes(1, 1)).error.value() != EFAULT)
-		give_up("what can't be read was copied");
+		give_up("a source that can't be read was copied");
 	if (Context::create(options_for()).value().handshake(Features{1ull << 63}))
 		give_up("an unknown feature was granted");
 }
 
-/* The same in a process that comes and goes, a thread of which waits at its end. */
+/* The same in another process, which ends while one of its threads waits. */
 void work_elsewhere()
 {
 	Process process([] {
@@ -126,7 +126,7 @@ void leave_threads_waking()
 	static std::vector<std::future<std::uint64_t>> readers;
 	const auto context = open_context();
 
-	readers.clear(); /* those of the last time */
+	readers.clear(); /* waits for the threads of the last call */
 	checked(::madvise(memory.page(0), memory.range().length, MADV_DONTNEED));
 	take(context.register_range(memory.range(), Modes::Missing));
 	for (std::size_t i = 0; i < memory.pages(); i++)
@@ -155,8 +155,8 @@ int error_of_new(unsigned long flags)
 }
 
 /*
- * So many kibibytes are in vmalloc and in the slab caches; those are left out where kmemleak
- * watches over them, because KASAN keeps what has been freed there.
+ * How many KiB the kernel has in vmalloc, for each processor, and in the slab caches. The slab
+ * caches don't count on a kernel with kmemleak, because its KASAN keeps freed objects there.
  */
 std::size_t kernel_memory()
 {
@@ -171,7 +171,7 @@ std::size_t kernel_memory()
 	return sum;
 }
 
-/* Whether the kernel agrees. */
+/* Returns whether the kernel allows it. */
 bool switch_ftrace(bool on)
 {
 	std::ofstream file("/proc/sys/kernel/ftrace_enabled");
@@ -186,7 +186,7 @@ std::string contents_of(const std::string &path)
 	return {std::istreambuf_iterator(file), {}};
 }
 
-/* How many there were; @with is as long as @what. */
+/* Returns how many it has replaced; @with is as long as @what. */
 std::size_t replace_all(std::string &text, const std::string &what, const std::string &with)
 {
 	std::size_t count = 0;
@@ -225,7 +225,7 @@ TEST_CASE("the module can't be unloaded while a context is open", "[load][module
 TEST_CASE("the module can't be unloaded while a thread waits and nobody has the context open",
 	  "[load][module]")
 {
-	/* It is held by a message that nobody has received. */
+	/* The context is held by a message that no process has received. */
 	World world(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 	auto sockets = take(socket_pair());
@@ -258,7 +258,7 @@ TEST_CASE("the module can't be unloaded while a fork is unread or its child's co
 		return child.wait();
 	});
 
-	wait_until("the fork is told", [&] { return is_readable(forker.context); });
+	wait_until("the fork is reported", [&] { return is_readable(forker.context); });
 	CHECK(unload_module(name) == std::errc::resource_unavailable_try_again);
 	auto child = next_of<Fork>(forker.context);
 	static_cast<void>(Fd(forker.context.release()));
@@ -284,7 +284,7 @@ TEST_CASE("the module can be unloaded after events that nobody has read", "[load
 			return ::munmap(memory.page(0), page_size());
 		});
 
-		wait_until("the fork is told", [&] { return is_readable(victim.context); });
+		wait_until("the fork is reported", [&] { return is_readable(victim.context); });
 		if (kill)
 			victim.process.signal(SIGKILL);
 		static_cast<void>(Fd(victim.context.release()));
@@ -296,7 +296,7 @@ TEST_CASE("the module can be unloaded after events that nobody has read", "[load
 	work();
 }
 
-TEST_CASE("events need the right to trace only where they are of forks", "[load][module]")
+TEST_CASE("of all events, only those of forks need the right to trace", "[load][module]")
 {
 	Process process([] {
 		drop_capability(CAP_SYS_PTRACE);
@@ -357,9 +357,9 @@ TEST_CASE("unloading while threads are woken on other processors", "[load][modul
 }
 
 /*
- * Sleeps through grace periods most of the time: scripts/selftests gives it a VM of its own. For
- * each place in the module that calls the kernel, loading has all other processors stop, which is
- * most of an emulator's work: that VM has one processor.
+ * This test mostly sleeps, waiting for grace periods: so scripts/selftests gives it a VM of its
+ * own. That VM has one processor: for each place in the module that calls the kernel, loading stops
+ * all other processors, and an emulator would spend most of its time on that.
  */
 TEST_CASE("loading and unloading fifty times with work in between",
 	  "[load][module][slow][alone]")
@@ -380,7 +380,9 @@ TEST_CASE("loading and unloading fifty times with work in between",
 		}
 		load_anew_and_work();
 	}
-	/* A page for each time would be 160 KiB; what else the kernel does meanwhile is less. */
+	/*
+	 * A leaked page each time would be 160 KiB; the kernel's other changes meanwhile are less.
+	 */
 	wait_until("the kernel has no more memory than before",
 		   [&] { return kernel_memory() < before + 128; });
 	wait_until("the kernel has no more address spaces than before",
@@ -440,7 +442,7 @@ TEST_CASE("loading without ftrace fails and leaves nothing behind", "[load][modu
 
 TEST_CASE("loading into a kernel that lacks a function fails and says which", "[load][module]")
 {
-	/* The module asks for another one, of a name that no kernel has. */
+	/* Makes the module ask for a function of a name that no kernel has. */
 	const std::string there("\0__pte_alloc\0", 13), lacking("\0__pte_alloX\0", 13);
 	const std::string file = "/tmp/lacking.ko";
 	KernelLog log;
@@ -460,7 +462,7 @@ TEST_CASE("loading into a kernel that lacks a function fails and says which", "[
 	work();
 }
 
-TEST_CASE("loading beside somebody who holds a function fails and leaves nothing behind",
+TEST_CASE("loading while another module holds a function fails and leaves nothing behind",
 	  "[load][module]")
 {
 	need_the_module_file();
@@ -481,7 +483,7 @@ TEST_CASE("loading beside somebody who holds a function fails and leaves nothing
 	work();
 }
 
-TEST_CASE("faults of the kernel can be kept for those who may trace", "[load][module]")
+TEST_CASE("faults of the kernel can be reserved for processes that may trace", "[load][module]")
 {
 	need_the_module_file();
 	const Loaded loaded("kernel_faults=0");
@@ -497,7 +499,8 @@ TEST_CASE("faults of the kernel can be kept for those who may trace", "[load][mo
 	CHECK(process.wait() == 0);
 }
 
-TEST_CASE("faults of the kernel are for everyone who can open the device", "[load][module]")
+TEST_CASE("every process that can open the device can handle faults of the kernel",
+	  "[load][module]")
 {
 	Process process([] {
 		drop_capability(CAP_SYS_PTRACE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Minor faults, of pages that a file has and a mapping hasn't, and UFFDIO_CONTINUE. */
+/* UFFDIO_CONTINUE and minor faults: faults on pages that the file has and the mapping doesn't. */
 #include "lib/files.hpp"
 #include "lib/maps.hpp"
 #include "lib/memory_kinds.hpp"
@@ -29,7 +29,7 @@ constexpr int sharing_of(MemoryKind kind)
 	return kind == MemoryKind::private_file ? MAP_PRIVATE : MAP_SHARED;
 }
 
-/* A file, a mapping of it that is registered, and another that isn't, by which it is written. */
+/* A file, a registered mapping of it, and an unregistered one through which it is written. */
 struct MinorWorld {
 	explicit MinorWorld(std::size_t pages, MemoryKind kind = MemoryKind::shared_file,
 			    Modes modes = Modes::Minor)
@@ -59,10 +59,10 @@ struct MinorWorld {
 
 } // namespace
 
-/* On the two kinds of mappings that a file has. */
+/* A test for shared and for private mappings of a file. */
 #define FILE_TEST_CASE(name, tags) TEMPLATE_TEST_CASE(name, tags, SharedFile, PrivateFile)
 
-FILE_TEST_CASE("a page that the file has is told as a minor fault", "[minor]")
+FILE_TEST_CASE("a fault on a page that the file has is reported as minor", "[minor]")
 {
 	const MinorWorld minor(3, TestType::kind);
 
@@ -83,7 +83,7 @@ FILE_TEST_CASE("a page that the file has is told as a minor fault", "[minor]")
 	CHECK_FALSE(take(minor.world.context.read()));
 }
 
-FILE_TEST_CASE("a write to a page that the file has is told as a minor fault that writes",
+FILE_TEST_CASE("a write to a page that the file has is reported as a minor fault that writes",
 	       "[minor]")
 {
 	const MinorWorld minor(1, TestType::kind);
@@ -99,7 +99,7 @@ FILE_TEST_CASE("a write to a page that the file has is told as a minor fault tha
 	CHECK_FALSE(take(minor.world.context.read()));
 }
 
-TEST_CASE("minor faults of memory that has no name", "[minor]")
+TEST_CASE("shared anonymous memory has minor faults too", "[minor]")
 {
 	const auto memory = patterned(4, MemoryKind::shared_anonymous);
 	const auto context = open_context();
@@ -113,7 +113,7 @@ TEST_CASE("minor faults of memory that has no name", "[minor]")
 	CHECK(count_patterned(memory) == 4);
 }
 
-FILE_TEST_CASE("a page that the file has not is no minor fault", "[minor]")
+FILE_TEST_CASE("a page that the file does not have is no minor fault", "[minor]")
 {
 	const MinorWorld minor(2, TestType::kind);
 
@@ -122,7 +122,8 @@ FILE_TEST_CASE("a page that the file has not is no minor fault", "[minor]")
 	CHECK_FALSE(take(minor.world.context.read()));
 }
 
-FILE_TEST_CASE("memory registered for both is told which fault it is", "[minor]")
+FILE_TEST_CASE("a fault of memory registered for both modes is reported as missing or minor",
+	       "[minor]")
 {
 	const MinorWorld minor(2, TestType::kind, Modes::Missing | Modes::Minor);
 	const auto ioctls = minor.world.region.ioctls();
@@ -156,7 +157,7 @@ TEST_CASE("a page copied into a file is a minor fault for its other mapping", "[
 	CHECK(frame_of(minor.memory(), 0) == frame_of(minor.other, 0));
 }
 
-TEST_CASE("what was written before a page is mapped is seen", "[minor]")
+TEST_CASE("content that was written before a page is mapped is seen", "[minor]")
 {
 	const MinorWorld minor(64);
 	const Monitor monitor(minor.world.context, [&](const Fault &fault) {
@@ -207,7 +208,7 @@ FILE_TEST_CASE("mapping stops at a page that is mapped already", "[minor]")
 	CHECK(count_patterned(minor.memory()) == 8);
 }
 
-FILE_TEST_CASE("mapping stops at a page that the file has not", "[minor]")
+FILE_TEST_CASE("mapping stops at a page that the file does not have", "[minor]")
 {
 	const MinorWorld minor(8, TestType::kind);
 
@@ -236,7 +237,7 @@ FILE_TEST_CASE("mapping past the end of the file is EFAULT", "[minor]")
 	CHECK(has_pattern(minor.memory().bytes(0, 1), 0));
 }
 
-FILE_TEST_CASE("a page that the file only has reserved is mapped as zeroes", "[minor]")
+FILE_TEST_CASE("a page that the file has only reserved is mapped as zeroes", "[minor]")
 {
 	const MinorWorld minor(70, TestType::kind);
 
@@ -294,7 +295,7 @@ TEST_CASE("mapping wakes the waiters of its pages and no others", "[minor]")
 	CHECK(second.get() == pattern_word(1));
 }
 
-TEST_CASE("mapping that is told not to wake leaves its waiters to wake", "[minor]")
+TEST_CASE("mapping with DONTWAKE leaves its waiters to UFFDIO_WAKE", "[minor]")
 {
 	const MinorWorld minor(1);
 
@@ -349,7 +350,7 @@ TEST_CASE("private anonymous memory has no minor faults", "[minor]")
 	CHECK(context.resume(memory.range()).error.value() == EINVAL);
 }
 
-TEST_CASE("mapping what is not registered is ENOENT", "[minor]")
+TEST_CASE("mapping into unregistered memory is ENOENT", "[minor]")
 {
 	const Memory memory(3, MemoryKind::shared_file);
 	const auto context = open_context();
@@ -369,10 +370,10 @@ TEST_CASE("pages of a large folio are mapped one by one", "[minor]")
 	for (std::size_t i = 0; i < page_table; i++)
 		write_pattern(other.bytes(i, 1), i);
 	if (smaps_bytes(other.range(), "ShmemPmdMapped") != huge_page)
-		skip("no huge page was to be had");
+		skip("no huge page was available");
 
 	const World world(Memory::aligned(page_table, huge_page, file, MAP_SHARED), Modes::Minor);
-	/* Lest khugepaged takes the page table away, after which every page faults again. */
+	/* Else khugepaged may take the page table away, and then every page would fault again. */
 	keep_small(world.memory);
 	auto reader = in_thread([&] { return world.memory.word(7); });
 	CHECK(next_fault(world.context).flags == FaultFlags::Minor);
@@ -456,7 +457,7 @@ TEST_CASE("the file changes in every way while its pages are mapped", "[minor][s
 TEST_CASE("a page table that is taken away while pages are mapped is no error", "[minor][smp]")
 {
 	if (backend_under_test() == Backend::native)
-		skip("the kernel's own gives up with EAGAIN, and nothing tells when to try again");
+		skip("native userfaultfd gives up with EAGAIN, and nothing says when to try again");
 	const MinorWorld minor(page_table);
 	std::atomic<bool> done = false;
 	const auto collapse = [&] {
@@ -497,7 +498,7 @@ FILE_TEST_CASE("a page with a hardware error is EIO and not mapped", "[minor]")
 
 	minor.write(0, 1);
 	minor.write(2, 1);
-	CHECK(minor.other.word(1) == 0); /* made by reading it is clean, and nobody is killed */
+	CHECK(minor.other.word(1) == 0); /* reading makes a clean page, so no process is killed */
 	if (::madvise(minor.other.page(1), page_size(), MADV_HWPOISON))
 		skip("the kernel has no memory failures");
 	const auto progress = minor.resume(0, 3);

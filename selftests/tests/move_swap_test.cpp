@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UFFDIO_MOVE of pages that are swapped out, or on their way. */
+/* UFFDIO_MOVE of pages that are swapped out, or are being swapped out. */
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
 #include "lib/protection.hpp"
@@ -46,8 +46,8 @@ struct SwapMove {
 };
 
 /*
- * Memory of /dev/zero, private, which is anonymous memory that has a file: of anonymous pages there
- * newer kernels don't count the place in the file.
+ * Private memory of /dev/zero, which is anonymous memory that has a file. Newer kernels don't index
+ * its anonymous pages by their place in the file.
  */
 Memory of_zero_device(std::size_t pages)
 {
@@ -56,7 +56,7 @@ Memory of_zero_device(std::size_t pages)
 	return Memory::aligned(pages, huge_page, zero, MAP_PRIVATE);
 }
 
-/* A place in it to move to. */
+/* Memory of /dev/zero to move pages to. */
 struct ZeroMove {
 	explicit ZeroMove(Memory from)
 		: need_it((need(Features::Move), true)), swap(swap_bytes), source(std::move(from)),
@@ -70,7 +70,7 @@ struct ZeroMove {
 		REQUIRE(count_patterned(world.memory) == source.pages());
 	}
 
-	/* What can't be found by its index can't be. */
+	/* A page that can't be found by its index can't be swapped out. */
 	void swap_all_out() const { swap_out(world.memory, 0, world.memory.pages()); }
 
 	bool need_it;
@@ -92,10 +92,11 @@ TEST_CASE("pages moved into a mapping of /dev/zero can be swapped out", "[move][
 }
 
 /*
- * The pipe keeps the page, so that it stays in the swap cache when it is swapped out. When it is
- * mapped again, and is indexed for another place, KSM has it copied.
+ * The pipe keeps the page, so that it stays in the swap cache when it is swapped out. If its index
+ * is that of another place when it is mapped again, KSM has it copied.
  */
-TEST_CASE("a page that was moved there in the swap cache is not copied", "[move][swap]")
+TEST_CASE("a page that was moved into a mapping of /dev/zero while in the swap cache is not copied",
+	  "[move][swap]")
 {
 	const ZeroMove move(patterned(1));
 	const auto frame = frame_of(move.source, 0);
@@ -154,7 +155,7 @@ TEST_CASE("pages in memory and in swap are moved together", "[move][swap]")
 			FAIL("page " << i);
 }
 
-TEST_CASE("a page in swap that a child shares is EBUSY, until it is its own again", "[move][swap]")
+TEST_CASE("moving a page in swap that a child shares is EBUSY until it is unshared", "[move][swap]")
 {
 	const SwapMove move(2);
 	{
@@ -168,7 +169,7 @@ TEST_CASE("a page in swap that a child shares is EBUSY, until it is its own agai
 	CHECK(has_pattern(move.world.memory.bytes(1, 1), 1));
 }
 
-/* Natively it is, if it was swapped out, and not if it wasn't. */
+/* Natively a page stays protected if it was swapped out, and doesn't if it wasn't. */
 TEST_CASE("a page in swap does not stay protected when it is moved", "[move][wp][swap][module]")
 {
 	need(Features::Move);
@@ -210,7 +211,7 @@ TEST_CASE("pages that are swapped while they move are never lost or torn",
 		std::uint64_t count = 0;
 		for (; !stop; count++) {
 			auto &word = const_cast<std::uint64_t &>(there.memory.word(0));
-			std::atomic_ref(word).fetch_add(1); /* waits while it is away */
+			std::atomic_ref(word).fetch_add(1); /* waits while the page is away */
 		}
 		return count;
 	});

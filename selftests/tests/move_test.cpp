@@ -20,14 +20,14 @@ using namespace userfault;
 
 namespace {
 
-/* Memory to move to, and memory that isn't registered to move from. */
+/* Memory to move pages to, and unregistered memory to move them from. */
 struct Move {
 	explicit Move(std::size_t pages, std::size_t filled)
 		: need_it((need(Features::Move), true)), world(pages), source(pages)
 	{
 		for (std::size_t i = 0; i < filled; i++)
 			write_pattern(source.bytes(i, 1), i);
-		/* Lest khugepaged makes a huge page of it, with zeroes where pages have left. */
+		/* Else khugepaged may make a huge page of it, with zeroes where pages have left. */
 		keep_small(source);
 	}
 
@@ -43,7 +43,7 @@ struct Move {
 	Memory source;
 };
 
-/* The same with a place of two page tables to move it to. */
+/* A huge page to move, and memory of two page tables to move it to. */
 struct HugeMove {
 	HugeMove()
 		: need_it((need(Features::Move), true)),
@@ -100,7 +100,7 @@ TEST_CASE("any number of pages can be moved over any border", "[move]")
 	}
 }
 
-TEST_CASE("a moved page wakes who waits for it, unless that is not wanted", "[move]")
+TEST_CASE("moving a page wakes its waiters, unless DONTWAKE is set", "[move]")
 {
 	const Move move(2, 2);
 	auto reader = in_thread([&] { return move.world.memory.word(1); });
@@ -118,7 +118,7 @@ TEST_CASE("a moved page wakes who waits for it, unless that is not wanted", "[mo
 	CHECK(other.get() == pattern_word(1));
 }
 
-TEST_CASE("a hole in the source is ENOENT, or moved if that is wanted", "[move]")
+TEST_CASE("a hole in the source is ENOENT, or moved if that was asked for", "[move]")
 {
 	const Move move(8, 3);
 
@@ -184,7 +184,7 @@ TEST_CASE("the zero page is moved", "[move]")
 	CHECK(move.world.memory.word(2) == 0);
 }
 
-TEST_CASE("pages can be moved within a mapping, forth and back", "[move]")
+TEST_CASE("pages can be moved within a mapping, back and forth", "[move]")
 {
 	need(Features::Move);
 	const World world(16);
@@ -205,14 +205,14 @@ TEST_CASE("pages can be moved within a mapping, forth and back", "[move]")
 	CHECK(has_pattern(world.memory.bytes(0, 1), 0));
 }
 
-TEST_CASE("what overlaps is moved page by page, holes too", "[move]")
+TEST_CASE("overlapping ranges are moved page by page, including holes", "[move]")
 {
 	need(Features::Move);
 	const World world(16);
 
 	world.fill(0);
 	/*
-	 * Each page's hole is taken by the page before it has left: the one page goes all the way.
+	 * Each step moves the page that the step before has moved: one page goes all the way.
 	 */
 	REQUIRE(world.context.move(world.memory.address(1), world.memory.range(0, 8),
 				   MoveModes::AllowSourceHoles));
@@ -221,7 +221,7 @@ TEST_CASE("what overlaps is moved page by page, holes too", "[move]")
 		CHECK_FALSE(is_there(world.memory, i));
 }
 
-TEST_CASE("a page that a child shares is EBUSY, until it is its own again", "[move]")
+TEST_CASE("moving a page that a child shares is EBUSY until it is unshared", "[move]")
 {
 	const Move move(2, 2);
 
@@ -232,12 +232,12 @@ TEST_CASE("a page that a child shares is EBUSY, until it is its own again", "[mo
 		CHECK(progress.error.value() == EBUSY);
 		CHECK(has_pattern(move.source.bytes(0, 1), 0));
 	}
-	move.source.word(0) = pattern_word(0); /* takes the page, or a copy, for its own */
+	move.source.word(0) = pattern_word(0); /* the page, or a copy, is the parent's own now */
 	CHECK(move.move(0, 0, 1));
 	CHECK(has_pattern(move.world.memory.bytes(0, 1), 0));
 }
 
-TEST_CASE("a move can be written to, and what is written is kept", "[move]")
+TEST_CASE("source and destination of a move can be written to", "[move]")
 {
 	const Move move(2, 2);
 
@@ -250,7 +250,7 @@ TEST_CASE("a move can be written to, and what is written is kept", "[move]")
 	CHECK(has_pattern(move.source.bytes(0, 1), 9));
 }
 
-TEST_CASE("only memory that is alike can be moved", "[move]")
+TEST_CASE("only writable memory that is locked like its destination can be moved", "[move]")
 {
 	const Move move(4, 4);
 	const auto refused = [&](std::size_t to, std::size_t from) {
@@ -260,7 +260,7 @@ TEST_CASE("only memory that is alike can be moved", "[move]")
 	checked(::mprotect(move.source.page(1), page_size(), PROT_READ));
 	CHECK(refused(0, 1) == EINVAL);
 	checked(::mprotect(move.world.memory.page(1), page_size(), PROT_READ));
-	CHECK(refused(1, 1) == EINVAL); /* not even then: it must be writable */
+	CHECK(refused(1, 1) == EINVAL); /* alike, but not writable */
 	checked(::mlock(move.source.page(2), page_size()));
 	CHECK(refused(2, 2) == EINVAL);
 	CHECK(refused(2, 3) == 0);
@@ -268,7 +268,7 @@ TEST_CASE("only memory that is alike can be moved", "[move]")
 	CHECK(refused(3, 2) == 0);
 }
 
-TEST_CASE("only into this context's memory can be moved", "[move]")
+TEST_CASE("pages can be moved only into this context's memory", "[move]")
 {
 	const Move move(2, 2);
 	const World other(2);
@@ -283,7 +283,7 @@ TEST_CASE("only into this context's memory can be moved", "[move]")
 	CHECK(has_pattern(move.world.memory.bytes(0, 1), 0));
 }
 
-TEST_CASE("the source may be the end of one mapping only", "[move]")
+TEST_CASE("the source of a move must lie in one mapping", "[move]")
 {
 	Move move(8, 8);
 
@@ -319,9 +319,9 @@ TEST_CASE("a huge page that does not fit is split", "[move][thp]")
 {
 	const HugeMove move;
 
-	/* Lest khugepaged puts it together again, with zeroes where pages have left. */
+	/* Else khugepaged may put it together again, with zeroes where pages have left. */
 	keep_small(move.source);
-	/* Not all of it; and not to a border. */
+	/* Only a part of it, and not to the start of a huge page. */
 	const auto part = move.context.move(move.memory.address(3), move.source.range(5, 100));
 	CHECK(part.done == 100 * page_size());
 	CHECK_FALSE(part.error);
@@ -339,7 +339,7 @@ TEST_CASE("a huge page that does not fit is split", "[move][thp]")
 	CHECK(smaps_bytes(move.source.range(), "Rss") == 5 * page_size());
 }
 
-TEST_CASE("a huge page is no place to move to", "[move][thp]")
+TEST_CASE("pages can't be moved into a huge page", "[move][thp]")
 {
 	need(Features::Move);
 	const auto memory = Memory::aligned(page_table, huge_page);
@@ -355,7 +355,7 @@ TEST_CASE("a huge page is no place to move to", "[move][thp]")
 	CHECK(has_pattern(source.bytes(0, 1), 99));
 }
 
-TEST_CASE("a huge page that a child shares is EBUSY and not split", "[move][thp]")
+TEST_CASE("moving a huge page that a child shares is EBUSY and does not split it", "[move][thp]")
 {
 	const HugeMove move;
 	const Process child([] { return ::pause(); });
@@ -388,7 +388,7 @@ TEST_CASE("the huge zero page is moved whole", "[move][thp]")
 	CHECK(memory.word(5) == 0);
 }
 
-TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
+TEST_CASE("moving a pinned page is EBUSY and leaves it there", "[move]")
 {
 	const Move move(4, 4);
 	const Pin pin(move.source, 2, 1);
@@ -403,7 +403,7 @@ TEST_CASE("a page that is pinned is EBUSY and stays", "[move]")
 	CHECK_FALSE(is_there(move.world.memory, 2));
 }
 
-TEST_CASE("a huge page that is pinned is EBUSY and stays", "[move][thp]")
+TEST_CASE("moving a pinned huge page is EBUSY and leaves it there", "[move][thp]")
 {
 	const HugeMove move;
 	const auto pinned = frame_of(move.source, 0);
@@ -414,8 +414,8 @@ TEST_CASE("a huge page that is pinned is EBUSY and stays", "[move][thp]")
 	CHECK(has_pattern(move.source.bytes(17, 1), 17));
 }
 
-/* Natively this goes on until the thread is killed, as does the next. */
-TEST_CASE("a part of a huge page that is pinned is EBUSY", "[move][thp][module]")
+/* Natively the move tries again until the thread is killed, here and in the next test. */
+TEST_CASE("moving a part of a pinned huge page is EBUSY", "[move][thp][module]")
 {
 	const HugeMove move;
 	const Pin pin(move.source, 17, 1);
@@ -426,7 +426,7 @@ TEST_CASE("a part of a huge page that is pinned is EBUSY", "[move][thp][module]"
 	CHECK(has_pattern(move.source.bytes(3, 1), 3));
 }
 
-TEST_CASE("a part of a huge page that somebody keeps is EBUSY", "[move][thp][module]")
+TEST_CASE("moving a part of a huge page with another reference is EBUSY", "[move][thp][module]")
 {
 	const HugeMove move;
 	std::array<int, 2> pipe;
@@ -443,7 +443,7 @@ TEST_CASE("a part of a huge page that somebody keeps is EBUSY", "[move][thp][mod
 	CHECK(has_pattern(move.memory.bytes(5, 1), 9));
 }
 
-TEST_CASE("threads that move parts of one huge page don't keep each other from it",
+TEST_CASE("threads that move parts of one huge page don't block one another",
 	  "[move][thp][smp]")
 {
 	const HugeMove move;
@@ -461,7 +461,7 @@ TEST_CASE("threads that move parts of one huge page don't keep each other from i
 			FAIL("page " << i);
 }
 
-TEST_CASE("threads that move pages of one mapping don't keep each other from it", "[move][smp]")
+TEST_CASE("threads that move pages of one mapping don't block one another", "[move][smp]")
 {
 	need(Features::Move);
 	constexpr std::size_t threads = 4;
@@ -487,7 +487,7 @@ TEST_CASE("threads that move pages of one mapping don't keep each other from it"
 		CHECK(has_pattern(world.memory.bytes(i, 1), i));
 }
 
-TEST_CASE("a page that a pipe has can be moved", "[move]")
+TEST_CASE("a page that a pipe refers to can be moved", "[move]")
 {
 	const Move move(4, 4);
 	const auto pipes = [] {
@@ -497,7 +497,7 @@ TEST_CASE("a page that a pipe has can be moved", "[move]")
 	}();
 	iovec part{move.source.page(1), page_size()};
 
-	/* It has a reference, which is no pin. */
+	/* The pipe has a reference to the page, but doesn't pin it. */
 	checked(::vmsplice(pipes[1], &part, 1, 0));
 	CHECK(move.move(1, 1, 1));
 	std::vector<std::byte> read(page_size());
@@ -527,7 +527,7 @@ TEST_CASE("pages that are written while they move are never lost or torn", "[mov
 		std::uint64_t count = 0;
 		for (std::size_t i = 0; !stop; i = (i + 1) % 64, count++) {
 			auto &word = const_cast<std::uint64_t &>(there.memory.word(i));
-			std::atomic_ref(word).fetch_add(1); /* waits while it is away */
+			std::atomic_ref(word).fetch_add(1); /* waits while the page is away */
 		}
 		return count;
 	});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mremap() of memory whose context isn't told of it: what has moved is unregistered, and nothing else
- * is.
+ * mremap() of memory whose context doesn't get the event of it: the memory that has moved is
+ * unregistered, and nothing else is.
  */
 #include "lib/files.hpp"
 #include "lib/maps.hpp"
@@ -28,9 +28,10 @@ void move(const std::byte *from, std::size_t count, std::byte *to, std::size_t n
 }
 
 /*
- * A thread in mremap(), between the time when its mappings have changed and the time when what moved
- * has been seen to: it waits until somebody reads that another context's memory is gone from where
- * it moved something to. That is beside memory of the same context, and so merged with it.
+ * A thread in mremap(): its mappings have changed, but the memory that moved has not been dealt
+ * with yet. The thread waits until another context's event is read: that context's memory was
+ * unmapped where the memory moved to. The memory now lies beside other memory of its context, and
+ * has merged with that.
  */
 class HalfMoved {
 public:
@@ -64,7 +65,7 @@ private:
 
 } // namespace
 
-TEST_CASE("memory that moves without being told of is unregistered", "[event][mremap]")
+TEST_CASE("memory that moves without an event is unregistered", "[event][mremap]")
 {
 	World world(2);
 	const Memory target(4);
@@ -78,8 +79,8 @@ TEST_CASE("memory that moves without being told of is unregistered", "[event][mr
 	world.region.release();
 }
 
-/* Natively the mapping as a whole is unregistered, and the thread sleeps for good. */
-TEST_CASE("memory that moves to the end of its own mapping is what is unregistered",
+/* Natively the whole mapping is unregistered, and the thread sleeps for ever. */
+TEST_CASE("when memory moves to the end of its own mapping, only that memory is unregistered",
 	  "[event][mremap][module]")
 {
 	Memory memory(6);
@@ -102,7 +103,8 @@ TEST_CASE("memory that moves to the end of its own mapping is what is unregister
 }
 
 /* Natively the neighbour loses its protection, and a write to it is missed. */
-TEST_CASE("memory that moves beside protected memory leaves that protected", "[event][mremap][module]")
+TEST_CASE("protected memory stays protected when other memory moves beside it",
+	  "[event][mremap][module]")
 {
 	for (const bool before : {true, false}) {
 		const Memory other(2);
@@ -129,8 +131,10 @@ TEST_CASE("memory that moves beside protected memory leaves that protected", "[e
 	}
 }
 
-/* Natively what was protected where it came from can stay so where nobody unprotects it. */
-TEST_CASE("memory that moves without being told of is protected no more", "[event][mremap][module]")
+/*
+ * Natively a page that was protected can stay so at its new place, where no monitor unprotects it.
+ */
+TEST_CASE("memory that moves without an event is no longer protected", "[event][mremap][module]")
 {
 	const Guarded guarded(2, Features::PagefaultFlagWp);
 	const Memory target(2);
@@ -145,7 +149,7 @@ TEST_CASE("memory that moves without being told of is protected no more", "[even
 	CHECK_FALSE(is_readable(guarded.context));
 }
 
-/* Natively it goes on waiting for a page that isn't there any more. */
+/* Natively the thread goes on waiting for a page that isn't there any more. */
 TEST_CASE("a thread that waits for a page that moves away tries again", "[event][mremap][module]")
 {
 	const Guarded guarded(1, Features::PagefaultFlagWp);
@@ -161,8 +165,8 @@ TEST_CASE("a thread that waits for a page that moves away tries again", "[event]
 	CHECK(has_pattern(target.bytes(0, 1), 0));
 }
 
-/* Natively, too, commands go on; but then all of the mapping is unregistered. */
-TEST_CASE("while memory moves without being told of, commands go on", "[event][mremap][module]")
+/* Commands work natively too, but then all of the mapping is unregistered. */
+TEST_CASE("commands work while memory moves without an event", "[event][mremap][module]")
 {
 	HalfMoved half(Features::None);
 
@@ -172,7 +176,7 @@ TEST_CASE("while memory moves without being told of, commands go on", "[event][m
 	CHECK(has_pattern(half.area().bytes(1, 1), 1));
 }
 
-TEST_CASE("memory that has moved without being told of is ordinary at once", "[event][mremap][module]")
+TEST_CASE("memory that has moved without an event is ordinary at once", "[event][mremap][module]")
 {
 	const Pipe pipe;
 	HalfMoved half(Features::Sigbus);
@@ -185,7 +189,7 @@ TEST_CASE("memory that has moved without being told of is ordinary at once", "[e
 	CHECK(half.area().word(3) == 'x');
 }
 
-TEST_CASE("a child that is forked while memory moves has it as ordinary memory",
+TEST_CASE("in a child that is forked while memory moves, that memory is ordinary",
 	  "[event][mremap][module]")
 {
 	HalfMoved half(Features::EventFork);

@@ -16,7 +16,7 @@ using namespace userfault;
 
 namespace {
 
-/* Shared memory of System V, in huge pages; gone when nobody has it mapped any more. */
+/* System V shared memory in huge pages; it goes when no process has it mapped any more. */
 class HugeSegment {
 public:
 	explicit HugeSegment(std::size_t count)
@@ -45,7 +45,10 @@ private:
 
 TEST_CASE("private memory of /dev/zero is filled as the anonymous memory that it is", "[copy]")
 {
-	/* The kernel's own takes the device for a file that has ended; for COPY not yet in 6.1. */
+	/*
+	 * Native userfaultfd takes the device for a file past its end; for COPY it doesn't yet in
+	 * 6.1.
+	 */
 	const bool native = backend_under_test() == Backend::native;
 	const int of_copy = native && !native_before(6, 12) ? EFAULT : 0;
 	const int of_zeropage = native ? EFAULT : 0;
@@ -74,7 +77,7 @@ TEST_CASE("huge pages of System V are filled like others", "[hugetlb][copy]")
 	const auto ioctls = context.register_range(segment.range(), Modes::Missing);
 
 	if (backend_under_test() == Backend::native && !native_before(7, 2)) {
-		/* It asks the mapping's own functions, and those are System V's. */
+		/* Native userfaultfd checks the mapping's functions, which are System V's here. */
 		CHECK(ioctls.error().value() == EINVAL);
 		return;
 	}

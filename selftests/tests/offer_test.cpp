@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether the documentation says of this kernel what it answers. */
+/* Checks that the documentation says what this kernel answers. */
 #include "harness/backend.hpp"
 #include "harness/harness.hpp"
 #include "lib/offer.hpp"
@@ -30,13 +30,13 @@ Words words_of(const std::string &line)
 	return Words(std::istream_iterator<std::string>(stream), {});
 }
 
-/* A line of a table, and the title above that. */
+/* A line of a table, and the title above the table. */
 struct Row {
 	std::string title;
 	Words words;
 };
 
-/* All rows of the tables, their headers too: what stands behind the first border under a title. */
+/* All rows of the tables, headers included: the lines after the first border under a title. */
 std::vector<Row> rows_of(std::istream &file)
 {
 	std::vector<Row> rows;
@@ -123,10 +123,10 @@ TEST_CASE("Documentation/features.rst says what is offered, and nothing else", "
 {
 	std::ifstream file(file_name);
 	if (!file)
-		skip("the table is not here");
+		skip("features.rst was not carried in");
 	const auto said = documented(file), answered = offered();
 
-	INFO("make features writes the table anew");
+	INFO("to rewrite the table: make features");
 	CHECK(only_in(answered, said) == Answers{});
 	CHECK(only_in(said, answered) == Answers{});
 }

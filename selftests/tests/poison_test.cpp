@@ -22,7 +22,7 @@ using namespace userfault;
 
 namespace {
 
-/* What a SIGBUS told; code 0 if there was none. */
+/* What a SIGBUS reported; code 0 if there was none. */
 struct Bus {
 	int code = 0;
 	void *address = nullptr;
@@ -33,7 +33,7 @@ thread_local sigjmp_buf back;
 thread_local volatile int caught_code, caught_granularity;
 thread_local void *volatile caught_address;
 
-/* Touches memory, and returns by which SIGBUS that ended. */
+/* Touches memory, and returns the SIGBUS that it got. */
 Bus touch(const std::function<void()> &access)
 {
 	struct sigaction action = {};
@@ -76,7 +76,7 @@ struct Poisoned {
 
 } // namespace
 
-TEST_CASE("who touches a poisoned page gets the SIGBUS of bad memory", "[poison]")
+TEST_CASE("a thread that touches a poisoned page gets the SIGBUS of bad memory", "[poison]")
 {
 	const Poisoned poisoned(4);
 	const auto &memory = poisoned.world.memory;
@@ -135,7 +135,7 @@ TEST_CASE("the kernel gets EFAULT from a poisoned page", "[poison]")
 	::close(ends[1]);
 }
 
-TEST_CASE("poisoning ends the wait of who waits, unless that is not wanted", "[poison]")
+TEST_CASE("poisoning wakes the waiters of its pages, unless DONTWAKE is set", "[poison]")
 {
 	const Poisoned poisoned(1);
 	const auto &world = poisoned.world;
@@ -180,7 +180,7 @@ TEST_CASE("a copy heals a poisoned page", "[poison]")
 	CHECK(read(world.memory, 3).code == BUS_MCEERR_AR);
 }
 
-TEST_CASE("poison that was protected, or has moved, is healed all the same", "[poison]")
+TEST_CASE("a copy also heals poison that was protected or has moved", "[poison]")
 {
 	need(Features::Poison);
 	const Memory memory(2), place(2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Write protection of memory that is copied by a fork or moved, with the events of that. */
+/* Write protection of memory that is copied by a fork or moved, with the events for that. */
 #include "lib/memory_kinds.hpp"
 #include "lib/process.hpp"
 #include "lib/protection.hpp"
@@ -14,7 +14,7 @@ using namespace userfault;
 
 namespace {
 
-/* That the next fault is of a write to this protected page, which is unprotected then. */
+/* Checks that the next fault is a write to this protected page, and unprotects the page. */
 void serve_write(const Context &context, const Memory &memory, std::size_t index)
 {
 	const auto fault = next_fault(context);
@@ -26,7 +26,7 @@ void serve_write(const Context &context, const Memory &memory, std::size_t index
 
 } // namespace
 
-MEMORY_TEST_CASE("a child that is told of inherits the protection", "[fork_event][wp]")
+MEMORY_TEST_CASE("a child whose fork is reported inherits the protection", "[fork_event][wp]")
 {
 	const Guarded guarded(Memory(3, TestType::kind), fill_with_patterns, Features::EventFork);
 
@@ -49,7 +49,7 @@ MEMORY_TEST_CASE("a child that is told of inherits the protection", "[fork_event
 	CHECK_FALSE(is_readable(guarded.context));
 }
 
-TEST_CASE("a child that nobody is told of is not protected", "[fork_event][wp]")
+TEST_CASE("a child whose fork is not reported is not protected", "[fork_event][wp]")
 {
 	const Guarded guarded(2);
 
@@ -62,7 +62,7 @@ TEST_CASE("a child that nobody is told of is not protected", "[fork_event][wp]")
 	CHECK(guarded.only_protected(0, 2));
 }
 
-MEMORY_TEST_CASE("memory that moves and is told of stays protected", "[event][wp]")
+MEMORY_TEST_CASE("memory whose move is reported stays protected", "[event][wp]")
 {
 	const Guarded guarded(Memory(3, TestType::kind), fill_with_patterns, Features::EventRemap);
 	const Memory target(3);
@@ -88,7 +88,7 @@ MEMORY_TEST_CASE("memory that moves and is told of stays protected", "[event][wp
 	CHECK_FALSE(is_readable(guarded.context));
 }
 
-TEST_CASE("pages that are dropped are told of and not protected any more", "[event][wp]")
+TEST_CASE("dropping protected pages is reported, and they are no longer protected", "[event][wp]")
 {
 	const Guarded guarded(2, Features::EventRemove);
 

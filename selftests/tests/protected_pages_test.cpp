@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Write protection of every kind of page, and of memory that something is done to. */
+/* Write protection of every kind of page, and of memory that system calls and forks change. */
 #include "lib/ksm.hpp"
 #include "lib/pin.hpp"
 #include "lib/process.hpp"
@@ -129,7 +129,7 @@ TEST_CASE("pages that were merged can be protected", "[wp]")
 			   [&] { return frame_of(memory, 0) == frame_of(memory, 7); });
 	});
 
-	/* The module takes them out of KSM, see ksm_test.cpp. */
+	/* The module takes the pages out of KSM, see ksm_test.cpp. */
 	CHECK(same_frame(guarded, 0, 7) == (backend_under_test() == Backend::native));
 	guarded.protect();
 	CHECK(guarded.only_protected(0, 8));
@@ -141,7 +141,7 @@ TEST_CASE("pages that were merged can be protected", "[wp]")
 	CHECK(has_pattern(guarded.memory.bytes(7, 1), 1));
 }
 
-TEST_CASE("a page that somebody else has a reference to stays the same page", "[wp]")
+TEST_CASE("a protected page that a pipe refers to stays the same page", "[wp]")
 {
 	const Guarded guarded(1);
 	const iovec part{guarded.memory.page(0), page_size()};
@@ -185,7 +185,7 @@ TEST_CASE("mprotect leaves the protection as it is", "[wp]")
 	CHECK_FALSE(guarded.write_is_told(1));
 }
 
-TEST_CASE("a page that may not be written anyway can be protected", "[wp]")
+TEST_CASE("a page without write access can be protected", "[wp]")
 {
 	const Guarded guarded(2);
 
@@ -209,7 +209,7 @@ TEST_CASE("a page that is dropped is no longer protected", "[wp]")
 	CHECK(guarded.write_is_told(1));
 }
 
-TEST_CASE("a child's memory is not protected, its parent's stays so", "[wp]")
+TEST_CASE("a child's memory is not protected, and its parent's stays protected", "[wp]")
 {
 	const Guarded guarded(2);
 

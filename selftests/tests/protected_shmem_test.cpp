@@ -34,7 +34,7 @@ struct UnmappedFile {
 	Memory other;
 };
 
-/* That a page that was protected when it wasn't there is protected now that it is. */
+/* Checks that a page that was protected while it was absent is still protected. */
 void check_inherited(const Guarded &guarded, std::size_t index)
 {
 	CHECK(guarded.is_protected(index));
@@ -102,7 +102,7 @@ SHMEM_TEST_CASE("a copy to shmem can be protected from the start", "[wp][shmem]"
 	CHECK_FALSE(guarded.write_is_told(0));
 }
 
-/* What was protected before it was there gives way to a copy that isn't. */
+/* An absent page that was protected is unprotected after a copy without WP. */
 SHMEM_TEST_CASE("a copy replaces the protection of an absent page", "[wp][shmem]")
 {
 	const Guarded guarded(
@@ -120,7 +120,7 @@ TEMPLATE_TEST_CASE("pages of the file can be mapped protected", "[wp][minor]", S
 		   PrivateFile)
 {
 	if (native_before(6, 4))
-		skip("this kernel's own CONTINUE has no mode for that");
+		skip("native CONTINUE of this kernel has no mode for that");
 
 	const UnmappedFile unmapped;
 	const Guarded guarded(
@@ -138,7 +138,7 @@ TEMPLATE_TEST_CASE("pages of the file can be mapped protected", "[wp][minor]", S
 	      (TestType::kind == MemoryKind::private_file ? pages : 3));
 }
 
-TEMPLATE_TEST_CASE("protected pages of a file can't be mapped so without the registration",
+TEMPLATE_TEST_CASE("pages of a file can't be mapped protected without the registration",
 		   "[wp][minor]", SharedFile, PrivateFile)
 {
 	const UnmappedFile unmapped;
@@ -158,7 +158,7 @@ TEST_CASE("pages of shmem that are swapped out stay protected", "[wp][shmem][swa
 	const Guarded guarded(unmapped.map(MemoryKind::shared_file), [](const Memory &) {});
 	const auto length = guarded.memory.range().length;
 
-	/* Mapped in the one place only, or it would not be swapped out. */
+	/* The file may be mapped in one place only: else it would not be swapped out. */
 	checked(::madvise(unmapped.other.page(0), length, MADV_DONTNEED));
 	CHECK(count_patterned(guarded.memory) == pages);
 	guarded.protect(0, 4);
@@ -176,11 +176,11 @@ TEST_CASE("pages of shmem that are swapped out stay protected", "[wp][shmem][swa
 	CHECK(guarded.only_protected(0, 0));
 }
 
-TEST_CASE("huge pages of shmem that come back while they are protected are protected",
+TEST_CASE("huge pages of shmem that are mapped again while they are being protected are protected",
 	  "[wp][shmem][smp]")
 {
 	if (native_before(6, 12))
-		skip("this kernel's own leaves a huge page that comes back unprotected");
+		skip("native userfaultfd of this kernel leaves such huge pages unprotected");
 	const std::size_t huge_pages = 8;
 	const auto file = tmpfs_file(huge_pages * page_table, "huge", "always");
 	const auto memory = Memory::aligned(huge_pages * page_table, huge_page, file, MAP_SHARED);
@@ -199,13 +199,13 @@ TEST_CASE("huge pages of shmem that come back while they are protected are prote
 	for (std::size_t h = 0; h < huge_pages; h++)
 		memory.word(h * page_table) = h;
 	if (smaps_bytes(memory.range(), "ShmemPmdMapped") != length)
-		skip("no huge page was to be had");
+		skip("no huge page was available");
 	auto one = in_thread(read_all), other = in_thread(read_all);
 	for (unsigned round = 0; round < repeated(25); round++) {
-		/* Without page tables, which huge pages don't take the place of. */
+		/* A new mapping has no page tables: huge pages don't replace those. */
 		if (::mmap(memory.page(0), length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 			   file.get(), 0) == MAP_FAILED)
-			give_up("mmap anew");
+			give_up("mmap of the file again");
 		take(context.register_range(memory.range(), Modes::WriteProtect));
 		wait_until("a huge page is mapped",
 			   [&] { return is_there(memory, (huge_pages - 1) * page_table); });
@@ -219,8 +219,8 @@ TEST_CASE("huge pages of shmem that come back while they are protected are prote
 	other.get();
 }
 
-/* The other mapping, and who has the file, write as they like. */
-TEST_CASE("protection is of one mapping", "[wp][shmem]")
+/* Writes through another mapping, or to the file, don't fault. */
+TEST_CASE("protection covers one mapping of a file only", "[wp][shmem]")
 {
 	const UnmappedFile unmapped;
 	const Guarded guarded(unmapped.map(MemoryKind::shared_file), [](const Memory &) {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UFFDIO_WRITEPROTECT, registration for it, and what is told. */
+/* UFFDIO_WRITEPROTECT, registration for it, and which faults are reported. */
 #include "lib/protection.hpp"
 #include "lib/thp.hpp"
 
@@ -58,7 +58,7 @@ TEST_CASE("only a registration for it makes write protection possible", "[wp]")
 	CHECK(error_of(context.write_protect(memory.range(1, 1))) == ENOENT);
 }
 
-TEST_CASE("a write to a protected page waits and is told", "[wp]")
+TEST_CASE("a write to a protected page waits and is reported", "[wp]")
 {
 	const Guarded guarded(3);
 
@@ -77,7 +77,7 @@ TEST_CASE("a write to a protected page waits and is told", "[wp]")
 	CHECK(fdinfo(guarded.context.fd()).total == 0);
 }
 
-TEST_CASE("reading a protected page is not told", "[wp]")
+TEST_CASE("reading a protected page is not reported", "[wp]")
 {
 	const Guarded guarded(2);
 
@@ -133,7 +133,7 @@ TEST_CASE("protecting twice is the same as once", "[wp]")
 	CHECK_FALSE(guarded.write_is_told(1));
 }
 
-TEST_CASE("unprotecting that is told not to wake leaves its waiters to wake", "[wp]")
+TEST_CASE("unprotecting with DONTWAKE leaves its waiters to UFFDIO_WAKE", "[wp]")
 {
 	const Guarded guarded(1);
 
@@ -239,7 +239,7 @@ TEST_CASE("protecting where nothing is mapped is ENOENT", "[wp]")
 	CHECK(error_of(guarded.context.write_unprotect(guarded.memory.range(1, 1))) == ENOENT);
 }
 
-TEST_CASE("protecting what is not registered for it is ENOENT and protects nothing", "[wp]")
+TEST_CASE("protecting memory that is not registered for it is ENOENT", "[wp]")
 {
 	const Partly part;
 
@@ -248,7 +248,7 @@ TEST_CASE("protecting what is not registered for it is ENOENT and protects nothi
 	CHECK(error_of(part.context.write_protect(part.memory.range(2, 1))) == ENOENT);
 	CHECK(error_of(part.context.write_protect(part.memory.range(4, 1))) == ENOENT);
 	CHECK(error_of(part.context.write_protect(part.memory.range(0, 3))) == ENOENT);
-	/* Native userfaultfd has protected what lies before by then, since 6.4. */
+	/* Since 6.4 native userfaultfd has protected the pages before that by then. */
 	if (backend_under_test() == Backend::module)
 		CHECK_FALSE(part.is_protected(0));
 	CHECK_FALSE(part.is_protected(2));
@@ -271,7 +271,7 @@ TEST_CASE("a copy can be protected from the start", "[wp]")
 	CHECK_FALSE(guarded.write_is_told(0));
 }
 
-TEST_CASE("a protected copy wakes readers, and writers wait on", "[wp]")
+TEST_CASE("a protected copy wakes readers, and writers go on waiting", "[wp]")
 {
 	const Guarded guarded(
 		Memory(1), [](const Memory &) {}, Features::None,
@@ -314,7 +314,7 @@ TEST_CASE("absent pages are not protected without the feature for it", "[wp]")
 	CHECK_FALSE(guarded.write_is_told(1));
 }
 
-TEST_CASE("memory registered for both is told of what it is", "[wp]")
+TEST_CASE("a fault of memory registered for both modes is reported as missing or protected", "[wp]")
 {
 	const Guarded guarded(
 		Memory(2), [](const Memory &) {}, Features::None,
@@ -329,7 +329,7 @@ TEST_CASE("memory registered for both is told of what it is", "[wp]")
 }
 
 /* Since 7.3 that is EBUSY: rwp_test.cpp. */
-TEST_CASE("a registration for something else replaces that for write protection", "[wp]")
+TEST_CASE("a registration for something else replaces the one for write protection", "[wp]")
 {
 	need_replacing();
 	const Guarded guarded(2);
@@ -340,7 +340,7 @@ TEST_CASE("a registration for something else replaces that for write protection"
 	CHECK(error_of(context.write_protect(guarded.memory.range(0, 1))) == ENOENT);
 	CHECK_FALSE(guarded.write_is_told(0));
 	CHECK(guarded.write_is_told(1));
-	/* Native userfaultfd forgets the bit in the page table. */
+	/* Native userfaultfd leaves the bit in the page table set. */
 	if (backend_under_test() == Backend::module)
 		CHECK_FALSE(guarded.is_protected(0));
 
@@ -393,7 +393,7 @@ TEST_CASE("unregistering unprotects", "[wp]")
 
 TEST_CASE("unregistering lets writers go on", "[wp]")
 {
-	/* Native userfaultfd wakes where missing pages are registered too. */
+	/* Native userfaultfd wakes writers only if missing pages are registered too. */
 	const Guarded guarded(
 		Memory(1), [](const Memory &memory) { memory.word(0) = 1; }, Features::None,
 		Modes::Missing | Modes::WriteProtect);
@@ -406,8 +406,9 @@ TEST_CASE("unregistering lets writers go on", "[wp]")
 	CHECK(guarded.memory.word(0) == 2);
 }
 
-/* Native userfaultfd leaves them asleep. */
-TEST_CASE("unregistering lets writers go on that waited for nothing else", "[wp][module]")
+/* Native userfaultfd leaves these writers asleep. */
+TEST_CASE("unregistering lets writers go on in memory registered for protection alone",
+	  "[wp][module]")
 {
 	const Guarded guarded(1);
 
@@ -432,7 +433,7 @@ TEST_CASE("closing the context unprotects and lets writers go on", "[wp]")
 	CHECK(guarded.only_protected(0, 0));
 }
 
-TEST_CASE("the kernel's own write to a protected page is told", "[wp]")
+TEST_CASE("the kernel's own write to a protected page is reported", "[wp]")
 {
 	const Guarded guarded(1);
 	std::array<int, 2> ends;
@@ -450,7 +451,7 @@ TEST_CASE("the kernel's own write to a protected page is told", "[wp]")
 	CHECK(guarded.memory.page(0)[0] == std::byte{'a'});
 }
 
-TEST_CASE("a context of user faults only refuses the kernel's write to a protected page", "[wp]")
+TEST_CASE("a context for user mode only refuses the kernel's write to a protected page", "[wp]")
 {
 	auto options = options_for();
 	options.user_mode_only = true;

@@ -39,7 +39,7 @@ Options blocking_options()
 	return options;
 }
 
-/* A thread that waits to read each page, all of them pending, the first page first. */
+/* A thread for each page that waits to read it. All faults are pending, the first page's first. */
 std::vector<std::future<std::uint64_t>> pending_readers(const World &world)
 {
 	std::vector<std::future<std::uint64_t>> readers;
@@ -104,7 +104,7 @@ TEST_CASE("a blocking read waits for a fault", "[read]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a message has nothing in it but the fault", "[read]")
+TEST_CASE("a message contains nothing but the fault", "[read]")
 {
 	const World world(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });
@@ -189,9 +189,12 @@ TEST_CASE("a buffer that can't be written is EFAULT and the waiter can still be 
 	CHECK(readers[0].get() == pattern_word(0));
 }
 
-TEST_CASE("the module tells a fault again that could not be written", "[read][module]")
+TEST_CASE("the module reports a fault again that could not be written to a reader",
+	  "[read][module]")
 {
-	/* Native userfaultfd takes it for told, and somebody has to fill the page unasked. */
+	/*
+	 * Native userfaultfd takes the fault for reported: a monitor has to fill the page unasked.
+	 */
 	const World world(2);
 	auto readers = pending_readers(world);
 	const Memory buffer(1);
@@ -230,7 +233,7 @@ TEST_CASE("messages can be read into several buffers", "[read]")
 	fill_all(world);
 }
 
-TEST_CASE("poll tells of a fault until it is read", "[read]")
+TEST_CASE("poll reports a fault until it is read", "[read]")
 {
 	const World world(1);
 	pollfd poll{world.context.fd(), POLLIN, 0};
@@ -247,7 +250,7 @@ TEST_CASE("poll tells of a fault until it is read", "[read]")
 	CHECK(::poll(&poll, 1, 0) == 0);
 }
 
-TEST_CASE("epoll tells of faults", "[read]")
+TEST_CASE("epoll reports faults", "[read]")
 {
 	const World world(1);
 	const Fd epoll(static_cast<int>(checked(::epoll_create1(EPOLL_CLOEXEC))));
@@ -302,7 +305,7 @@ TEST_CASE("a signal interrupts a read that waits", "[read]")
 	CHECK(monitor.result.get() == -EINTR);
 }
 
-TEST_CASE("each of several readers waits and each fault is told to one of them", "[read]")
+TEST_CASE("each of several readers waits and each fault is reported to one of them", "[read]")
 {
 	const std::size_t pages = 64, monitors = 4;
 	const World world(pages, blocking_options());

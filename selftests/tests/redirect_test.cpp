@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * userfault-run. The same programs, unmodified: on native userfaultfd they are run as they are, on
- * the module through userfault-run. Who has served them shows in the module's count of users.
+ * userfault-run. The same unmodified programs run on native userfaultfd directly, and on the module
+ * through userfault-run. The module's count of users shows which of the two has served them.
  */
 #include "harness/backend.hpp"
 #include "harness/harness.hpp"
@@ -43,12 +43,12 @@ const Words entries{
 	"user-mode",
 };
 
-/* For what is served, whoever does; everything else is an errno. */
+/* Stands for a context of the backend under test; everything else is an errno. */
 const std::string served = "served";
 
 /*
- * What comes of asking by "syscall", "user-mode" and "open" in each of sandboxes.c. A device that
- * has been opened before serves in all of them.
+ * What a program gets by "syscall", "user-mode" and "open" in each sandbox of sandboxes.c. A device
+ * that it has opened before serves it in all of them.
  */
 const struct {
 	std::string name, syscall, user_mode, open;
@@ -63,13 +63,13 @@ const struct {
 	{"no-userfaultfd", "EXFULL", "EXFULL", served},
 };
 
-/* In which a program puts a file of its own where it believes that there is none */
+/* Ways in which a program opens a file at a descriptor number that it believes to be free. */
 const Words takers{"dup2", "dup3", "syscall-dup2", "syscall-dup3", "vfork-dup2"};
 
-/* In which descriptors are closed, or numbers taken, in what is spawned */
+/* Ways to close descriptors, or to take their numbers, while a program is spawned. */
 const Words spawns{"closefrom", "close", "dup2", "open"};
 
-/* In which a program executes another without an environment */
+/* Ways in which a program executes another one without an environment. */
 const Words ways{
 	"execve",      "execve-null",  "execv",	  "execvp",   "execvpe", "execl",
 	"execlp",      "execle",       "fexecve", "execveat", "syscall", "syscall-at",
@@ -79,7 +79,7 @@ const Words ways{
 
 const Words stress_userfaultfd{stress_ng, "--userfaultfd", "1", "--temp-path", "/tmp"};
 
-/* Past libc, where no library can be in the way */
+/* Entries that bypass libc, and so the preloaded library. */
 const Words direct_entries{"instruction", "instruction-on-device"};
 
 void need(const std::string &program)
@@ -88,7 +88,7 @@ void need(const std::string &program)
 		skip(program + " is not there");
 }
 
-/* scripts/lib/testlib/redirect.py takes them along. */
+/* scripts/lib/testlib/redirect.py carries them in. */
 void need_programs()
 {
 	need(probe);
@@ -125,7 +125,7 @@ std::string served_by(const Words &places, const std::string &entry)
 	return said_by(on_backend(Words{probe} + places + Words{"entry", entry}));
 }
 
-/* What a program says that is served wherever @expected has "served" */
+/* What a program prints on the backend under test: its name wherever @expected has "served". */
 std::string on_backend_said(const Words &expected)
 {
 	std::string lines;
@@ -136,7 +136,7 @@ std::string on_backend_said(const Words &expected)
 	return lines;
 }
 
-/* Checks that the launcher doesn't start a program, and what it says and exits with. */
+/* Checks that the launcher refuses to start a program: its message and its exit status. */
 void check_refused(const Words &words, int status, const std::string &why,
 		   const std::function<void()> &prepare = {})
 {
@@ -148,7 +148,7 @@ void check_refused(const Words &words, int status, const std::string &why,
 	CHECK(outcome.output.find(why) != std::string::npos);
 }
 
-/* A file of settings has other content as long as this lives. */
+/* A file of settings has another value as long as this lives. */
 struct Setting {
 	Setting(const std::string &path, const std::string &value) : path(path)
 	{
@@ -162,8 +162,8 @@ struct Setting {
 };
 
 /*
- * Numbers for so many descriptors, and no more by any means but privileges; what the caller of the
- * tests has left open takes none of them from the program.
+ * Limits the program to so many descriptors, which it can raise only with privileges. Descriptors
+ * that the caller of the tests has left open don't count: they are closed on exec.
  */
 void limit_descriptors(rlim_t count)
 {
@@ -198,7 +198,7 @@ struct TemporaryFile {
 	const std::string path;
 };
 
-/* Who runs the file gets a capability, as by setcap(8). */
+/* Gives a process that runs the file a capability, like setcap(8). */
 void give_capability(const std::string &path)
 {
 	vfs_cap_data data{.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, .data = {}};
@@ -234,7 +234,9 @@ std::string first_line_of(const fs::path &path)
 	return line;
 }
 
-/* Whether a process of that name holds a userfaultfd, of whomever. Processes may end meanwhile. */
+/*
+ * Whether a process of that name holds a userfaultfd of any backend. Processes may end meanwhile.
+ */
 bool holds_userfaultfd(const std::string &name)
 {
 	std::error_code gone;
@@ -273,7 +275,7 @@ TEST_CASE("threads, children and what they execute are served", "[redirect]")
 		}
 }
 
-TEST_CASE("what is executed without the environment is served", "[redirect]")
+TEST_CASE("programs that are executed without the environment are served", "[redirect]")
 {
 	need_programs();
 	for (const auto &way : ways) {
@@ -284,7 +286,7 @@ TEST_CASE("what is executed without the environment is served", "[redirect]")
 	}
 }
 
-TEST_CASE("what a program has preloaded is still preloaded", "[redirect][module]")
+TEST_CASE("libraries that a program has preloaded are still preloaded", "[redirect][module]")
 {
 	const std::string others = "/lib/redirect/entries.so";
 
@@ -324,7 +326,7 @@ TEST_CASE("programs are found as by execvp", "[redirect]")
 	auto command = on_backend({"named"});
 
 	if (command.front() == launcher)
-		command.front() = "/bin/" + launcher; /* PATH needn't lead there */
+		command.front() = "/bin/" + launcher; /* works without PATH */
 	for (const auto *folders : {"", ":", "/none:", ":/none", "/none::/none", "/none:/tmp"}) {
 		CAPTURE(folders);
 		CHECK(said_by(Words{"env", std::string("PATH=") + folders} + command,
@@ -332,7 +334,7 @@ TEST_CASE("programs are found as by execvp", "[redirect]")
 	}
 }
 
-TEST_CASE("what asks the kernel past libc is not served by native userfaultfd", "[redirect]")
+TEST_CASE("a program that bypasses libc gets ENOSYS under userfault-run", "[redirect]")
 {
 	const std::string expected =
 		backend_under_test() == Backend::module ? "ENOSYS" : name_of(Backend::native);
@@ -343,7 +345,7 @@ TEST_CASE("what asks the kernel past libc is not served by native userfaultfd", 
 		CHECK(served_by({}, entry) == expected);
 		CHECK(served_by({"fork", "exec"}, entry) == expected);
 	}
-	/* Of libc's entries those that end in different system calls. */
+	/* Some of libc's entries: they end in different system calls. */
 	for (const auto *entry : {"syscall", "syscall-ioctl", "open", "openat"}) {
 		CAPTURE(entry);
 		CHECK(served_by({"static"}, entry) == expected);
@@ -390,7 +392,7 @@ TEST_CASE("a program is never served by native userfaultfd instead", "[redirect]
 	CHECK(said_by(env + Words{probe, "entry", "open"}, become_nobody) == "EACCES");
 }
 
-TEST_CASE("programs that have shut themselves in are served as natively", "[redirect]")
+TEST_CASE("sandboxed programs are served as natively", "[redirect]")
 {
 	need_programs();
 	for (const auto &sandbox : sandboxes) {
@@ -399,14 +401,14 @@ TEST_CASE("programs that have shut themselves in are served as natively", "[redi
 					  "user-mode", "open", "opened-device"})) ==
 		      on_backend_said({sandbox.syscall, sandbox.user_mode, sandbox.open, served}));
 	}
-	/* Where calls that natively aren't made kill the program */
+	/* In this sandbox, a call that the program doesn't make natively kills it. */
 	CHECK(said_by(on_backend({probe, "only-needed", "entry", "syscall", "user-mode"})) ==
 	      on_backend_said({served, served}));
 	CHECK(served_by({"empty-root", "fork", "thread"}, "syscall") ==
 	      name_of(backend_under_test()));
 }
 
-TEST_CASE("programs that landlock lets open nothing are served as natively", "[redirect]")
+TEST_CASE("programs that may open no file because of landlock are served as natively", "[redirect]")
 {
 	need_programs();
 	if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 0)
@@ -428,7 +430,7 @@ TEST_CASE("programs that have dropped their rights execute others that are serve
 	CHECK(served_by({"few-descriptors", "exec"}, "syscall") == name_of(backend_under_test()));
 }
 
-TEST_CASE("a program without rights handles minor faults of a file of others", "[redirect]")
+TEST_CASE("a program without rights handles minor faults of a file of another user", "[redirect]")
 {
 	need_programs();
 	const TemporaryFile file("file", 0444, "kept");
@@ -436,7 +438,7 @@ TEST_CASE("a program without rights handles minor faults of a file of others", "
 	CHECK(said_by(on_backend({probe, "nobody", "exec", "minor", file.path})) == "EPERM\nkept");
 }
 
-TEST_CASE("everybody handles faults of the kernel if vm.unprivileged_userfaultfd says so",
+TEST_CASE("every process handles faults of the kernel if vm.unprivileged_userfaultfd allows it",
 	  "[redirect]")
 {
 	need_programs();
@@ -455,7 +457,7 @@ TEST_CASE("a program that may open the kernel's device, and not the module's, is
 	checked(::chmod("/dev/userfaultfd", 0600));
 }
 
-/* Afterwards the device can't be opened anew. */
+/* Afterwards, in the empty root, the device can't be opened again. */
 TEST_CASE("programs that close all descriptors are served", "[redirect]")
 {
 	need_programs();
@@ -478,7 +480,7 @@ TEST_CASE("programs that close all descriptors past libc are served", "[redirect
 	      on_backend_said({served, served}));
 }
 
-TEST_CASE("programs that take the number of a descriptor they don't know of are served",
+TEST_CASE("programs that take the number of an unknown descriptor are served",
 	  "[redirect]")
 {
 	need_programs();
@@ -490,7 +492,7 @@ TEST_CASE("programs that take the number of a descriptor they don't know of are 
 	}
 }
 
-TEST_CASE("few descriptors are enough from the start on", "[redirect]")
+TEST_CASE("a program that can open only few descriptors is served", "[redirect]")
 {
 	need_programs();
 	for (const rlim_t count : {6, 20}) {
@@ -511,7 +513,7 @@ TEST_CASE("a descriptor that isn't the device's is not taken for it", "[redirect
 	}
 }
 
-TEST_CASE("a user to whom the device is open runs programs on it", "[redirect][module]")
+TEST_CASE("a user who may open the device runs programs on it", "[redirect][module]")
 {
 	need_programs();
 	checked(::chmod("/dev/userfault", 0666));
@@ -526,7 +528,7 @@ TEST_CASE("a user to whom the device is open runs programs on it", "[redirect][m
 	checked(::chmod("/dev/userfault", 0600));
 }
 
-TEST_CASE("it is told what is redirected, if wanted", "[redirect][module]")
+TEST_CASE("userfault-run prints what it redirects, if that was asked for", "[redirect][module]")
 {
 	const auto told = [](const Words &words, const std::string &what) {
 		const auto said = said_by(words);
@@ -548,7 +550,7 @@ TEST_CASE("it is told what is redirected, if wanted", "[redirect][module]")
 	     "userfaultfd\\(\\) failed by /dev/none: Function not implemented");
 }
 
-TEST_CASE("a program doesn't notice that nobody reads what is told", "[redirect][module]")
+TEST_CASE("a program doesn't notice that nobody reads these messages", "[redirect][module]")
 {
 	const Words told{launcher, "-v", probe};
 
@@ -558,7 +560,7 @@ TEST_CASE("a program doesn't notice that nobody reads what is told", "[redirect]
 	      name_of(Backend::module));
 }
 
-TEST_CASE("it is told on where it couldn't be told before", "[redirect][module]")
+TEST_CASE("userfault-run prints messages again after it could not print one", "[redirect][module]")
 {
 	need_programs();
 	const auto said = said_by({launcher, "-v", probe, "full", "entry", "syscall"});
@@ -567,7 +569,7 @@ TEST_CASE("it is told on where it couldn't be told before", "[redirect][module]"
 	CHECK(said.starts_with(name_of(Backend::module) + "\nuserfault-run: probe["));
 }
 
-TEST_CASE("what can't be run on the module is refused", "[redirect][module]")
+TEST_CASE("programs that can't run on the module are refused", "[redirect][module]")
 {
 	need_programs();
 	check_refused({static_probe}, 126, "is linked statically");
@@ -586,7 +588,7 @@ TEST_CASE("what can't be run on the module is refused", "[redirect][module]")
 	check_refused({other.path}, 126, "is not a program for x86-64");
 }
 
-TEST_CASE("what can't be run at all is refused as by env and nohup", "[redirect][module]")
+TEST_CASE("programs that can't run at all are refused as by env and nohup", "[redirect][module]")
 {
 	need_programs();
 	const TemporaryFile data("data", 0644, "true\n");
@@ -620,7 +622,7 @@ TEST_CASE("programs that get privileges are refused", "[redirect][module]")
 	check_refused({copy.path}, 126, "gets privileges by being run");
 }
 
-TEST_CASE("programs with capabilities are refused but to root", "[redirect][module]")
+TEST_CASE("programs with capabilities are refused, except to root", "[redirect][module]")
 {
 	need_programs();
 	const TemporaryFile copy("privileged", probe);
@@ -631,7 +633,7 @@ TEST_CASE("programs with capabilities are refused but to root", "[redirect][modu
 	CHECK(said_by({launcher, copy.path, "entry", "syscall"}) == name_of(Backend::module));
 }
 
-TEST_CASE("a device that won't do is refused", "[redirect][module]")
+TEST_CASE("an unsuitable device is refused", "[redirect][module]")
 {
 	need_programs();
 	check_refused({"-d", "/dev/none", probe}, 125, "there is no /dev/none");
@@ -657,7 +659,7 @@ TEST_CASE("stress-ng --userfaultfd passes", "[redirect]")
 	CHECK(std::regex_search(output, std::regex("userfaultfd +" + operations + " ")));
 }
 
-/* Looked at while it runs on: in a run that ends, nothing might be seen of a context. */
+/* Looks while stress-ng keeps running: in a short run a context might not be seen. */
 TEST_CASE("stress-ng --userfaultfd holds contexts of the module", "[redirect]")
 {
 	const bool is_module = backend_under_test() == Backend::module;
@@ -667,7 +669,7 @@ TEST_CASE("stress-ng --userfaultfd holds contexts of the module", "[redirect]")
 	const int before = module_users();
 	Command command(on_backend(stress_userfaultfd));
 
-	const int device = is_module; /* that userfault-run keeps open */
+	const int device = is_module; /* userfault-run keeps it open */
 
 	/* Before that, stress-ng has asked for one, to see whether it can. */
 	wait_until("stress-ng works", [&] {
@@ -683,6 +685,6 @@ TEST_CASE("stress-ng --userfaultfd holds contexts of the module", "[redirect]")
 	const auto output = command.output();
 	CAPTURE(output);
 	CHECK(output.find("successful run completed") != output.npos);
-	/* It doesn't wait for all of its children. */
+	/* stress-ng doesn't wait for all of its children. */
 	wait_until("nothing of stress-ng is left", [&] { return module_users() == before; });
 }

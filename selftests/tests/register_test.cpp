@@ -27,7 +27,7 @@ int error_of(const Result<void> &result)
 	return result ? 0 : result.error().value();
 }
 
-/* Whether touching the page is told to @context; the page is there afterwards. */
+/* Whether touching the page is reported to @context; the page is there afterwards. */
 bool is_told(const Context &context, const Memory &memory, std::size_t index)
 {
 	auto touched = in_thread([&] { return memory.word(index); });
@@ -37,7 +37,7 @@ bool is_told(const Context &context, const Memory &memory, std::size_t index)
 	if (is_done(touched))
 		return false;
 	if (next_fault(context).address != memory.address(index))
-		give_up("told of another page");
+		give_up("the fault is of another page");
 	if (const auto zeroed = context.zeropage(memory.range(index, 1)); !zeroed)
 		give_up(zeroed.error.message());
 	touched.get();
@@ -51,7 +51,7 @@ struct WithHole {
 	Memory memory;
 };
 
-/* Three pages of anonymous memory, a file's page in the place of the middle one. */
+/* Three pages of anonymous memory, with a file's page in place of the middle one. */
 struct WithFile {
 	WithFile() : memory(3)
 	{
@@ -87,9 +87,9 @@ Ioctls named(Backend backend, const Memory &memory, Modes modes, Features featur
 
 } // namespace
 
-/* A program of an older kernel's time may refuse an answer with commands that it doesn't know. */
-MEMORY_TEST_CASE("a registration names no command that native userfaultfd doesn't name, but to "
-		 "programs that ask for what is newer",
+/* A program made for an older kernel may refuse an answer with commands that it doesn't know. */
+MEMORY_TEST_CASE("a registration names commands that native userfaultfd doesn't name only to "
+		 "programs that ask for newer features",
 		 "[register][module]")
 {
 	const auto newer = Ioctls::Poison | Ioctls::Move;
@@ -127,7 +127,7 @@ MEMORY_TEST_CASE("a registered mapping is marked as such in smaps", "[register]"
 	CHECK_FALSE(smaps_flag(memory.range(), "um"));
 }
 
-MEMORY_TEST_CASE("only what is registered is told", "[register]")
+MEMORY_TEST_CASE("only faults of registered memory are reported", "[register]")
 {
 	const Memory memory(5, TestType::kind);
 	const auto context = open_context();
@@ -139,7 +139,7 @@ MEMORY_TEST_CASE("only what is registered is told", "[register]")
 	CHECK_FALSE(is_told(context, memory, 4));
 }
 
-MEMORY_TEST_CASE("registering a range twice is the same as once", "[register]")
+MEMORY_TEST_CASE("registering a range twice has the same effect as once", "[register]")
 {
 	const World world(2, TestType::kind);
 
@@ -237,7 +237,7 @@ TEST_CASE("a range where nothing is mapped is refused", "[register]")
 	CHECK(error_of(context.unregister_range(hole.memory.range(1, 1))) == EINVAL);
 }
 
-TEST_CASE("of a range with a hole all that is mapped is registered", "[register]")
+TEST_CASE("everything that is mapped in a range with a hole is registered", "[register]")
 {
 	const WithHole hole;
 	const auto context = open_context();
@@ -293,7 +293,7 @@ MEMORY_TEST_CASE("a range that another context holds is refused as a whole", "[r
 	CHECK(is_told(second, memory, 3));
 }
 
-TEST_CASE("what is not registered can be unregistered", "[register]")
+TEST_CASE("unregistered memory can be unregistered", "[register]")
 {
 	const Memory memory(2);
 	const auto context = open_context();

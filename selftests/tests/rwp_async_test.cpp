@@ -25,7 +25,8 @@ int error_of(const Result<void> &result)
 
 } // namespace
 
-MEMORY_TEST_CASE("an access to a page protected so resolves itself and is seen", "[rwp][rwp-async]")
+MEMORY_TEST_CASE("with RWP_ASYNC an access to a protected page resolves itself and can be seen",
+		 "[rwp][rwp-async]")
 {
 	const Tracked tracked(Memory(8, TestType::kind), fill_with_patterns, Features::RwpAsync);
 
@@ -49,7 +50,8 @@ MEMORY_TEST_CASE("an access to a page protected so resolves itself and is seen",
 	CHECK(has_pattern(tracked.memory.bytes(2, 1), 2));
 }
 
-TEST_CASE("a page that isn't there was not accessed, one that comes was", "[rwp][rwp-async]")
+TEST_CASE("with RWP_ASYNC an absent page counts as not accessed, and a new page as accessed",
+	  "[rwp][rwp-async]")
 {
 	const Tracked tracked(
 		Memory(4), [](const Memory &) {}, Features::RwpAsync);
@@ -63,7 +65,7 @@ TEST_CASE("a page that isn't there was not accessed, one that comes was", "[rwp]
 	CHECK(found[0].end == tracked.memory.address(2));
 }
 
-TEST_CASE("protection that resolves itself is part of read-write protection", "[rwp][api]")
+TEST_CASE("RWP_ASYNC is offered with RWP and refused without it", "[rwp][api]")
 {
 	need(Features::Rwp);
 	const auto alone = take(Context::create(options_for()));
@@ -73,7 +75,7 @@ TEST_CASE("protection that resolves itself is part of read-write protection", "[
 	CHECK(alone.handshake(Features::Rwp | Features::RwpAsync));
 }
 
-TEST_CASE("turning it on lets all go on who wait for access", "[rwp][set-mode]")
+TEST_CASE("turning RWP_ASYNC on lets all threads go on that wait for access", "[rwp][set-mode]")
 {
 	const Tracked tracked(Memory(3), [](const Memory &memory) {
 		write_pattern(memory.bytes(0, 1), 0);
@@ -84,7 +86,7 @@ TEST_CASE("turning it on lets all go on who wait for access", "[rwp][set-mode]")
 	tracked.protect();
 	for (std::size_t i = 0; i < touched.size(); i++)
 		touched[i] = tracked.touch(i % 2, i < 2 ? Access::read : Access::write);
-	next_fault(tracked.context); /* told or not */
+	next_fault(tracked.context); /* this fault is read, the others are not */
 	wait_for_sleepers(tracked.context, touched.size());
 	take(tracked.context.set_mode(Features::RwpAsync));
 	for (auto &touch : touched)
@@ -95,7 +97,7 @@ TEST_CASE("turning it on lets all go on who wait for access", "[rwp][set-mode]")
 	CHECK_FALSE(tracked.is_told(0, Access::write));
 }
 
-TEST_CASE("turning it off has accesses told again", "[rwp][set-mode]")
+TEST_CASE("after RWP_ASYNC is turned off, accesses are reported again", "[rwp][set-mode]")
 {
 	const Tracked tracked(2, Features::RwpAsync);
 
@@ -109,7 +111,7 @@ TEST_CASE("turning it off has accesses told again", "[rwp][set-mode]")
 	CHECK_FALSE(tracked.is_told(1, Access::write));
 }
 
-TEST_CASE("turning it on has those who wait for a missing page told again", "[rwp][set-mode]")
+TEST_CASE("turning RWP_ASYNC on reports faults on missing pages again", "[rwp][set-mode]")
 {
 	const Tracked tracked(
 		Memory(1), [](const Memory &) {}, Features::None, Modes::Missing);
@@ -123,7 +125,7 @@ TEST_CASE("turning it on has those who wait for a missing page told again", "[rw
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("only what can be turned on and off is", "[rwp][set-mode]")
+TEST_CASE("UFFDIO_SET_MODE changes only features that can be turned on and off", "[rwp][set-mode]")
 {
 	const Tracked tracked(1);
 	auto &context = tracked.context;
@@ -148,7 +150,7 @@ TEST_CASE("only what can be turned on and off is", "[rwp][set-mode]")
 	CHECK(error_of(without.set_mode(Features::RwpAsync)) == EINVAL);
 }
 
-TEST_CASE("the features in force are seen in fdinfo", "[rwp][set-mode]")
+TEST_CASE("fdinfo shows the features in force", "[rwp][set-mode]")
 {
 	const Tracked tracked(1);
 	const auto before = fdinfo(tracked.context.fd()).api;
@@ -160,10 +162,10 @@ TEST_CASE("the features in force are seen in fdinfo", "[rwp][set-mode]")
 }
 
 /*
- * Threads access pages that are protected again and again, now with a monitor and now without one.
- * Whoever is missed sleeps for ever.
+ * Threads access pages that are protected again and again, in turns with a monitor and without one.
+ * A thread that is not woken sleeps for ever.
  */
-TEST_CASE("nobody is left waiting when it is turned on and off", "[rwp][set-mode][smp]")
+TEST_CASE("no thread is left waiting when RWP_ASYNC is turned on and off", "[rwp][set-mode][smp]")
 {
 	constexpr std::size_t pages = 16, threads = 3;
 	const Tracked tracked(pages);
@@ -179,9 +181,9 @@ TEST_CASE("nobody is left waiting when it is turned on and off", "[rwp][set-mode
 	for (unsigned round = 0; round < repeated(200); round++) {
 		tracked.protect();
 		if (round % 2)
-			wait_until("somebody waits", [&] { return fdinfo(tracked.context.fd()).total > 0; });
+			wait_until("a thread waits", [&] { return fdinfo(tracked.context.fd()).total > 0; });
 		take(tracked.context.set_mode(Features::RwpAsync));
-		/* From here on nobody waits, told or not. */
+		/* After this, no thread waits, whether its fault was read or not. */
 		wait_for_waiters(tracked.context, 0);
 		take(tracked.context.set_mode(Features::None, Features::RwpAsync));
 	}
@@ -211,7 +213,7 @@ TEST_CASE("a monitor serves every access while pages are protected again and aga
 	for (unsigned round = 0; round < repeated(100); round++) {
 		const auto before = monitor.told();
 		tracked.protect();
-		wait_until("somebody was told of", [&] { return monitor.told() > before; });
+		wait_until("the monitor has read a fault", [&] { return monitor.told() > before; });
 	}
 	over = true;
 	for (auto &done : accessing)

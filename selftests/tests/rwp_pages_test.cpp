@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Read-write protection of every kind of page, and of memory that something is done to. */
+/* Read-write protection of every kind of page, and of memory that system calls and forks change. */
 #include "lib/consumer.hpp"
 #include "lib/hugetlb.hpp"
 #include "lib/memory_kinds.hpp"
@@ -61,7 +61,7 @@ long move_mapping(const Memory &from, const Memory &to)
 	return moved == to.page(0) ? 0 : -1;
 }
 
-/* That such an access to a page of @memory is the next fault; lets it go on. */
+/* Checks that the next fault is such an access to a page of @memory, and lets it go on. */
 void serve(const Context &context, const Memory &memory, std::size_t index, Access access)
 {
 	const auto fault = next_fault(context);
@@ -113,7 +113,7 @@ TEST_CASE("a part of a huge page can be read-write-protected, and unprotected", 
 	CHECK(whole.is_told(300, Access::read));
 }
 
-TEST_CASE("a huge page that resolves itself stays one", "[rwp][rwp-async]")
+TEST_CASE("a huge page whose protection resolves itself stays one", "[rwp][rwp-async]")
 {
 	need(Features::Rwp);
 	const Tracked tracked(Memory::aligned(page_table, huge_page), make_huge,
@@ -208,7 +208,7 @@ TEST_CASE("a read-write-protected page stays so in swap", "[rwp][swap]")
 	CHECK(has_pattern(tracked.memory.bytes(12, 1), 12));
 }
 
-TEST_CASE("a read-write-protected page in swap resolves itself", "[rwp][rwp-async][swap]")
+TEST_CASE("the read-write protection of a page in swap resolves itself", "[rwp][rwp-async][swap]")
 {
 	constexpr std::size_t pages = 20;
 	const Tracked tracked(pages, Features::RwpAsync);
@@ -225,7 +225,8 @@ TEST_CASE("a read-write-protected page in swap resolves itself", "[rwp][rwp-asyn
 	CHECK(tracked.nothing_is_told());
 }
 
-MEMORY_TEST_CASE("a child that is told of inherits read-write protection", "[rwp][fork_event]")
+MEMORY_TEST_CASE("a child whose fork is reported inherits read-write protection",
+		 "[rwp][fork_event]")
 {
 	const Tracked tracked(Memory(3, TestType::kind), fill_with_patterns, Features::EventFork);
 
@@ -248,7 +249,8 @@ MEMORY_TEST_CASE("a child that is told of inherits read-write protection", "[rwp
 	CHECK(tracked.is_told(1, Access::read));
 }
 
-MEMORY_TEST_CASE("a child that nobody is told of has access, its parent still waits", "[rwp]")
+MEMORY_TEST_CASE("a child whose fork is not reported has access, and its parent still waits",
+		 "[rwp]")
 {
 	const Tracked tracked(Memory(2, TestType::kind), fill_with_patterns);
 
@@ -265,7 +267,9 @@ MEMORY_TEST_CASE("a child that nobody is told of has access, its parent still wa
 	CHECK(tracked.is_told(1, Access::write));
 }
 
-/* Native userfaultfd leaves the bits in the page tables of the child, which nobody will serve. */
+/*
+ * Native userfaultfd leaves the bits in the child's page tables, though no monitor will serve it.
+ */
 TEST_CASE("a child whose event nobody reads is not read-write-protected",
 	  "[rwp][fork_event][module]")
 {
@@ -288,12 +292,12 @@ TEST_CASE("a child whose event nobody reads is not read-write-protected",
 	take(parent.context.rwprotect(page));
 	CHECK(next_fault(parent.context).address == parent.memory.address(1));
 	parent.fill(1);
-	wait_until("the fork is told", [&] { return is_readable(parent.context); });
+	wait_until("the fork is reported", [&] { return is_readable(parent.context); });
 	static_cast<void>(Fd(parent.context.release()));
 	CHECK(parent.process.wait() == 0);
 }
 
-MEMORY_TEST_CASE("memory that moves and is told of stays read-write-protected", "[rwp][event]")
+MEMORY_TEST_CASE("memory whose move is reported stays read-write-protected", "[rwp][event]")
 {
 	const Tracked tracked(Memory(3, TestType::kind), fill_with_patterns, Features::EventRemap);
 	const Memory target(3);
@@ -313,7 +317,7 @@ MEMORY_TEST_CASE("memory that moves and is told of stays read-write-protected", 
 	CHECK_FALSE(is_readable(tracked.context));
 }
 
-MEMORY_TEST_CASE("memory that moves and is not told of has access", "[rwp]")
+MEMORY_TEST_CASE("memory whose move is not reported has access", "[rwp]")
 {
 	const Tracked tracked(Memory(2, TestType::kind), fill_with_patterns);
 	const Memory target(2);
@@ -348,7 +352,7 @@ TEST_CASE("a huge page that moves stays read-write-protected, or has access", "[
 	CHECK(count_patterned(other) == page_table);
 }
 
-TEST_CASE("a page that is moved there is read-write-protected", "[rwp][move]")
+TEST_CASE("a page moved into read-write-protected memory is protected", "[rwp][move]")
 {
 	const Tracked tracked(
 		Memory(4), [](const Memory &) {}, Features::None, Modes::Missing);
@@ -367,7 +371,7 @@ TEST_CASE("a page that is moved there is read-write-protected", "[rwp][move]")
 	CHECK(is_zero(source.bytes(0, 4)));
 }
 
-TEST_CASE("who waits for a page that is moved there is told of the protection then",
+TEST_CASE("a thread whose page is moved into read-write-protected memory then waits for access",
 	  "[rwp][move]")
 {
 	const Tracked tracked(
@@ -381,7 +385,7 @@ TEST_CASE("who waits for a page that is moved there is told of the protection th
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a huge page that is moved there is read-write-protected", "[rwp][move]")
+TEST_CASE("a huge page moved into read-write-protected memory is protected", "[rwp][move]")
 {
 	need_transparent_huge_pages();
 	const Tracked tracked(
@@ -408,7 +412,7 @@ TEST_CASE("a huge page that is moved there is read-write-protected", "[rwp][move
 	CHECK(tracked.memory.word(page_table) == 0);
 }
 
-TEST_CASE("a page in swap that is moved there is read-write-protected", "[rwp][move][swap]")
+TEST_CASE("a page in swap moved into read-write-protected memory is protected", "[rwp][move][swap]")
 {
 	constexpr std::size_t pages = 20;
 	const Tracked tracked(
@@ -450,7 +454,7 @@ TEST_CASE("a read-write-protected page that is moved away has access", "[rwp][mo
 	CHECK(tracked.nothing_is_told());
 }
 
-HUGE_TEST_CASE("an access to a read-write-protected page of hugetlb waits and is told",
+HUGE_TEST_CASE("an access to a read-write-protected page of hugetlb waits and is reported",
 	       "[rwp][hugetlb]")
 {
 	need(Features::Rwp);
@@ -496,7 +500,7 @@ HUGE_TEST_CASE("an access to a read-write-protected page of hugetlb waits and is
 	CHECK(fdinfo(context.fd()).total == 0);
 }
 
-HUGE_TEST_CASE("a read-write-protected page of hugetlb resolves itself",
+HUGE_TEST_CASE("the read-write protection of a page of hugetlb resolves itself",
 	       "[rwp][rwp-async][hugetlb]")
 {
 	need(Features::Rwp);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Read-write protection: UFFDIO_RWPROTECT, registration for it, and what is told. */
+/* Read-write protection: UFFDIO_RWPROTECT, registration for it, and which faults are reported. */
 #include "lib/files.hpp"
 #include "lib/memory_kinds.hpp"
 #include "lib/thp.hpp"
@@ -28,7 +28,7 @@ template <class T> int error_of(const Result<T> &result)
 	return result ? 0 : result.error().value();
 }
 
-/* That such an access is the next fault; lets it go on. */
+/* Checks that the next fault is such an access, and lets it go on. */
 void serve(const Tracked &tracked, std::size_t index, Access access)
 {
 	const auto fault = next_fault(tracked.context);
@@ -40,7 +40,7 @@ void serve(const Tracked &tracked, std::size_t index, Access access)
 
 } // namespace
 
-MEMORY_TEST_CASE("an access to a read-write-protected page waits and is told", "[rwp]")
+MEMORY_TEST_CASE("an access to a read-write-protected page waits and is reported", "[rwp]")
 {
 	const Tracked tracked(Memory(4, TestType::kind), fill_with_patterns);
 
@@ -120,7 +120,7 @@ TEST_CASE("read-write-protecting twice is the same as once", "[rwp]")
 	CHECK_FALSE(tracked.is_told(1, Access::write));
 }
 
-TEST_CASE("giving access back without waking leaves its waiters to wake", "[rwp]")
+TEST_CASE("giving access back with DONTWAKE leaves its waiters to UFFDIO_WAKE", "[rwp]")
 {
 	const Tracked tracked(1);
 
@@ -134,7 +134,7 @@ TEST_CASE("giving access back without waking leaves its waiters to wake", "[rwp]
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("who is woken at a read-write-protected page waits again", "[rwp]")
+TEST_CASE("a thread that is woken at a read-write-protected page waits again", "[rwp]")
 {
 	const Tracked tracked(1);
 
@@ -204,7 +204,7 @@ TEST_CASE("read-write protection goes over several mappings and holes", "[rwp]")
 		CHECK_FALSE(tracked.is_protected(i));
 }
 
-TEST_CASE("what isn't registered for it is not read-write-protected, and nothing before it",
+TEST_CASE("a range with memory that isn't registered for it is not read-write-protected at all",
 	  "[rwp]")
 {
 	Tracked tracked(6);
@@ -225,7 +225,8 @@ TEST_CASE("what isn't registered for it is not read-write-protected, and nothing
 		CHECK_FALSE(tracked.is_protected(i));
 }
 
-MEMORY_TEST_CASE("a registration for read-write protection is seen", "[rwp][register]")
+MEMORY_TEST_CASE("a registration for read-write protection is seen in its answer and in smaps",
+		 "[rwp][register]")
 {
 	need(Features::Rwp);
 	const Memory memory(2, TestType::kind);
@@ -284,7 +285,7 @@ TEST_CASE("memory without access can't be registered for read-write protection",
 	CHECK(error_of(context.register_range(memory.range(), Modes::ReadWriteProtect)) == 0);
 }
 
-/* Since the kernel has read-write protection; before, the pages were unprotected. */
+/* This is so since kernels have read-write protection; before that, the pages were unprotected. */
 TEST_CASE("a registration that leaves protection out is refused, and changes nothing",
 	  "[rwp][register]")
 {
@@ -303,14 +304,14 @@ TEST_CASE("a registration that leaves protection out is refused, and changes not
 	CHECK(error_of(context.register_range(memory.range(), Modes::Missing)) == EBUSY);
 	CHECK(tracked.only_protected(0, 2));
 	CHECK(tracked.is_told(0, Access::read));
-	/* More is no less; and of another context's it is EBUSY as ever. */
+	/* Registering for more leaves nothing out. Another context gets EBUSY as ever. */
 	CHECK(error_of(context.register_range(memory.range(0, 1),
 					      Modes::ReadWriteProtect | Modes::Missing)) == 0);
 	CHECK(error_of(context.register_range(memory.range(1, 1), Modes::WriteProtect)) == 0);
 	CHECK(error_of(open_context().register_range(memory.range(2, 1), Modes::Missing)) == EBUSY);
 }
 
-TEST_CASE("memory registered for missing pages too is told of what it is", "[rwp]")
+TEST_CASE("with both modes a fault is reported as missing or read-write-protected", "[rwp]")
 {
 	const Tracked tracked(
 		Memory(2), [](const Memory &) {}, Features::None, Modes::Missing);
@@ -357,8 +358,8 @@ MEMORY_TEST_CASE("unregistering gives access back", "[rwp]")
 	CHECK(tracked.is_told(3, Access::write));
 }
 
-/* Native userfaultfd leaves them asleep, unless missing pages are registered too. */
-TEST_CASE("unregistering lets go on who waits for access", "[rwp][module]")
+/* Native userfaultfd leaves these threads asleep, unless missing pages are registered too. */
+TEST_CASE("unregistering lets the threads go on that wait for access", "[rwp][module]")
 {
 	const Tracked tracked(2);
 
@@ -386,7 +387,7 @@ MEMORY_TEST_CASE("closing the context gives access back and lets waiters go on",
 	CHECK(tracked.only_protected(0, 0));
 }
 
-TEST_CASE("the kernel's own access to a read-write-protected page is told", "[rwp]")
+TEST_CASE("the kernel's own access to a read-write-protected page is reported", "[rwp]")
 {
 	const Tracked tracked(2);
 	const Pipe pipe;
@@ -401,7 +402,7 @@ TEST_CASE("the kernel's own access to a read-write-protected page is told", "[rw
 	CHECK(tracked.memory.word(1) == pattern_word(0));
 }
 
-TEST_CASE("who looks into the page table finds a read-write-protected page as it was told",
+TEST_CASE("a kernel access that walks the page table to a read-write-protected page is reported",
 	  "[rwp]")
 {
 	const Tracked tracked(1);
@@ -416,7 +417,8 @@ TEST_CASE("who looks into the page table finds a read-write-protected page as it
 	CHECK(seen == pattern_word(0));
 }
 
-TEST_CASE("a context of user faults only refuses the kernel a read-write-protected page", "[rwp]")
+TEST_CASE("a context for user mode only refuses the kernel access to a read-write-protected page",
+	  "[rwp]")
 {
 	need(Features::Rwp);
 	auto options = options_for(Features::Rwp);

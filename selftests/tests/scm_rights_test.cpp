@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A context that is passed over a unix socket: one process waits, another serves it. */
+/* A context that is passed over a unix socket: one process waits, and another one serves it. */
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
 #include "lib/monitor.hpp"
@@ -82,7 +82,7 @@ TEST_CASE("one monitor serves many processes", "[scm_rights]")
 	}
 }
 
-TEST_CASE("thread ids are told as the process that waits knows them", "[scm_rights]")
+TEST_CASE("thread ids are reported as the waiting process knows them", "[scm_rights]")
 {
 	Consumer consumer(1, options_for(Features::ThreadId), [](const Memory &memory) {
 		return memory.word(0) == pattern_word(0) ? 0 : 1;
@@ -114,7 +114,8 @@ TEST_CASE("a monitor that closes the only descriptor lets the waiters go on", "[
 	CHECK(consumer.process.wait() == 0);
 }
 
-TEST_CASE("a context that is on its way keeps the waiters until it is thrown away", "[scm_rights]")
+TEST_CASE("a context in an unread message keeps its waiters until the message is gone",
+	  "[scm_rights]")
 {
 	World world(1);
 	auto sockets = take(socket_pair());

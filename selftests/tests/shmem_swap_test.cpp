@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages of a file in shmem that are swapped out: they are the file's as much as others. */
+/* Pages of a file in shmem that are swapped out: they belong to the file like any other page. */
 #include "lib/files.hpp"
 #include "lib/maps.hpp"
 #include "lib/memory_kinds.hpp"
@@ -51,7 +51,7 @@ TEST_CASE("a page that is swapped out is there", "[shmem][swap]")
 	CHECK(fdinfo(context.fd()).total == 0);
 }
 
-TEMPLATE_TEST_CASE("a page that is swapped out is told as a minor fault", "[minor][swap]",
+TEMPLATE_TEST_CASE("a fault on a page that is swapped out is reported as minor", "[minor][swap]",
 		   SharedFile, PrivateFile)
 {
 	const SwappedWorld swapped(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Filling shmem, where it differs from private anonymous memory: what others see of the file, its
- * size, what it pays for, holes. What is the same is in copy_test.cpp, zeropage_test.cpp and
+ * Filling shmem, where it differs from private anonymous memory: what other mappings see of the
+ * file, its size, what it pays for, holes. The rest is in copy_test.cpp, zeropage_test.cpp and
  * fault_test.cpp.
  */
 #include "lib/files.hpp"
@@ -29,7 +29,8 @@ using namespace userfault;
 namespace {
 
 /*
- * What filling is answered where a shared file has ended: Linux 7.2's own says there is no memory.
+ * The error for filling past the end of a shared file: native userfaultfd answers ENOMEM since
+ * Linux 7.2.
  */
 int past_the_end()
 {
@@ -92,7 +93,7 @@ bool is_whole(std::span<const std::byte> page, std::uint64_t seed)
 
 } // namespace
 
-TEST_CASE("a page copied into a shared file is everybody's", "[shmem]")
+TEST_CASE("a page copied into a shared file is seen by all its mappings", "[shmem]")
 {
 	const FileWorld file(3);
 
@@ -107,7 +108,7 @@ TEST_CASE("a page copied into a shared file is everybody's", "[shmem]")
 	CHECK(file.pages_paid() == 1);
 }
 
-TEST_CASE("a page copied into a private mapping is nobody else's", "[shmem]")
+TEST_CASE("a page copied into a private mapping is seen by no other mapping", "[shmem]")
 {
 	const FileWorld file(2, MAP_PRIVATE);
 
@@ -116,7 +117,7 @@ TEST_CASE("a page copied into a private mapping is nobody else's", "[shmem]")
 	CHECK(is_zero(file.read(0)));
 	CHECK(file.pages_paid() == 0);
 	CHECK_FALSE(pagemap_entry(file.world.memory.address(0)) & pagemap_file_or_shared);
-	/* Whatever the file has: only the page table is asked. */
+	/* It doesn't matter what the file has: only the page table counts. */
 	write_pattern(file.other.bytes(1, 1), 9);
 	REQUIRE(file.world.context.zeropage(file.world.memory.range(1, 1)));
 	CHECK(is_zero(file.world.memory.bytes(1, 1)));
@@ -134,7 +135,7 @@ TEST_CASE("a page zeroed in a shared file is a page of the file", "[shmem]")
 	CHECK(is_zero(file.world.memory.bytes(0, 1)));
 }
 
-TEST_CASE("a page that another mapping got is not told and not replaced", "[shmem]")
+TEST_CASE("a page that another mapping got is not reported and not replaced", "[shmem]")
 {
 	const FileWorld file(4);
 	const auto source = patterned(4, 50);
@@ -150,7 +151,7 @@ TEST_CASE("a page that another mapping got is not told and not replaced", "[shme
 	CHECK(file.pages_paid() == 3);
 }
 
-TEST_CASE("a page that the file only has reserved is there", "[shmem]")
+TEST_CASE("a page that the file has only reserved is there", "[shmem]")
 {
 	const FileWorld file(2);
 	const auto source = patterned(1);
@@ -161,7 +162,7 @@ TEST_CASE("a page that the file only has reserved is there", "[shmem]")
 	CHECK(file.pages_paid() == 1);
 }
 
-TEST_CASE("what could not be copied is not paid for", "[shmem]")
+TEST_CASE("a page that could not be copied is not paid for", "[shmem]")
 {
 	const FileWorld file(8);
 	auto source = patterned(8);
@@ -223,7 +224,7 @@ TEMPLATE_TEST_CASE("a copy past the end of the file is EFAULT", "[shmem]", Share
 	CHECK(file.copy(4, source, 4));
 }
 
-TEMPLATE_TEST_CASE("a fault past the end of the file is a SIGBUS and not told", "[shmem]",
+TEMPLATE_TEST_CASE("a fault past the end of the file is a SIGBUS and not reported", "[shmem]",
 		   SharedFile, PrivateFile)
 {
 	const Fd file = shmem_file(1);
@@ -263,7 +264,7 @@ TEST_CASE("a waiter whose page is cut off the file gets SIGBUS when it is woken"
 	CHECK(bus);
 }
 
-SHMEM_TEST_CASE("a page punched out is told again", "[shmem]")
+SHMEM_TEST_CASE("a page that was punched out is reported again", "[shmem]")
 {
 	const World world(3, TestType::kind);
 
@@ -301,7 +302,7 @@ TEST_CASE("a huge page of shmem counts as pages that are there", "[shmem]")
 
 	write_pattern(memory.bytes(0, page_table), 0);
 	if (smaps_bytes(memory.range(), "ShmemPmdMapped") != huge_page)
-		skip("no huge page was to be had");
+		skip("no huge page was available");
 	const auto context = open_context();
 	take(context.register_range(memory.range(), Modes::Missing | Modes::Minor));
 	for (const std::size_t i : {0uz, 1uz, page_table - 1}) {
@@ -324,7 +325,10 @@ TEST_CASE("a file with huge pages is filled by small ones", "[shmem]")
 	const World world(Memory::aligned(page_table, huge_page, file, MAP_SHARED), Modes::Missing);
 	const auto source = patterned(page_table);
 
-	/* Lest khugepaged makes a huge page of the first ones, which on 6.1 it does with holes. */
+	/*
+	 * Else khugepaged may make a huge page of the first pages; on 6.1 it does so in spite of
+	 * holes.
+	 */
 	keep_small(world.memory);
 	const auto progress =
 		world.context.copy(world.memory.address(0), source.bytes(0, page_table));
@@ -360,7 +364,7 @@ TEST_CASE("nobody sees half a page while a file is filled", "[shmem]")
 	CHECK(file.pages_paid() == 0);
 }
 
-TEST_CASE("of a copy and a write by another mapping neither is lost", "[shmem]")
+TEST_CASE("neither a copy nor a write by another mapping is lost", "[shmem]")
 {
 	const std::size_t pages = 512;
 	const std::uint64_t mark = 0x1234567;
@@ -396,7 +400,7 @@ TEST_CASE("of a copy and a write by another mapping neither is lost", "[shmem]")
 
 namespace {
 
-/* Threads that copy pieces of a pattern to the file's memory as long as this lives. */
+/* Threads that copy parts of a pattern to the file's memory as long as this lives. */
 class Fillers {
 public:
 	explicit Fillers(const FileWorld &file)

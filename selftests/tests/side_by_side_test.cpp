@@ -121,7 +121,8 @@ TEST_CASE("neighbours of the module and of native userfaultfd stay two mappings"
 	CHECK_FALSE(smaps_flag(memory.range(), "um"));
 }
 
-TEST_CASE("closing the one leaves the waiters of the other", "[side_by_side][module][smp]")
+TEST_CASE("closing one of the two contexts leaves the waiters of the other",
+	  "[side_by_side][module][smp]")
 {
 	for (const bool close_ours : {true, false}) {
 		TwoWorlds worlds(1);
@@ -157,15 +158,15 @@ TEST_CASE("native userfaultfd can unregister the module's range and does no harm
 		return;
 	}
 	CHECK_FALSE(smaps_flag(world.memory.range(), "um"));
-	CHECK(reader.get() == 0); /* woken by native's hand */
+	CHECK(reader.get() == 0); /* native userfaultfd has woken it */
 	CHECK(world.context.zeropage(world.memory.range(1, 1)).error.value() == ENOENT);
 	CHECK(error_of_registration(world.context, world.memory.range()) == 0);
 }
 
-TEST_CASE("native userfaultfd unregisters the module's range and leaves who waits for protection",
+TEST_CASE("native userfaultfd unregisters the module's range and leaves writers waiting",
 	  "[side_by_side][module][smp]")
 {
-	/* It wakes who waits for a missing page, where that is what is told of. */
+	/* Native userfaultfd wakes waiters only if the range is registered for missing pages. */
 	const World world(Memory(1), Modes::WriteProtect);
 	const auto native = context_of(Backend::native);
 
@@ -185,7 +186,7 @@ TEST_CASE("native userfaultfd unregisters the module's range and leaves who wait
 TEST_CASE("native userfaultfd can fill the module's memory and does no harm",
 	  "[side_by_side][module][smp]")
 {
-	/* It looks whether a range is registered, and not by whom. */
+	/* Native userfaultfd checks whether a range is registered, but not with which context. */
 	const World world(2, options_of(Backend::module));
 	const auto native = context_of(Backend::native);
 	const auto source = patterned(1);
@@ -285,7 +286,7 @@ TEST_CASE("events of native userfaultfd come while the module is there",
 
 namespace {
 
-/* A process with memory of both kinds, page by page in turn, that does @work. */
+/* A process that does @work, with pages of both backends in turn. */
 struct Mixed {
 	static constexpr std::size_t pages = 6;
 
@@ -319,7 +320,7 @@ struct Mixed {
 	Context ours, native;
 };
 
-/* Fills what is missing of either kind until all pages are there. */
+/* Fills missing pages of both backends until all pages are there. */
 void serve_both(const Context &ours, const Context &native, const Memory &memory)
 {
 	for (std::size_t i = 0; i < memory.pages(); i++) {
@@ -343,7 +344,7 @@ int forks(const Memory &memory)
 
 } // namespace
 
-TEST_CASE("a fork with memory of both is told to both", "[side_by_side][module][smp]")
+TEST_CASE("a fork with memory of both is reported to both", "[side_by_side][module][smp]")
 {
 	Mixed mixed(Features::EventFork, forks);
 	auto of_native = next_of<Fork>(mixed.native); /* whose memory comes first */
@@ -379,7 +380,7 @@ TEST_CASE("a fork with memory of both survives the death of either monitor",
 	}
 }
 
-TEST_CASE("an unmapping of memory of both is told to both", "[side_by_side][module][smp]")
+TEST_CASE("an unmapping of memory of both is reported to both", "[side_by_side][module][smp]")
 {
 	Mixed mixed(Features::EventUnmap, [](const Memory &memory) {
 		return ::munmap(memory.page(0), memory.range().length);
@@ -410,7 +411,7 @@ TEST_CASE("a process that unmaps or forks memory of both can be killed",
 			const auto &told = told_ours ? mixed.ours : mixed.native;
 			const auto &other = told_ours ? mixed.native : mixed.ours;
 
-			wait_until("one is told",
+			wait_until("one has its event",
 				   [&] { return is_readable(told) || is_readable(other); });
 			if (is_readable(told))
 				static_cast<void>(take(told.read()));
@@ -420,14 +421,14 @@ TEST_CASE("a process that unmaps or forks memory of both can be killed",
 		}
 }
 
-TEST_CASE("changes of memory of the one leave page operations of the other alone",
+TEST_CASE("while memory of one changes, page operations of the other work",
 	  "[side_by_side][module][smp]")
 {
 	Mixed mixed(Features::EventRemove, [](const Memory &memory) {
 		return ::madvise(memory.page(1), page_size(), MADV_DONTNEED);
 	});
 
-	wait_until("it is told", [&] { return is_readable(mixed.ours); });
+	wait_until("the event can be read", [&] { return is_readable(mixed.ours); });
 	CHECK(mixed.native.zeropage(mixed.memory.range(0, 1)));
 	CHECK(mixed.ours.zeropage(mixed.memory.range(1, 1)).error.value() == EAGAIN);
 	CHECK(next_of<Remove>(mixed.ours).range.start == mixed.memory.address(1));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What write protection is for: a consistent picture of memory that others go on writing to. While
- * a page is protected its content must not change, whatever the kernel does to it meanwhile.
+ * A use of write protection: a consistent snapshot of memory that other threads go on writing to.
+ * While a page is protected, its content must not change, whatever the kernel does to it meanwhile.
  */
 #include "lib/memory_group.hpp"
 #include "lib/protection.hpp"
@@ -36,13 +36,13 @@ std::size_t some_page(Random &random)
 	return std::uniform_int_distribution<std::size_t>(0, pages - 1)(random);
 }
 
-/* Pages move to other places. */
+/* Makes the kernel move pages to other frames. */
 void compact()
 {
 	std::ofstream("/proc/sys/vm/compact_memory") << "1";
 }
 
-/* The entries of all pages, at once. */
+/* The pagemap entries of all pages, read at once. */
 std::vector<std::uint64_t> pagemap_of(const Memory &memory)
 {
 	const Fd file(
@@ -89,7 +89,7 @@ private:
 	std::future<void> threads_[writer_count];
 };
 
-/* The kernel's pressure: pages are pushed out and moved about, in a thread. */
+/* Memory pressure: a thread makes the kernel swap pages out and move them about. */
 class Pressure {
 public:
 	Pressure(const Memory &memory, const MemoryGroup &group)
@@ -133,7 +133,7 @@ struct Content {
 	std::vector<bool> kept;
 };
 
-/* Pages that are not what they were, although they have been protected all the time. */
+/* How many pages have changed although they were protected all the time. */
 std::size_t count_missed(const Content &before, const Content &after)
 {
 	std::size_t missed = 0;
@@ -143,7 +143,7 @@ std::size_t count_missed(const Content &before, const Content &after)
 	return missed;
 }
 
-/* Every message there is; nobody needs an answer, since unprotecting wakes. */
+/* Reads all messages. They need no answer, since unprotecting wakes the writers. */
 std::size_t drain(const Context &context)
 {
 	std::size_t told = 0;
@@ -190,7 +190,7 @@ TEST_CASE("a page that is swapped out can be protected and unprotected", "[wp][s
 	CHECK(has_pattern(guarded.memory.bytes(14, 1), 14));
 }
 
-TEST_CASE("a write to a page swapped out and protected so is seen", "[wp][wp-async][swap]")
+TEST_CASE("with WP_ASYNC a write to a protected page in swap can be seen", "[wp][wp-async][swap]")
 {
 	need(Features::WpAsync);
 	const Swap swap(swap_bytes);
@@ -240,7 +240,7 @@ TEST_CASE("no write is missed while pages are protected, swapped and moved",
 	CHECK(written > rounds * pages / 8);
 }
 
-TEST_CASE("no write is unseen while pages resolve themselves, are swapped and moved",
+TEST_CASE("no write goes unseen while protection resolves itself and pages are swapped and moved",
 	  "[wp][wp-async][swap][slow][smp]")
 {
 	need(Features::WpAsync);

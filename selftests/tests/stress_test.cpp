@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything at once. The amount of work is fixed, not the time; what is checked is that every page
- * that is seen is one that somebody has filled, that nobody waits for ever, and that the kernel has
- * nothing to complain of.
+ * Everything at once. The amount of work is fixed, not the time. The tests check that every page
+ * that a thread sees was filled, that no thread waits for ever, and that the kernel's log has no
+ * complaint.
  */
 #include "lib/consumer.hpp"
 #include "lib/monitor.hpp"
@@ -39,7 +39,7 @@ bool is_a_lost_race(std::error_code error)
 	       error == std::errc::no_such_process;
 }
 
-/* Fills the page of a fault, and if it is too late for that, has the thread look again. */
+/* Fills the page of a fault; if it is too late for that, makes the thread try again. */
 Monitor::Answer filling_if_possible(const Context &context, const Memory &memory)
 {
 	return [&](const Fault &fault) {
@@ -74,14 +74,14 @@ std::optional<std::uint64_t> word_if_mapped(const Memory &memory, std::size_t in
 	return memory.word(index);
 }
 
-/* Nobody has filled a page with anything else than its pattern, or zeroes. */
+/* Checks that a page has its pattern, or zeroes. */
 void check_word(std::optional<std::uint64_t> word, std::size_t index)
 {
 	if (word && *word && *word != pattern_word(index))
 		give_up("page " + std::to_string(index) + " is wrong");
 }
 
-/* Threads that read pages at random until their owner's life ends. */
+/* Threads that read pages at random as long as this lives. */
 class Readers {
 public:
 	Readers(const Memory &memory, std::size_t count)
@@ -151,7 +151,9 @@ void move_away(Range range, const Memory &to)
 	const void *moved = ::mremap(start, range.length, range.length,
 				     MREMAP_MAYMOVE | MREMAP_FIXED, to.page(0));
 
-	/* EFAULT: it is several mappings, which have been written to before they could be one. */
+	/*
+	 * EFAULT: it is several mappings, which couldn't merge because they have been written to.
+	 */
 	if (moved == MAP_FAILED && errno != EFAULT)
 		give_up("mremap: " + std::string(std::strerror(errno)));
 }
@@ -207,7 +209,7 @@ TEST_CASE("mappings change under faults in every way at once", "[stress][slow][s
 		const std::size_t count = 1 + random() % most;
 		change_mappings(world.context, world.memory, scratch, i % 6,
 				random() % (pages - count), count);
-		/* Whoever waits where there is another mapping now has to look again. */
+		/* A thread that waits where there is another mapping now has to try again. */
 		take(world.context.wake(world.memory.range()));
 	}
 	stop(readers, world.context, world.memory);
@@ -219,10 +221,10 @@ TEST_CASE("mappings change under faults in every way at once", "[stress][slow][s
 namespace {
 
 /*
- * How many threads may fault while a context is being closed. The kernel has a fault on such a
- * context tried again at once, and native userfaultfd does not give up the processor in between: as
- * many readers as there are processors would keep whoever closes it from ever coming to it. The
- * module gives way, and has to stand more of them.
+ * How many threads may fault while a context is being closed. The kernel retries a fault on such a
+ * context at once, and native userfaultfd does not give up the processor in between: as many
+ * readers as there are processors would keep the closing thread from ever running. The module gives
+ * way, so it has to stand more readers.
  */
 std::size_t readers_under_closing()
 {
@@ -231,7 +233,7 @@ std::size_t readers_under_closing()
 	if (backend_under_test() == Backend::module)
 		return processors + 2;
 	if (processors < 2)
-		skip("closing a context under a thread that faults takes two processors");
+		skip("closing a context under a faulting thread needs two processors");
 	return processors - 1;
 }
 
@@ -290,7 +292,7 @@ TEST_CASE("many threads and several monitors share a context", "[stress][smp]")
 TEST_CASE("monitors that each take one fault miss none", "[stress][smp]")
 {
 	/*
-	 * Whoever joins the readers' queue while faults come in may be chosen for one and take
+	 * A reader that joins the queue while faults come in may be woken for one fault and take
 	 * another: then a third reader has to be woken.
 	 */
 	const std::size_t crew = 3;
@@ -411,7 +413,7 @@ TEST_CASE("large copies meet in the middle", "[stress][smp]")
 	auto down = in_thread([&] { return fill_chunks(false); });
 
 	CHECK(up.get() + down.get() <= pages);
-	/* What each left to the other where they met is still to be filled. */
+	/* Where they met, each may have left pages to the other: these are still missing. */
 	for (std::size_t i = 0; i < pages; i++)
 		world.context.copy(world.memory.address(i), source.bytes(i, 1));
 	CHECK(count_patterned(world.memory) == pages);

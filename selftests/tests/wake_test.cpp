@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UFFDIO_WAKE: who goes on, and who does not. */
+/* UFFDIO_WAKE: which threads go on, and which don't. */
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
@@ -48,7 +48,7 @@ TEST_CASE("a woken waiter whose page is missing faults again", "[wake][smp]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a waiter that no monitor was told of can be woken", "[wake][smp]")
+TEST_CASE("a waiter whose fault no monitor has read can be woken", "[wake][smp]")
 {
 	const World world(1);
 	auto reader = in_thread([&] { return world.memory.word(0); });

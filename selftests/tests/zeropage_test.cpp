@@ -93,7 +93,7 @@ MEMORY_TEST_CASE("zeroing a zeroed page is EEXIST", "[zeropage]")
 	CHECK(world.context.zeropage(world.memory.range()).error.value() == EEXIST);
 }
 
-MEMORY_TEST_CASE("zeroing what is not registered is ENOENT", "[zeropage]")
+MEMORY_TEST_CASE("zeroing unregistered memory is ENOENT", "[zeropage]")
 {
 	const Memory memory(3, TestType::kind);
 	const auto context = open_context();
@@ -147,7 +147,7 @@ MEMORY_TEST_CASE("zeroing wakes the waiters of its pages and no others", "[zerop
 	CHECK(second.get() == pattern_word(1));
 }
 
-MEMORY_TEST_CASE("zeroing that is told not to wake leaves its waiters to wake", "[zeropage]")
+MEMORY_TEST_CASE("zeroing with DONTWAKE leaves its waiters to UFFDIO_WAKE", "[zeropage]")
 {
 	const World world(1, TestType::kind);
 	auto reader = in_thread([&] { return world.memory.word(0); });
