@@ -13,7 +13,9 @@
 
 #include <linux/swapops.h>
 
-/* A marker of a guard region, since 6.13, stays. Others are those of userfaultfd and of lost pages. */
+/*
+ * The marker of a guard region (since 6.13) stays. All others are of userfaultfd or of lost pages.
+ */
 #ifdef PTE_MARKER_GUARD
 #define pte_is_uffd_marker(pte) \
 	(is_pte_marker(pte) && !(pte_marker_get(pte_to_swp_entry(pte)) & PTE_MARKER_GUARD))

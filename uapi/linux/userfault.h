@@ -198,9 +198,9 @@ struct uffdio_register {
  * threads that wait for them in this context, unless the mode DONTWAKE is set.
  *
  * The last field is the result: the number of bytes done, or a negative errno if none were done.
- * If it is positive but less than the length, the command fails with EAGAIN, and can be called again
- * for the rest. EFAULT may also mean that the result can't be written: the pages that were done stay,
- * and their waiters are woken.
+ * If it is positive but less than the length, the command fails with EAGAIN and can be called again
+ * for the rest. EFAULT may also mean that the result can't be written: the pages that were done
+ * stay, and their waiters are woken.
  *
  * ENOENT: the range is not inside one registered mapping. EINVAL: an unknown mode, a bad range, or
  * memory that can't be filled in that way. EEXIST: there is a page already (in the file, for a
@@ -329,8 +329,8 @@ struct uffdio_set_mode {
 
 /*
  * read(2) returns as many whole messages as are ready and fit: faults before events, the oldest of
- * each first. EINVAL: the buffer holds less than one message, or UFFDIO_API is still to come. EAGAIN:
- * there is no message, and O_NONBLOCK is set. Reading a fault doesn't resolve it.
+ * each first. EINVAL: the buffer holds less than one message, or UFFDIO_API is still to come.
+ * EAGAIN: there is no message, and O_NONBLOCK is set. Reading a fault doesn't resolve it.
  *
  * poll(2) reports POLLIN when there is a message to read. It reports POLLERR for a descriptor
  * without O_NONBLOCK, and before UFFDIO_API.
