@@ -148,6 +148,9 @@ TEST_F(context, ranges_end_with_the_address_space)
 	const uint64_t start = (uintptr_t)self->memory, last = BEYOND - self->page;
 	const int fd = self->fd;
 
+	/* In 32 bits the highest bit is set: an address that is extended by its sign would show. */
+	if (sizeof(void *) == 4)
+		ASSERT_GE(start, 1ull << 31);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], BEYOND, self->page));
 		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], BEYOND + start, self->page));

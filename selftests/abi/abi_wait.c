@@ -213,7 +213,6 @@ TEST_F_SIGNAL(context, fault_is_a_signal_on_request, SIGBUS)
 	self->memory[self->half] = 1;
 }
 
-/* Whoever handles only faults of user mode doesn't keep the kernel waiting. */
 /* A thread whose system call reads @page, and a pipe that takes what it has read */
 struct passer {
 	int pipe[2];
@@ -249,6 +248,7 @@ TEST_F(context, fault_of_a_system_call_waits_too)
 	EXPECT_EQ(0, memcmp(self->source, passer.page, self->page));
 }
 
+/* A context that handles only faults of user mode doesn't keep the kernel waiting. */
 TEST_F(context, system_call_fails_where_only_user_mode_is_handled)
 {
 	const int fd = context_new(self->device, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);

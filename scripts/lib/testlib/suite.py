@@ -122,7 +122,8 @@ def guest_options(kernel):
     files = {
         SOURCES / "Documentation/features.rst": "/lib/features.rst",
         SOURCES / "selftests/errno/record": "/lib/errno-record",
-        **{file: f"/lib/32/{file.name}" for file in (BUILD / "selftests/32").iterdir()},
+        **{BUILD / "selftests/32" / source.stem: f"/lib/32/{source.stem}"
+           for folder in ("abi", "compat") for source in sorted((SOURCES / "selftests" / folder).glob("*.c"))},
         **{BUILD / kernel / f"runner/{name}.ko": f"/lib/runner/{name}.ko" for name in RUNNER_MODULES},
     }
     return [*(word for here, there in files.items() for word in ("--carry", f"{here}:{there}")),
