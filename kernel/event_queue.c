@@ -45,8 +45,8 @@ void uf_event_push(struct uf_event_queue *queue, struct uf_event *event)
 }
 
 /*
- * Whether the thread has nothing more to wait for. The caller holds the lock, so that every thread
- * that changes the state or closes the queue also wakes this one.
+ * Whether the thread has nothing more to wait for. The caller holds the lock, so that a thread that
+ * stores UF_EVENT_TOLD or closes the queue does so before this look, or after it and then wakes us.
  */
 static bool uf_event_over(const struct uf_event_queue *queue, const struct uf_event *event)
 {

@@ -32,7 +32,7 @@ static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
 {
 }
 
-/* On 6.1 page operations rely on mmap_changing alone, which they read under the mmap lock. */
+/* Before 6.9 page operations rely on mmap_changing alone, which they read under the mmap lock. */
 static inline void uf_compat_changing_begin(struct userfaultfd_ctx *view)
 {
 	atomic_inc(&view->mmap_changing);

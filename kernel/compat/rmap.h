@@ -169,9 +169,10 @@ static inline pgoff_t uf_compat_anon_index(struct vm_area_struct *vma, unsigned 
 
 /*
  * Have rmap find @folio in @vma, at @index, which is from uf_compat_anon_index(). The folio is
- * locked, and its old anon_vma is kept (above). Either the old anon_vma is locked too, and the
- * folio will be mapped only there; or the folio is mapped nowhere, but in the swap cache.
- * folio->mapping is written in one go, because it is read without locks.
+ * locked, and its old anon_vma is kept where the kernel needs that (above). Either the old anon_vma
+ * is locked too, where the kernel needs that (above), and the folio will be mapped only there; or
+ * the folio is mapped nowhere, but in the swap cache. folio->mapping is written in one go, because
+ * it is read without locks.
  */
 static inline void uf_compat_folio_move_anon(struct folio *folio, struct vm_area_struct *vma,
 					     pgoff_t index)
