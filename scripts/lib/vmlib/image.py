@@ -48,11 +48,13 @@ def unpack(image):
     if payload.startswith(b"\x1f\x8b"):
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(payload)
     if payload.startswith(b"\x28\xb5\x2f\xfd"):
-        return _unpack_zstd(payload[:-SIZE_BYTES])
+        return _unpack_with("zstd", payload[:-SIZE_BYTES])
+    if payload.startswith(b"\x02\x21\x4c\x18"):
+        return _unpack_with("lz4", payload[:-SIZE_BYTES])
     return None
 
 
-def _unpack_zstd(packed):
-    if not shutil.which("zstd"):
-        raise Failure("there is no zstd to unpack the kernel's image with", "Run: scripts/bootstrap")
-    return subprocess.run(["zstd", "-dc"], input=packed, stdout=subprocess.PIPE, check=True).stdout
+def _unpack_with(program, packed):
+    if not shutil.which(program):
+        raise Failure(f"there is no {program} to unpack the kernel's image with", "Run: scripts/bootstrap")
+    return subprocess.run([program, "-dc"], input=packed, stdout=subprocess.PIPE, check=True).stdout
