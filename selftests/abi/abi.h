@@ -88,7 +88,7 @@ FIXTURE_SETUP(context)
 	self->half = PAGES / 2 * self->page;
 	self->memory = map_memory(2 * self->half);
 	ASSERT_NE(MAP_FAILED, (void *)self->memory);
-	ASSERT_EQ(0, madvise(self->memory, 2 * self->half, MADV_NOHUGEPAGE));
+	ASSERT_EQ(0, keep_small(self->memory, 2 * self->half));
 	self->source = map_memory(2 * self->half);
 	ASSERT_NE(MAP_FAILED, (void *)self->source);
 	for (int i = 0; i < PAGES; i++)

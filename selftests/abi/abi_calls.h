@@ -121,6 +121,12 @@ static inline void *map_memory(size_t length)
 	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
+/* No transparent huge pages there. A kernel that has none doesn't know the advice. */
+static inline int keep_small(void *start, size_t length)
+{
+	return madvise(start, length, MADV_NOHUGEPAGE) && errno != EINVAL;
+}
+
 /* A number that the context's fdinfo gives, -1 if it gives none */
 static inline long fdinfo(int fd, const char *key)
 {

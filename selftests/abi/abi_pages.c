@@ -13,12 +13,6 @@
 #define EVERY_MODE \
 	(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR)
 
-/* A kernel that has no huge pages but hugetlb's doesn't know the advice. */
-static int keep_small(void *start, size_t length)
-{
-	return madvise(start, length, MADV_NOHUGEPAGE) && errno != EINVAL;
-}
-
 static long writeprotect(int fd, void *start, size_t length, uint64_t mode)
 {
 	struct uffdio_writeprotect arg = {
