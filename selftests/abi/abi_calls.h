@@ -88,13 +88,17 @@ static inline long wake(int fd, void *start, size_t length)
 	return call(fd, UFFDIO_WAKE, &arg);
 }
 
-static inline long copy_mode(int fd, void *to, const void *from, size_t length, uint64_t mode)
+/* Any fields, also such as a program of 32 bits has no pointers for */
+static inline long copy_fields(int fd, uint64_t to, uint64_t from, uint64_t length, uint64_t mode)
 {
-	struct uffdio_copy arg = {
-		.dst = (uintptr_t)to, .src = (uintptr_t)from, .len = length, .mode = mode,
-	};
+	struct uffdio_copy arg = { .dst = to, .src = from, .len = length, .mode = mode };
 
 	return call(fd, UFFDIO_COPY, &arg);
+}
+
+static inline long copy_mode(int fd, void *to, const void *from, size_t length, uint64_t mode)
+{
+	return copy_fields(fd, (uintptr_t)to, (uintptr_t)from, length, mode);
 }
 
 static inline long copy(int fd, void *to, const void *from, size_t length)

@@ -39,26 +39,17 @@ static long moves(struct changer *changer)
 	return moved == changer->target ? 0 : -1;
 }
 
-/* As the kernel does it, without what the library does about threads */
+/*
+ * As the kernel does it, without what the library does about threads. Returns what the child has
+ * found in the first byte, if there is one to read.
+ */
 static long forks(struct changer *changer)
 {
 	const pid_t child = syscall(SYS_fork);
 	int status;
 
-	(void)changer;
 	if (!child)
-		_exit(0);
-	return waitpid(child, &status, 0) == child ? status : -1;
-}
-
-/* The child returns what it finds in the first byte: its context has to be served. */
-static long forks_a_reader(struct changer *changer)
-{
-	const pid_t child = syscall(SYS_fork);
-	int status;
-
-	if (!child)
-		_exit(*(volatile char *)changer->start);
+		_exit(changer->start ? *(volatile char *)changer->start : 0);
 	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -207,7 +198,7 @@ TEST_F(context, fault_of_the_child_is_told_through_its_context)
 	if (fd == -EPERM)
 		SKIP(return, "forks are only told to those who may trace others");
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, change_begin(&changer, fd, forks_a_reader, start, self->page));
+	ASSERT_EQ(0, change_begin(&changer, fd, forks, start, self->page));
 	ASSERT_EQ((ssize_t)sizeof(message), next(fd, &message));
 	child.fd = message.arg.fork.ufd;
 	ASSERT_EQ(1, poll(&child, 1, -1));

@@ -78,16 +78,13 @@ TEST_F(context, copy_needs_registered_memory)
 TEST_F(context, wrong_copies_are_refused_and_fill_nothing)
 {
 	const int fd = self->fd;
-	const struct uffdio_copy wraps_around = {
-		.dst = (uintptr_t)self->memory, .src = -(uint64_t)self->page,
-		.len = 2 * self->page,
-	};
+	const uint64_t top = -(uint64_t)self->page;
 
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory + 1, self->source, self->page));
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory, self->source, 0));
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory, self->source, self->page + 1));
 	EXPECT_EQ(-EINVAL, copy(fd, self->memory, self->source, -self->page));
-	EXPECT_EQ(-EINVAL, call(fd, UFFDIO_COPY, &wraps_around));
+	EXPECT_EQ(-EINVAL, copy_fields(fd, (uintptr_t)self->memory, top, 2 * self->page, 0));
 	for (int bit = 2; bit < 64; bit++)
 		EXPECT_EQ(-EINVAL, copy_mode(fd, self->memory, self->source, self->page, 1ull << bit));
 	EXPECT_EQ(-EFAULT, call(fd, UFFDIO_COPY, NULL));

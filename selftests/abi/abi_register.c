@@ -129,15 +129,6 @@ static long on_range(int fd, unsigned long command, uint64_t start, uint64_t len
 	return call(fd, command, &arg);
 }
 
-static long copy_to(int fd, uint64_t start, const void *source, uint64_t length)
-{
-	struct uffdio_copy arg = {
-		.dst = start, .src = (uintptr_t)source, .len = length,
-	};
-
-	return call(fd, UFFDIO_COPY, &arg);
-}
-
 /* Of a start or a length of 64 bits no bit may get lost on its way from a program of 32 bits. */
 TEST_F(context, ranges_end_with_the_address_space)
 {
@@ -146,6 +137,7 @@ TEST_F(context, ranges_end_with_the_address_space)
 		UFFDIO_WRITEPROTECT, UFFDIO_CONTINUE,
 	};
 	const uint64_t start = (uintptr_t)self->memory, last = BEYOND - self->page;
+	const uint64_t source = (uintptr_t)self->source;
 	const int fd = self->fd;
 
 	/* In 32 bits the highest bit is set: an address that is extended by its sign would show. */
@@ -160,11 +152,11 @@ TEST_F(context, ranges_end_with_the_address_space)
 		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], start, BEYOND + self->page));
 		EXPECT_EQ(-EINVAL, on_range(fd, commands[i], start, -start));
 	}
-	EXPECT_EQ(-EINVAL, copy_to(fd, BEYOND + start, self->source, self->page));
-	EXPECT_EQ(-EINVAL, copy_to(fd, start, self->source, BEYOND + self->page));
+	EXPECT_EQ(-EINVAL, copy_fields(fd, BEYOND + start, source, self->page, 0));
+	EXPECT_EQ(-EINVAL, copy_fields(fd, start, source, BEYOND + self->page, 0));
 	EXPECT_EQ(0, on_range(fd, UFFDIO_REGISTER, start, self->half));
 	EXPECT_EQ(0, on_range(fd, UFFDIO_ZEROPAGE, start, self->page));
-	EXPECT_EQ(0, copy_to(fd, start + self->page, self->source, self->page));
+	EXPECT_EQ(0, copy_fields(fd, start + self->page, source, self->page, 0));
 	EXPECT_EQ(0, on_range(fd, UFFDIO_WAKE, start, self->half));
 	EXPECT_EQ(0, on_range(fd, UFFDIO_UNREGISTER, start, self->half));
 }

@@ -33,16 +33,21 @@ static void fail(const char *what)
 	exit(EXIT_FAILURE);
 }
 
+static struct msghdr message_of(struct iovec *bytes, union control *control)
+{
+	return (struct msghdr){
+		.msg_iov = bytes,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(*control),
+	};
+}
+
 static void send_context(int fd, uint64_t start)
 {
 	union control control = { .header = { CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS } };
 	struct iovec bytes = { &start, sizeof(start) };
-	struct msghdr message = {
-		.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
+	struct msghdr message = message_of(&bytes, &control);
 
 	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
 	if (sendmsg(SOCKET, &message, 0) != sizeof(start))
@@ -53,12 +58,7 @@ static int receive_context(uint64_t *start)
 {
 	union control control;
 	struct iovec bytes = { start, sizeof(*start) };
-	struct msghdr message = {
-		.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
+	struct msghdr message = message_of(&bytes, &control);
 	int fd;
 
 	if (recvmsg(SOCKET, &message, 0) != sizeof(*start))
@@ -87,28 +87,35 @@ static void print_result(const char *step, long result)
 	printf("%s: %s", step, result < 0 ? strerrorname_np((int)-result) : "0");
 }
 
+/* @done: the field in which the command has left how far it got */
+static void print_progress(const char *step, long result, int64_t done)
+{
+	print_result(step, result);
+	printf(", %lld\n", (long long)done);
+}
+
 static void copy_pages(const char *step, int fd, uint64_t to, uint64_t from)
 {
 	struct uffdio_copy arg = { .dst = to, .src = from, .len = PAGES * PAGE };
+	const long result = call(fd, UFFDIO_COPY, &arg);
 
-	print_result(step, call(fd, UFFDIO_COPY, &arg));
-	printf(", %lld\n", (long long)arg.copy);
+	print_progress(step, result, arg.copy);
 }
 
 static void zero_page(const char *step, int fd, uint64_t start)
 {
 	struct uffdio_zeropage arg = { .range = { start, PAGE } };
+	const long result = call(fd, UFFDIO_ZEROPAGE, &arg);
 
-	print_result(step, call(fd, UFFDIO_ZEROPAGE, &arg));
-	printf(", %lld\n", (long long)arg.zeropage);
+	print_progress(step, result, arg.zeropage);
 }
 
 static void move_page(const char *step, int fd, uint64_t to, uint64_t from)
 {
 	struct uffdio_move arg = { .dst = to, .src = from, .len = PAGE };
+	const long result = call(fd, UFFDIO_MOVE, &arg);
 
-	print_result(step, call(fd, UFFDIO_MOVE, &arg));
-	printf(", %lld\n", (long long)arg.move);
+	print_progress(step, result, arg.move);
 }
 
 static void wake_page(const char *step, int fd, uint64_t start)
