@@ -346,10 +346,15 @@ build/selftests/redirect/probe-static: $(PROBE_OBJECTS)
 	@echo '  LD      $@'
 	@$(CC) -static -pthread -Wl,--no-warnings $(LDFLAGS) -o $@ $^
 
+define link_32
+@mkdir -p $(@D)
+@echo '  LD      $@'
+@$(CC) -m32 -static -pthread $(LDFLAGS) -o $@ $^
+endef
+
+build/selftests/redirect/probe-static-32: LDFLAGS += -Wl,--no-warnings
 build/selftests/redirect/probe-static-32: $(PROBE_OBJECTS_32)
-	@mkdir -p $(@D)
-	@echo '  LD      $@'
-	@$(CC) -m32 -static -pthread -Wl,--no-warnings $(LDFLAGS) -o $@ $^
+	$(link_32)
 
 build/selftests/redirect/entries.so: build/obj/selftests/redirect/entries.o
 	@mkdir -p $(@D)
@@ -367,15 +372,9 @@ KSELFTEST_HARNESS := $(CACHE)/kselftest/tools/testing/selftests/kselftest_harnes
 $(KSELFTEST_HARNESS):
 	@scripts/lib/fetch-kselftest
 
-build/obj/32/selftests/abi/%.o: USER_CFLAGS += -D_GNU_SOURCE -isystem $(dir $(KSELFTEST_HARNESS))
-build/obj/32/selftests/abi/%.o: selftests/abi/%.c | compilers $(KSELFTEST_HARNESS)
-	$(compile_c)
-
-define link_32
-@mkdir -p $(@D)
-@echo '  LD      $@'
-@$(CC) -m32 -static -pthread $(LDFLAGS) -o $@ $^
-endef
+ABI_OBJECTS := $(patsubst %.c,build/obj/32/%.o,$(wildcard selftests/abi/*.c))
+$(ABI_OBJECTS): USER_CFLAGS += -D_GNU_SOURCE -isystem $(dir $(KSELFTEST_HARNESS))
+$(ABI_OBJECTS): | $(KSELFTEST_HARNESS)
 
 build/selftests/32/%: build/obj/32/selftests/abi/%.o
 	$(link_32)
