@@ -20,11 +20,9 @@
  */
 #define UF_CHANGES_LOOKS	50
 
-void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view,
-		     const struct uf_event_queue *events)
+void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view)
 {
 	changes->view = view;
-	changes->events = events;
 	spin_lock_init(&changes->lock);
 	INIT_LIST_HEAD(&changes->under_way);
 	init_waitqueue_head(&changes->wait);
@@ -85,7 +83,7 @@ static bool uf_changes_blocked(struct uf_changes *changes)
 	return blocked;
 }
 
-int uf_changes_await(struct uf_changes *changes)
+int uf_changes_await(struct uf_changes *changes, const struct uf_event_queue *events)
 {
 	int looks = 0;
 	long left;
@@ -93,11 +91,11 @@ int uf_changes_await(struct uf_changes *changes)
 	while (uf_compat_changing(changes->view)) {
 		left = wait_event_killable_timeout(changes->wait,
 						   !uf_compat_changing(changes->view) ||
-						   uf_events_pending(changes->events),
+						   uf_events_pending(events),
 						   msecs_to_jiffies(UF_CHANGES_LOOK_MS));
 		if (left < 0)
 			return -EINTR;
-		if (uf_events_pending(changes->events))
+		if (uf_events_pending(events))
 			return -EAGAIN;
 		if (!left && (uf_changes_blocked(changes) || ++looks == UF_CHANGES_LOOKS))
 			return -EAGAIN;

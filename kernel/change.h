@@ -41,24 +41,22 @@ struct uf_change {
 
 struct uf_changes {
 	struct userfaultfd_ctx *view;	/* its mmap_changing counts them, for native code too */
-	const struct uf_event_queue *events;
 	spinlock_t lock;
 	struct list_head under_way;
 	wait_queue_head_t wait;		/* commands, until a change ends or an event is queued */
 };
 
 /*
- * Start without changes. No thread may use @changes yet. @view and @events belong to the context
- * whose memory changes, and live as long as @changes.
+ * Start without changes. No thread may use @changes yet. @view belongs to the context whose memory
+ * changes, and lives as long as @changes.
  */
-void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view,
-		     const struct uf_event_queue *events);
+void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view);
 
 /*
  * The current thread changes mappings of the context's memory from here until uf_change_end().
- * Since 6.9, waits for the page operations that are under way; before, the mmap lock keeps these and
- * a change apart. @change stays where it is until uf_change_end(); the caller holds the context. May
- * sleep.
+ * Since 6.9, waits for the page operations that are under way; before, the mmap lock keeps these
+ * and a change apart. @change stays where it is until uf_change_end(); the caller holds the
+ * context. May sleep.
  */
 void uf_change_begin(struct uf_changes *changes, struct uf_change *change);
 
@@ -72,10 +70,10 @@ void uf_changes_announce(struct uf_changes *changes);
 bool uf_change_is_own(struct uf_changes *changes);
 
 /*
- * Wait until no change is under way, then return 0. -EAGAIN: the monitor has to read an event
- * first, or the wait took too long. -EINTR: the caller is being killed. The caller holds the
- * context's file and no lock.
+ * Wait until no change is under way, then return 0. @events are those of the same context. -EAGAIN:
+ * the monitor has to read one of them first, or the wait took too long. -EINTR: the caller is being
+ * killed. The caller holds the context's file and no lock.
  */
-int uf_changes_await(struct uf_changes *changes);
+int uf_changes_await(struct uf_changes *changes, const struct uf_event_queue *events);
 
 #endif /* UF_CHANGE_H */

@@ -44,7 +44,7 @@ static void uf_ctx_init_once(void *object)
 	__add_wait_queue(&view->fault_pending_wqh, &ctx->bridge);
 	uf_wait_table_init(&ctx->waiters);
 	uf_event_queue_init(&ctx->events);
-	uf_changes_init(&ctx->changes, view, &ctx->events);
+	uf_changes_init(&ctx->changes, view);
 	uf_mremaps_init(&ctx->mremaps);
 }
 

@@ -213,7 +213,7 @@ static int uf_fill_all(struct uf_filling *filling)
 	do {
 		err = uf_fill_lock(filling);
 		if (unlikely(err == -EAGAIN && !filling->done)) {
-			err = uf_changes_await(&filling->ctx->changes);
+			err = uf_changes_await(&filling->ctx->changes, &filling->ctx->events);
 			continue;
 		}
 		if (unlikely(err))

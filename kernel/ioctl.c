@@ -512,7 +512,7 @@ static noinline long uf_ioctl_await_changes(struct uf_ctx *ctx, const struct uf_
 					    void __user *user)
 {
 	__s64 __user *result = user + row->in;
-	long err = uf_changes_await(&ctx->changes);
+	long err = uf_changes_await(&ctx->changes, &ctx->events);
 
 	if (err && row->in < _IOC_SIZE(row->cmd) && put_user(err, result))
 		return -EFAULT;

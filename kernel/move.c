@@ -169,7 +169,7 @@ static int uf_move_lock_vmas(struct uf_ctx *ctx, const struct uf_move *move,
 		if (likely(!uf_ctx_changing(ctx)))
 			return 0;
 		uf_move_unlock_vmas(ctx, vmas);
-		err = uf_changes_await(&ctx->changes);
+		err = uf_changes_await(&ctx->changes, &ctx->events);
 	} while (!err);
 	return err;
 }

@@ -384,7 +384,7 @@ static int uf_protect_lock(struct uf_ctx *ctx)
 		if (likely(!uf_ctx_changing(ctx)))
 			return 0;
 		uf_protect_unlock(ctx);
-		err = uf_changes_await(&ctx->changes);
+		err = uf_changes_await(&ctx->changes, &ctx->events);
 	} while (!err);
 	return err;
 }
