@@ -256,19 +256,23 @@ struct crowd {
 	struct uf_event_queue queue;
 	atomic_t told;			/* by the readers */
 	atomic_t heard;			/* by the threads */
+	atomic_t gave_up;		/* threads that were killed, or whose queue was closed */
 	atomic_t running;
 };
 
+/* A killed thread goes on with the next event: it is no process that could end. */
 static int tell_many(void *data)
 {
 	struct crowd *crowd = data;
 	struct uf_event event;
 	int i;
 
+	allow_signal(SIGKILL);
 	for (i = 0; i < ROUNDS; i++) {
 		push(&crowd->queue, &event, i);
-		if (uf_event_await(&crowd->queue, &event))
-			atomic_inc(&crowd->heard);
+		atomic_inc(uf_event_await(&crowd->queue, &event) ? &crowd->heard :
+								   &crowd->gave_up);
+		flush_signals(current);
 	}
 	atomic_dec(&crowd->running);
 	while (!kthread_should_stop())
@@ -295,26 +299,79 @@ static int read_many(void *data)
 	return 0;
 }
 
-static void each_of_many_is_told_once(struct kunit *test)
+static void start_crowd(struct kunit *test, struct crowd *crowd, struct task_struct **threads)
 {
-	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
-	struct task_struct *threads[THREADS + READERS];
 	int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, crowd);
 	uf_event_queue_init(&crowd->queue);
 	atomic_set(&crowd->running, THREADS);
 	for (i = 0; i < THREADS + READERS; i++) {
 		threads[i] = kthread_run(i < THREADS ? tell_many : read_many, crowd, "uf_crowd");
 		KUNIT_ASSERT_FALSE(test, IS_ERR(threads[i]));
 	}
+}
+
+/* Each event was told and heard, or neither. */
+static void expect_one_verdict(struct kunit *test, struct crowd *crowd,
+			       struct task_struct **threads)
+{
+	int i;
+
 	while (atomic_read(&crowd->running))
 		schedule_timeout_idle(1);
 	for (i = 0; i < THREADS + READERS; i++)
 		kthread_stop(threads[i]);
-	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->heard), THREADS * ROUNDS);
-	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->told), THREADS * ROUNDS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->told), atomic_read(&crowd->heard));
+	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->heard) + atomic_read(&crowd->gave_up),
+			THREADS * ROUNDS);
 	expect_empty(test, &crowd->queue);
+}
+
+static void each_of_many_is_told_once(struct kunit *test)
+{
+	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
+	struct task_struct *threads[THREADS + READERS];
+
+	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	start_crowd(test, crowd, threads);
+	expect_one_verdict(test, crowd, threads);
+	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->gave_up), 0);
+}
+
+static void kill_until_they_are_done(struct crowd *crowd, struct task_struct **threads)
+{
+	unsigned int n = 0;
+
+	while (atomic_read(&crowd->running)) {
+		send_sig(SIGKILL, threads[n++ % THREADS], 1);
+		cond_resched();
+	}
+}
+
+static void killed_threads_and_readers_agree(struct kunit *test)
+{
+	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
+	struct task_struct *threads[THREADS + READERS];
+
+	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	start_crowd(test, crowd, threads);
+	kill_until_they_are_done(crowd, threads);
+	expect_one_verdict(test, crowd, threads);
+	KUNIT_EXPECT_GT(test, atomic_read(&crowd->gave_up), 0);
+}
+
+static void closing_under_load_lets_go_of_all(struct kunit *test)
+{
+	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
+	struct task_struct *threads[THREADS + READERS];
+
+	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	start_crowd(test, crowd, threads);
+	while (atomic_read(&crowd->told) < THREADS)
+		cond_resched();
+	uf_event_queue_close(&crowd->queue);
+	expect_one_verdict(test, crowd, threads);
+	KUNIT_EXPECT_GT(test, atomic_read(&crowd->gave_up), 0);
 }
 
 static struct kunit_case event_queue_tests[] = {
@@ -327,6 +384,8 @@ static struct kunit_case event_queue_tests[] = {
 	KUNIT_CASE(thread_waits_until_it_is_told),
 	KUNIT_CASE(killed_thread_gives_up),
 	KUNIT_CASE(each_of_many_is_told_once),
+	KUNIT_CASE(killed_threads_and_readers_agree),
+	KUNIT_CASE(closing_under_load_lets_go_of_all),
 	{}
 };
 

@@ -12,8 +12,6 @@
 
 #define BASE		0x7f0000000000ul
 #define MANY		2048
-#define THREADS		8
-#define ROUNDS		200
 
 static unsigned long page_at(unsigned long n)
 {
@@ -358,87 +356,6 @@ static void each_of_many_is_woken_by_itself(struct kunit *test)
 	expect_count(test, table, 0, 0);
 }
 
-/* Threads that wait on their stacks, as faults do */
-struct sleepers {
-	struct uf_wait_table *table;
-	atomic_t running;
-};
-
-static int sleep_often(void *data)
-{
-	struct sleepers *sleepers = data;
-	int round;
-
-	for (round = 0; round < ROUNDS; round++) {
-		struct uf_waiter waiter;
-
-		add(sleepers->table, &waiter, page_at(get_random_u32_below(4)));
-		for (;;) {
-			set_current_state(TASK_UNINTERRUPTIBLE);
-			/* One round in eight leaves without being woken, as a killed thread does */
-			if (smp_load_acquire(&waiter.state) == UF_WOKEN || round % 8 == 0)
-				break;
-			schedule();
-		}
-		__set_current_state(TASK_RUNNING);
-		uf_waiter_remove(sleepers->table, &waiter);
-	}
-	atomic_dec(&sleepers->running);
-	return 0;
-}
-
-/* Holds the thread, so that the test can wait for it after its end. NULL: no thread was made */
-static struct task_struct *start_sleeper(struct sleepers *sleepers)
-{
-	struct task_struct *thread = kthread_create(sleep_often, sleepers, "uf_sleeper");
-
-	if (IS_ERR(thread))
-		return NULL;
-	atomic_inc(&sleepers->running);
-	get_task_struct(thread);
-	wake_up_process(thread);
-	return thread;
-}
-
-static void wake_until_all_are_done(struct sleepers *sleepers)
-{
-	struct uf_wait_table *table = sleepers->table;
-	unsigned long round;
-
-	for (round = 0; atomic_read(&sleepers->running); round++) {
-		struct uffd_msg msg;
-		struct uf_told told;
-
-		if (uf_waiters_tell(table, &msg, &told) && round % 3 == 0)
-			uf_waiters_untell(table, &told);
-		if (round % 2)
-			wake(table, page_at(round / 2 % 4), PAGE_SIZE);
-		else if (round % 64 == 0)
-			uf_waiters_wake_all(table);
-		cond_resched();
-	}
-}
-
-static void threads_wait_and_are_woken(struct kunit *test)
-{
-	struct task_struct *threads[THREADS];
-	struct sleepers sleepers = { .table = new_table(test) };
-	int i;
-
-	for (i = 0; i < THREADS; i++) {
-		threads[i] = start_sleeper(&sleepers);
-		KUNIT_EXPECT_NOT_NULL(test, threads[i]);
-	}
-	wake_until_all_are_done(&sleepers);
-	for (i = 0; i < THREADS; i++) {
-		if (!threads[i])
-			continue;
-		kthread_stop(threads[i]);
-		put_task_struct(threads[i]);
-	}
-	expect_count(test, sleepers.table, 0, 0);
-}
-
 /* A thread that leaves by itself, and how far it has got */
 struct leaver {
 	struct uf_wait_table *table;
@@ -507,7 +424,6 @@ static struct kunit_case waiters_tests[] = {
 	KUNIT_CASE(user_memory_is_woken_to_its_end),
 	KUNIT_CASE(each_of_many_is_woken_by_itself),
 	KUNIT_CASE(thread_leaves_when_its_waker_is_done),
-	KUNIT_CASE(threads_wait_and_are_woken),
 	{}
 };
 
