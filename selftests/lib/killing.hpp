@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_KILLING_HPP
+#define SELFTESTS_KILLING_HPP
+
+#include <functional>
+
+namespace selftests {
+
+/* A long system call. */
+struct LongCall {
+	std::function<void()> make;
+	/* Whether it has done something, and whether it has done all. */
+	std::function<bool()> begun, over;
+	/* Undoes what it has done. */
+	std::function<void()> undo;
+};
+
+/*
+ * Has a child process make @call, and kills it in the middle. Returns whether the call has then
+ * ended without having done all. This doesn't depend on how fast the machine is: if the signal
+ * comes too early or too late, it tries again with another delay. A call that a signal can't end
+ * does nothing or all each time.
+ */
+bool can_be_killed(const LongCall &call);
+
+} // namespace selftests
+
+#endif
