@@ -281,8 +281,9 @@ static_assert(UFFDIO_RWPROTECT_MODE_RWP == UFFDIO_WRITEPROTECT_MODE_WP);
 static_assert(UFFDIO_RWPROTECT_MODE_DONTWAKE == UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
 
 /*
- * @mode is the command's mode; @what is VM_UFFD_WP or VM_UFFD_RWP, as for uf_protect(). If
- * unprotecting fails, it has changed nothing, and so wakes no waiter.
+ * @mode is the command's mode; @what is VM_UFFD_WP or VM_UFFD_RWP, as for uf_protect(). A caller
+ * that is killed may have unprotected some pages, and another process may go on using the context:
+ * so their waiters are woken. After other errors nothing is unprotected.
  */
 static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uffdio_range *range,
 					     u64 mode, unsigned long what)
@@ -302,7 +303,7 @@ static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uf
 		return -ESRCH;
 	err = uf_protect(ctx, range->start, range->len, what, protect);
 	mmput(ctx->view.mm);
-	if (!err && !mode)	/* neither protecting nor DONTWAKE */
+	if ((!err || err == -EINTR) && !mode)	/* neither protecting nor DONTWAKE */
 		uf_ctx_wake(ctx, range->start, range->len);
 	return err;
 }

@@ -20,6 +20,7 @@ struct uf_protecting {
 	unsigned long mode;		/* VM_UFFD_WP or VM_UFFD_RWP */
 	bool protect;
 	bool populate;			/* protect absent pages too */
+	bool killable;			/* stop if the caller is being killed */
 };
 
 /* The flags for change_protection(). */
@@ -161,13 +162,13 @@ static int uf_protect_pmd(struct uf_protecting *work, pmd_t *pmd, unsigned long 
 
 /*
  * A range may be terabytes long, and protecting absent pages makes page tables for all of it: if
- * the caller is killed, our walk stops. Unprotecting doesn't stop, because some of its callers
- * can't leave it half done.
+ * the caller is killed, a command stops. A mapping that loses its registration is unprotected to
+ * its end.
  */
 static int uf_protect_interrupted(const struct uf_protecting *work)
 {
 	cond_resched();
-	return work->protect && fatal_signal_pending(current) ? -EINTR : 0;
+	return work->killable && fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /* Walk private anonymous memory, where nearly all entries are pages or none. */
@@ -248,10 +249,9 @@ static int uf_protect_file(struct uf_protecting *work, unsigned long start, unsi
 	return err ?: uf_protect_by_mm(work, start, end);
 }
 
-/* Unprotecting must not fail: it waits for the lock even if the caller is being killed. */
 static int uf_protect_lock_inode(const struct uf_protecting *work, struct inode *inode)
 {
-	if (work->protect)
+	if (work->killable)
 		return down_read_killable(&inode->i_rwsem);
 	inode_lock_shared(inode);
 	return 0;
@@ -280,19 +280,35 @@ static int uf_protect_hugetlb(struct uf_protecting *work, unsigned long start, u
 	return err;
 }
 
-/* Everything but write protection of anonymous memory. */
-static noinline int uf_protect_rest(struct uf_protecting *work, unsigned long start,
-				    unsigned long end)
+static int uf_protect_step(struct uf_protecting *work, unsigned long start, unsigned long end)
 {
 	if (is_vm_hugetlb_page(work->vma))
 		return uf_protect_hugetlb(work, start, end);
 	if (work->mode & VM_UFFD_RWP)
-		return uf_protect_by_mm(work, start, end) ?: uf_protect_interrupted(work);
+		return uf_protect_by_mm(work, start, end);
 	return uf_protect_file(work, start, end);
 }
 
+/*
+ * Everything but write protection of anonymous memory. mm's walk doesn't stop when the caller is
+ * killed. So it gets no more than the range of one pud entry at a time, a gigabyte: that has whole
+ * huge pages of every size, and takes some milliseconds.
+ */
+static noinline int uf_protect_rest(struct uf_protecting *work, unsigned long start,
+				    unsigned long end)
+{
+	unsigned long next;
+	int err = 0;
+
+	for (; start < end && !err; start = next) {
+		next = pud_addr_end(start, end);
+		err = uf_protect_step(work, start, next) ?: uf_protect_interrupted(work);
+	}
+	return err;
+}
+
 static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			  unsigned long mode, bool protect)
+			  unsigned long mode, bool protect, bool killable)
 {
 	struct uf_protecting work __uninitialized;
 	int err;
@@ -302,6 +318,7 @@ static int uf_protect_vma(struct vm_area_struct *vma, unsigned long start, unsig
 	work.vma = vma;
 	work.mode = mode;
 	work.protect = protect;
+	work.killable = killable;
 	work.populate = protect && uf_compat_wp_absent(vma);	/* used for anonymous memory */
 
 	uf_ksym(tlb_gather_mmu)(&work.tlb, vma->vm_mm);
@@ -318,7 +335,7 @@ void uf_protect_clear(struct vm_area_struct *vma, unsigned long start, unsigned 
 {
 	mmap_assert_write_locked(vma->vm_mm);
 
-	uf_protect_vma(vma, start, end, mode, false);	/* allocates nothing, and can't fail */
+	uf_protect_vma(vma, start, end, mode, false, false);	/* allocates nothing: can't fail */
 }
 
 /*
@@ -332,6 +349,7 @@ static struct vm_area_struct *uf_protect_check(struct mm_struct *mm, unsigned lo
 	struct vm_area_struct *vma, *first = NULL;
 
 	for_each_vma_range(vmi, vma, end) {
+		cond_resched();
 		if (!(vma->vm_flags & mode))
 			return ERR_PTR(-ENOENT);
 		if (is_vm_hugetlb_page(vma) &&
@@ -359,7 +377,7 @@ static int uf_protect_locked(struct mm_struct *mm, unsigned long start, unsigned
 	while (vma && !err) {
 		vma_start = max(start, vma->vm_start);
 		vma_end = min(end, vma->vm_end);
-		err = uf_protect_vma(vma, vma_start, vma_end, mode, protect);
+		err = uf_protect_vma(vma, vma_start, vma_end, mode, protect, true);
 		if (vma_end == end)
 			break;
 		vma = find_vma_intersection(mm, vma_end, end);

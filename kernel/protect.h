@@ -48,9 +48,8 @@ struct vm_area_struct;
  *
  * -ENOENT: nothing is mapped there, or a VMA isn't registered in that mode. -EINVAL: the range cuts
  * a huge page of hugetlb. -EAGAIN: mappings are changing. After these three errors nothing has
- * changed. -ENOMEM: no memory for page tables. -EINTR: the caller is being killed. After these two
- * some of the range may be protected. Unprotecting takes no memory and isn't interrupted once it
- * has begun: it does all or nothing.
+ * changed. -ENOMEM: no memory for page tables; unprotecting takes none. -EINTR: the caller is being
+ * killed. After these two errors some of the range may have changed.
  */
 int uf_protect(struct uf_ctx *ctx, unsigned long start, unsigned long len, unsigned long mode,
 	       bool protect);

@@ -13,7 +13,7 @@ using namespace userfault;
 
 namespace {
 
-constexpr std::size_t terabyte = 1ull << 40;
+constexpr std::size_t gigabyte = 1 << 30, terabyte = gigabyte << 10;
 
 /* Memory with no page in it, of any size; private or shared. */
 Memory vast(std::size_t bytes, int sharing)
@@ -26,6 +26,11 @@ Memory vast(std::size_t bytes, int sharing)
 	return memory;
 }
 
+bool is_protected(const Memory &memory, std::size_t index)
+{
+	return pagemap_entry(memory.address(index)) & pagemap_write_protected;
+}
+
 /* Whether filling all of @memory, which is more than the machine has, can be stopped. */
 bool can_be_killed_filling(const Memory &memory, const std::function<void()> &fill)
 {
@@ -34,6 +39,43 @@ bool can_be_killed_filling(const Memory &memory, const std::function<void()> &fi
 			      .over = [] { return false; },
 			      .undo = [] {}});
 }
+
+using Change = std::function<void(Range)>;
+
+/* Whether protecting all of @memory can be stopped in the middle. */
+bool can_be_killed_protecting(const Memory &memory, const Change &protect, const Change &unprotect)
+{
+	const auto last = memory.pages() - 1;
+
+	return can_be_killed({.make = [&] { protect(memory.range()); },
+			      .begun = [&] { return is_protected(memory, 0); },
+			      .over = [&] { return is_protected(memory, last); },
+			      .undo = [&] { unprotect(memory.range()); }});
+}
+
+/* The same for unprotecting it. */
+bool can_be_killed_unprotecting(const Memory &memory, const Change &protect,
+				const Change &unprotect)
+{
+	const auto last = memory.pages() - 1;
+
+	protect(memory.range());
+	return can_be_killed({.make = [&] { unprotect(memory.range()); },
+			      .begun = [&] { return !is_protected(memory, 0); },
+			      .over = [&] { return !is_protected(memory, last); },
+			      .undo = [&] { protect(memory.range()); }});
+}
+
+/* Write-protects, and unprotects, memory registered with @context. */
+struct Protecting {
+	explicit Protecting(const Context &context)
+		: protect([&](Range range) { take(context.write_protect(range)); }),
+		  unprotect([&](Range range) { take(context.write_unprotect(range)); })
+	{
+	}
+
+	Change protect, unprotect;
+};
 
 } // namespace
 
@@ -64,4 +106,79 @@ TEST_CASE("a process that poisons a terabyte can be killed", "[security]")
 
 	take(context.register_range(memory.range(), Modes::Missing));
 	CHECK(can_be_killed_filling(memory, [&] { context.poison(memory.range()); }));
+}
+
+/* Natively it does everything before it can be killed, here and in the tests that follow. */
+TEST_CASE("a process that protects a terabyte of anonymous memory can be killed",
+	  "[security][module]")
+{
+	const auto memory = vast(terabyte, MAP_PRIVATE);
+	const auto context = open_context(Features::WpUnpopulated);
+	const Protecting by(context);
+
+	take(context.register_range(memory.range(), Modes::WriteProtect));
+	CHECK(can_be_killed_protecting(memory, by.protect, by.unprotect));
+}
+
+TEST_CASE("a process that protects a terabyte of shared memory can be killed", "[security][module]")
+{
+	const auto memory = vast(terabyte, MAP_SHARED);
+	const auto context = open_context();
+	const Protecting by(context);
+
+	take(context.register_range(memory.range(), Modes::WriteProtect));
+	CHECK(can_be_killed_protecting(memory, by.protect, by.unprotect));
+}
+
+TEST_CASE("a process that unprotects anonymous memory can be killed", "[security][module]")
+{
+	const auto memory = vast(4 * gigabyte, MAP_PRIVATE);
+	const auto context = open_context(Features::WpUnpopulated);
+	const Protecting by(context);
+
+	take(context.register_range(memory.range(), Modes::WriteProtect));
+	CHECK(can_be_killed_unprotecting(memory, by.protect, by.unprotect));
+}
+
+TEST_CASE("a process that unprotects shared memory can be killed", "[security][module]")
+{
+	const auto memory = vast(4 * gigabyte, MAP_SHARED);
+	const auto context = open_context();
+	const Protecting by(context);
+
+	take(context.register_range(memory.range(), Modes::WriteProtect));
+	CHECK(can_be_killed_unprotecting(memory, by.protect, by.unprotect));
+}
+
+TEST_CASE("a process that protects memory from every access can be killed", "[security][module]")
+{
+	need(Features::Rwp);
+	const auto memory = vast(4 * gigabyte, MAP_PRIVATE);
+	const auto context = open_context(Features::Rwp);
+	const Change protect = [&](Range range) { take(context.rwprotect(range)); };
+	const Change unprotect = [&](Range range) { take(context.rwunprotect(range)); };
+
+	take(context.register_range(memory.range(), Modes::Missing | Modes::ReadWriteProtect));
+	REQUIRE(context.zeropage_all(memory.range()));
+	CHECK(can_be_killed_protecting(memory, protect, unprotect));
+	unprotect(memory.range());
+	CHECK(can_be_killed_unprotecting(memory, protect, unprotect));
+}
+
+TEST_CASE("threads that wait for what a killed process has unprotected go on", "[security][module]")
+{
+	const auto memory = vast(4 * gigabyte, MAP_PRIVATE);
+	const auto context = open_context(Features::WpUnpopulated);
+	const Protecting by(context);
+
+	take(context.register_range(memory.range(), Modes::WriteProtect));
+	by.protect(memory.range());
+	auto writer = in_thread([&] { memory.word(0) = 1; });
+	next_fault(context);
+	wait_for_sleepers(context, 1);
+	CHECK(can_be_killed({.make = [&] { by.unprotect(memory.range()); },
+			     .begun = [&] { return !is_protected(memory, 0); },
+			     .over = [&] { return !is_protected(memory, memory.pages() - 1); },
+			     .undo = [&] { by.protect(memory.range(1, memory.pages() - 1)); }}));
+	writer.get();
 }

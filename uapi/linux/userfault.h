@@ -274,7 +274,7 @@ struct uffdio_move {
  * EINVAL: an unknown mode, MODE_WP with DONTWAKE, a bad range, or a part of a hugetlb page.
  * EAGAIN: mappings are changing; read the events first. After these errors nothing has changed.
  * ENOMEM: no memory for page tables; EINTR: the caller is being killed; after these, some of the
- * range may be protected.
+ * range may be protected, or unprotected.
  */
 struct uffdio_writeprotect {
 	struct uffdio_range range;
@@ -291,7 +291,7 @@ struct uffdio_writeprotect {
  * ENOENT: nothing is mapped there, or something that isn't registered with REGISTER_MODE_RWP.
  * EINVAL: an unknown mode, MODE_RWP with DONTWAKE, a bad range, or a part of a hugetlb page.
  * EAGAIN: mappings are changing; read the events first. After these errors nothing has changed.
- * EINTR: the caller is being killed; some of the range may be protected.
+ * EINTR: the caller is being killed; some of the range may be protected, or unprotected.
  */
 struct uffdio_rwprotect {
 	struct uffdio_range range;
