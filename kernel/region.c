@@ -12,6 +12,7 @@
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "ctx.h"
 #include "hugetlb.h"
@@ -185,6 +186,13 @@ static struct vm_area_struct *uf_region_walk_next_registered(struct uf_region_wa
 	return vma;
 }
 
+/* A process may have any number of VMAs: a command that walks over them stops if it is killed. */
+static bool uf_region_interrupted(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current);
+}
+
 static void uf_region_skip(struct uf_region_walk *walk, struct vm_area_struct *vma)
 {
 	walk->prev = vma;
@@ -264,7 +272,8 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 	bool found = false;
 
 	for_each_vma_range(vmi, vma, end) {
-		cond_resched();
+		if (uf_region_interrupted())
+			return -EINTR;
 		if (!found && uf_region_begins_askew(vma, start))
 			return -EINVAL;
 		if (!uf_region_can_register(ctx, vma, vm_flags))
@@ -292,8 +301,12 @@ static int uf_region_check_register(struct uf_ctx *ctx, unsigned long start, uns
 	return found ? 0 : -EINVAL;
 }
 
-/* Unregister all VMAs of the range that are @ctx's. The caller holds the mmap lock for writing. */
-static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned long end)
+/*
+ * Unregister all VMAs of the range that are @ctx's. The caller holds the mmap lock for writing.
+ * EINTR, only if @killable: the caller is being killed.
+ */
+static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned long end,
+			   bool killable)
 {
 	struct uf_region_walk walk;
 	struct vm_area_struct *vma;
@@ -301,8 +314,9 @@ static int uf_region_clear(struct uf_ctx *ctx, unsigned long start, unsigned lon
 
 	uf_region_walk_begin(&walk, ctx, start, end);
 	while (!err && (vma = uf_region_walk_next(&walk))) {
-		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
+		if (uf_region_interrupted() && killable)
+			err = -EINTR;
+		else if (vma->vm_userfaultfd_ctx.ctx == &ctx->view)
 			err = uf_region_change(&walk, vma, 0);
 		else
 			uf_region_skip(&walk, vma);
@@ -319,7 +333,7 @@ static noinline void uf_region_settle_mremaps(struct uf_ctx *ctx)
 	unsigned long start, end;
 
 	while (uf_mremap_next(&ctx->mremaps, ctx->view.mm, &start, &end)) {
-		uf_region_clear(ctx, start, end);
+		uf_region_clear(ctx, start, end, false);
 		uf_mremap_settled(&ctx->mremaps, ctx->view.mm, start, end);
 	}
 }
@@ -356,9 +370,10 @@ int uf_region_register(struct uf_ctx *ctx, unsigned long start, unsigned long en
 
 	uf_region_walk_begin(&walk, ctx, start, end);
 	while (!err && (vma = uf_region_walk_next(&walk))) {
-		cond_resched();
-		if (vma->vm_userfaultfd_ctx.ctx == &ctx->view &&
-		    (vma->vm_flags & vm_flags) == vm_flags)
+		if (uf_region_interrupted())
+			err = -EINTR;
+		else if (vma->vm_userfaultfd_ctx.ctx == &ctx->view &&
+			 (vma->vm_flags & vm_flags) == vm_flags)
 			uf_region_skip(&walk, vma);
 		else
 			err = uf_region_change(&walk, vma, vm_flags);
@@ -376,7 +391,8 @@ static int uf_region_check_unregister(struct uf_ctx *ctx, unsigned long start, u
 	bool found = false;
 
 	for_each_vma_range(vmi, vma, end) {
-		cond_resched();
+		if (uf_region_interrupted())
+			return -EINTR;
 		if (!found && uf_region_begins_askew(vma, start))
 			return -EINVAL;
 		if (vma->vm_userfaultfd_ctx.ctx && uf_region_cuts(vma, start, end))
@@ -399,7 +415,8 @@ int uf_region_unregister(struct uf_ctx *ctx, unsigned long start, unsigned long 
 
 	mmap_write_lock(mm);
 	uf_region_settle_locked(ctx);
-	err = uf_region_check_unregister(ctx, start, end) ?: uf_region_clear(ctx, start, end);
+	err = uf_region_check_unregister(ctx, start, end) ?:
+	      uf_region_clear(ctx, start, end, true);
 	mmap_write_unlock(mm);
 	return err;
 }

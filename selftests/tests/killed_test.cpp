@@ -5,6 +5,7 @@
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <functional>
 #include <sys/mman.h>
 
@@ -76,6 +77,25 @@ struct Protecting {
 
 	Change protect, unprotect;
 };
+
+/* So many mappings take longer to register than a signal takes to come on a busy machine. */
+constexpr std::size_t many = 20'000;
+
+/* Memory of as many mappings as it has pages. */
+Memory chequered(std::size_t pages)
+{
+	Memory memory(pages);
+
+	for (std::size_t i = 0; i < pages; i += 2)
+		checked(::mprotect(memory.page(i), page_size(), PROT_READ));
+	return memory;
+}
+
+/* Fills the page, if it is; /proc/self/smaps would take long to read. */
+bool is_registered(const Context &context, const Memory &memory, std::size_t index)
+{
+	return context.zeropage(memory.range(index, 1)).error.value() != ENOENT;
+}
 
 } // namespace
 
@@ -181,4 +201,31 @@ TEST_CASE("threads that wait for what a killed process has unprotected go on", "
 			     .over = [&] { return !is_protected(memory, memory.pages() - 1); },
 			     .undo = [&] { by.protect(memory.range(1, memory.pages() - 1)); }}));
 	writer.get();
+}
+
+TEST_CASE("a process that registers many mappings can be killed", "[security][module]")
+{
+	const auto memory = chequered(many);
+	const auto context = open_context();
+	const auto all = memory.range();
+	const auto last = memory.pages() - 1;
+
+	CHECK(can_be_killed({.make = [&] { take(context.register_range(all, Modes::Missing)); },
+			     .begun = [&] { return is_registered(context, memory, 0); },
+			     .over = [&] { return is_registered(context, memory, last); },
+			     .undo = [&] { take(context.unregister_range(all)); }}));
+}
+
+TEST_CASE("a process that unregisters many mappings can be killed", "[security][module]")
+{
+	const auto memory = chequered(many);
+	const auto context = open_context();
+	const auto all = memory.range();
+	const auto last = memory.pages() - 1;
+
+	take(context.register_range(all, Modes::Missing));
+	CHECK(can_be_killed({.make = [&] { take(context.unregister_range(all)); },
+			     .begun = [&] { return !is_registered(context, memory, 0); },
+			     .over = [&] { return !is_registered(context, memory, last); },
+			     .undo = [&] { take(context.register_range(all, Modes::Missing)); }}));
 }
