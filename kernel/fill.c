@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/hugetlb.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 
 #include "ctx.h"
 #include "fill.h"
@@ -170,15 +171,22 @@ static int uf_run_do(struct uf_filling *filling)
 }
 
 /*
- * Do run after run, until the whole fill is done or a run fails. If a page table is removed under a
- * run, by khugepaged for one, the run returns -EAGAIN and is planned again: it then gets another
- * page table, or finds the huge page that is there now.
+ * A fill gives up its locks after so many bytes, and takes them again. A thread that changes
+ * mappings waits for them, and can't be killed meanwhile: it may be of another process.
+ */
+#define UF_FILL_HOLD	SZ_16M
+
+/*
+ * Do run after run, until the whole fill is done, a run fails, or the fill has held its locks for
+ * long. If a page table is removed under a run, by khugepaged for one, the run returns -EAGAIN and
+ * is planned again: it then gets another page table, or finds the huge page that is there now.
  */
 static int uf_fill_locked(struct uf_filling *filling)
 {
+	unsigned long begun = filling->done;
 	int err;
 
-	for (;;) {
+	do {
 		err = uf_run_plan(filling) ?: uf_run_do(filling);
 		if (unlikely(err == -EAGAIN))
 			err = 0;
@@ -188,7 +196,8 @@ static int uf_fill_locked(struct uf_filling *filling)
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-	}
+	} while (filling->done - begun < UF_FILL_HOLD);
+	return 0;
 }
 
 /*
@@ -220,10 +229,9 @@ static int uf_fill_all(struct uf_filling *filling)
 			break;
 		err = uf_fill_locked(filling);
 		uf_fill_unlock(filling, run->vma);
-		if (likely(!run->faulting))
-			break;
-		err = uf_fill_copy_faulting(filling);
-	} while (!err);
+		if (unlikely(run->faulting))
+			err = uf_fill_copy_faulting(filling);
+	} while (unlikely(!err && filling->done < filling->fill->len));
 
 	if (unlikely(run->kept))
 		filling->ops->release(run);

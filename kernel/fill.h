@@ -11,9 +11,10 @@
  *
  * Locking
  *
- * The VMA stays locked over as many runs as possible; the kernel decides by which lock
- * (uf_compat_vma_lock_fill). Under this lock a fill must not fault. If a source page would fault,
- * the engine drops the lock, copies the page, and then looks up and checks the VMA again.
+ * The VMA stays locked over many runs; the kernel decides by which lock (uf_compat_vma_lock_fill).
+ * Under this lock a fill must not fault. If a source page would fault, the engine drops the lock,
+ * copies the page, and then looks up and checks the VMA again. It does the latter too when it has
+ * held the lock for long.
  *
  * Atomicity
  *

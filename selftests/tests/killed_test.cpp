@@ -2,6 +2,7 @@
 /* Commands on ranges of any length: a process that calls them, or waits for them, can be killed. */
 #include "lib/killing.hpp"
 #include "lib/maps.hpp"
+#include "lib/process.hpp"
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
@@ -228,4 +229,25 @@ TEST_CASE("a process that unregisters many mappings can be killed", "[security][
 			     .begun = [&] { return !is_registered(context, memory, 0); },
 			     .over = [&] { return !is_registered(context, memory, last); },
 			     .undo = [&] { take(context.register_range(all, Modes::Missing)); }}));
+}
+
+/*
+ * Natively the call waits until the fill is over, and the process can't be killed meanwhile. The
+ * fill ends early, because the rest of its range is then in more than one mapping.
+ */
+TEST_CASE("a process can change its mappings while another process fills them",
+	  "[security][module]")
+{
+	const auto memory = vast(terabyte, MAP_PRIVATE);
+	const auto context = open_context();
+	const auto last = memory.pages() - 1;
+
+	take(context.register_range(memory.range(), Modes::Missing));
+	Process monitor([&] {
+		const auto zeroed = context.zeropage(memory.range());
+		return zeroed.done > 0 && zeroed.error.value() == EAGAIN ? 0 : 1;
+	});
+	wait_until("the fill has begun", [&] { return is_there(memory, 0); });
+	checked(::mprotect(memory.page(last), page_size(), PROT_READ));
+	CHECK(monitor.wait() == 0);
 }
