@@ -154,7 +154,8 @@ static int uf_huge_map_shared(struct uf_run *run, const struct uf_huge_place *at
 
 /*
  * Copy the source to @folio. EFAULT: some of it would fault, and uf_huge_copy_faulting() has to
- * copy it. Huge pages aren't in high memory: the whole folio has consecutive addresses.
+ * copy it. EINTR: the caller is being killed. Huge pages aren't in high memory: the whole folio has
+ * consecutive addresses.
  */
 static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 {
@@ -163,8 +164,9 @@ static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 	const struct uf_huge_kept *kept = run->kept;
 	void *to = folio_address(folio);
 	unsigned long left = 0;
+	bool killed = false;
 
-	for (at = 0; at < size && !left; at += step) {
+	for (at = 0; at < size && !left && !killed; at += step) {
 		if (run->kept_copied) {
 			memcpy(to + at, kept->bounce + at, step);
 		} else {
@@ -173,11 +175,14 @@ static int uf_huge_copy_source(struct uf_run *run, struct folio *folio)
 			pagefault_enable();
 		}
 		cond_resched(); /* a huge page may be a gigabyte */
+		killed = fatal_signal_pending(current);
 	}
 	flush_dcache_folio(folio);
 	run->kept_copied = false;
 	run->faulting = left;
-	return left ? -EFAULT : 0;
+	if (left)
+		return -EFAULT;
+	return killed ? -EINTR : 0;
 }
 
 /*
