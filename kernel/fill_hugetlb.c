@@ -31,7 +31,9 @@
  *
  * Under these locks the source is copied as long as it doesn't fault. If it would fault, the huge
  * page is put back, and the source is copied to ordinary memory with no lock held: a huge page kept
- * for that would be one that somebody has reserved.
+ * for that would be one that somebody has reserved. If the huge page has a gigabyte, the source is
+ * only faulted in, and everything is tried again: a process with many threads, and one such page,
+ * could make the kernel hold a gigabyte for each of them.
  */
 #include <linux/userfault.h>
 
@@ -53,7 +55,15 @@ struct uf_huge_kept {
 	struct file *busy;	/* the fill waits for its inode's lock; a reference, or NULL */
 	void *bounce;		/* @size bytes for a copy of a huge page's source; or NULL */
 	size_t size;
+	unsigned long src;	/* the last source that was faulted in, so often */
+	unsigned int tries;
 };
+
+/* The largest huge page whose source is copied to ordinary memory. */
+#define UF_HUGE_BOUNCE_MAX	PMD_SIZE
+
+/* How often a source is faulted in for one page; some of it may be evicted again meanwhile. */
+#define UF_HUGE_TRIES_MAX	32
 
 /* The place of a run's page. */
 struct uf_huge_place {
@@ -356,14 +366,11 @@ static int uf_huge_alloc_bounce(struct uf_huge_kept *kept, size_t size)
 	return kept->bounce ? 0 : -ENOMEM;
 }
 
-static int uf_huge_copy_faulting(struct uf_run *run)
+static int uf_huge_copy_to_bounce(struct uf_run *run, struct uf_huge_kept *kept, size_t size)
 {
-	size_t size = (size_t)run->nr << PAGE_SHIFT, step = SZ_64K, at;
 	const void __user *src = (const void __user *)run->src;
-	struct uf_huge_kept *kept = uf_huge_keep(run);
+	size_t step = SZ_64K, at;
 
-	if (kept->busy)
-		return uf_huge_await_inode(kept);
 	if (uf_huge_alloc_bounce(kept, size))
 		return -ENOMEM;
 	for (at = 0; at < size; at += step) {
@@ -375,6 +382,39 @@ static int uf_huge_copy_faulting(struct uf_run *run)
 	}
 	run->kept_copied = true;
 	return 0;
+}
+
+/* ENOMEM: the source doesn't stay in memory for long enough to be copied. */
+static int uf_huge_fault_in(struct uf_run *run, struct uf_huge_kept *kept, size_t size)
+{
+	const char __user *src = (const char __user *)run->src;
+	size_t step = SZ_64K, at;
+
+	if (kept->src != run->src)
+		kept->tries = 0;
+	kept->src = run->src;
+	if (kept->tries++ == UF_HUGE_TRIES_MAX)
+		return -ENOMEM;
+	for (at = 0; at < size; at += step) {
+		if (fault_in_readable(src + at, step))
+			return -EFAULT;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int uf_huge_copy_faulting(struct uf_run *run)
+{
+	size_t size = (size_t)run->nr << PAGE_SHIFT;
+	struct uf_huge_kept *kept = uf_huge_keep(run);
+
+	if (kept->busy)
+		return uf_huge_await_inode(kept);
+	if (size > UF_HUGE_BOUNCE_MAX)
+		return uf_huge_fault_in(run, kept, size);
+	return uf_huge_copy_to_bounce(run, kept, size);
 }
 
 static void uf_huge_release(struct uf_run *run)
