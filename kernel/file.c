@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 
 #include "compat/anon_inode.h"
@@ -105,6 +106,10 @@ static ssize_t uf_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		}
 		uf_msg_told(ctx, &msg);
 		done += sizeof(msg.msg);
+		/* Other threads may make messages as fast as this one takes them. */
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
 	}
 	return done ?: -EINVAL;
 }
