@@ -46,9 +46,11 @@ static void uf_ksm_take_out_again(struct mm_struct *mm)
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 
-	for_each_vma(vmi, vma)
+	for_each_vma(vmi, vma) {
 		if (vma->vm_flags & VM_MERGEABLE && uf_ksm_refused(vma) && uf_ctx_of(vma))
 			vm_flags_clear(vma, VM_MERGEABLE);
+		cond_resched();
+	}
 }
 
 /* After it has lowered the count, a call doesn't sleep; see uf_hook_drain(). */
