@@ -6,6 +6,7 @@
 #include "harness/backend.hpp"
 #include "harness/harness.hpp"
 #include "lib/command.hpp"
+#include "lib/rights.hpp"
 
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -33,7 +34,6 @@ const std::string library = "/libexec/userfault/libuserfault-redirect.so";
 const std::string probe = "/lib/redirect/probe";
 const std::string static_probe = probe + "-static";
 const std::string stress_ng = "/usr/bin/stress-ng";
-constexpr uid_t nobody = 65534;
 
 const Words entries{
 	"syscall",	   "open",	   "open64",	     "openat",		"openat64",
@@ -171,12 +171,6 @@ void limit_descriptors(rlim_t count)
 
 	checked(::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC));
 	checked(::setrlimit(RLIMIT_NOFILE, &limit));
-}
-
-void become_nobody()
-{
-	checked(::setresgid(nobody, nobody, nobody));
-	checked(::setresuid(nobody, nobody, nobody));
 }
 
 /* A file in /tmp as long as this lives. */

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Nothing that a process can read tells where the kernel's memory is. */
+#include "harness/harness.hpp"
+#include "lib/process.hpp"
+#include "lib/waiting_call.hpp"
+#include "lib/world.hpp"
+
+#include <algorithm>
+#include <array>
+#include <catch2/catch.hpp>
+#include <linux/userfault.h>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <sys/klog.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+/* A message as it is read, in words; its fields lie on the borders of words, or within one. */
+using Words = std::array<std::uint64_t, sizeof(uffd_msg) / sizeof(std::uint64_t)>;
+
+Words next_words(const Context &context)
+{
+	Words words;
+
+	wait_until("there is a message", [&] { return is_readable(context); });
+	if (checked(::read(context.fd(), words.data(), sizeof(words))) != sizeof(words))
+		give_up("a message is incomplete");
+	return words;
+}
+
+/* Whether the word could be an address in the kernel's half of all addresses. */
+bool is_of_the_kernel(std::uint64_t word)
+{
+	return word >> 47 != 0;
+}
+
+/* The kernel is in the upper half of all addresses: these have 16 digits that begin so. */
+bool has_kernel_address(const std::string &text)
+{
+	return std::regex_search(text, std::regex("ffff[0-9a-f]{12}", std::regex::icase));
+}
+
+/* The lines of the kernel's log that the module has written. */
+std::string lines_of_the_module()
+{
+	constexpr int read_all = 3, size_of_buffer = 10;
+	std::string log(static_cast<std::size_t>(checked(::klogctl(size_of_buffer, nullptr, 0))),
+			0);
+	std::string line, lines;
+
+	log.resize(checked(::klogctl(read_all, log.data(), static_cast<int>(log.size()))));
+	std::istringstream stream(log);
+	while (std::getline(stream, line))
+		if (line.find("userfault: ") != line.npos)
+			lines += line + '\n';
+	return lines;
+}
+
+Features events()
+{
+	return Features::EventRemap | Features::EventRemove | Features::EventUnmap |
+	       Features::ThreadId | Features::ExactAddress;
+}
+
+} // namespace
+
+TEST_CASE("no message has an address of the kernel, nor anything after its fields", "[security]")
+{
+	const Memory place(1); /* unmapped when the context is closed: so without an event */
+	const World world(4, events());
+	std::vector<Words> messages;
+	const auto call = [&](long number, const std::function<long()> &work) {
+		WaitingCall waiting(world.context, number, work);
+		while (!waiting.is_over())
+			if (is_readable(world.context))
+				messages.push_back(next_words(world.context));
+		checked(waiting.result());
+	};
+
+	auto reader = in_thread([&] { return world.memory.word(0); });
+	messages.push_back(next_words(world.context));
+	world.fill(0);
+	static_cast<void>(reader.get());
+	call(SYS_madvise,
+	     [&] { return ::madvise(world.memory.page(0), page_size(), MADV_DONTNEED); });
+	call(SYS_munmap, [&] { return ::munmap(world.memory.page(2), page_size()); });
+	call(SYS_mremap, [&] {
+		return ::mremap(world.memory.page(3), page_size(), page_size(),
+				MREMAP_MAYMOVE | MREMAP_FIXED, place.page(0)) == MAP_FAILED
+			       ? -1
+			       : 0;
+	});
+	CHECK(messages.size() >= 4);
+
+	for (const auto &words : messages) {
+		CHECK(std::ranges::none_of(words, is_of_the_kernel));
+		CHECK((words[0] & ~0xffull) == 0); /* reserved bytes after the kind of message */
+	}
+}
+
+TEST_CASE("fdinfo has no address of the kernel", "[security]")
+{
+	const World world(2, events());
+	auto reader = in_thread([&] { return world.memory.word(0); });
+
+	next_fault(world.context);
+	CHECK_FALSE(has_kernel_address(fdinfo(world.context.fd()).text));
+	world.fill(0);
+	CHECK(reader.get() == pattern_word(0));
+}
+
+TEST_CASE("the module writes no address of the kernel into the log", "[security][module]")
+{
+	REQUIRE(has_kernel_address("0xffffffff81000000"));
+	CHECK_FALSE(has_kernel_address(lines_of_the_module()));
+}
