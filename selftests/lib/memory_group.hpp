@@ -2,26 +2,21 @@
 #ifndef SELFTESTS_MEMORY_GROUP_HPP
 #define SELFTESTS_MEMORY_GROUP_HPP
 
+#include "lib/control_group.hpp"
+
 #include <cstddef>
 #include <string>
 #include <sys/types.h>
-#include <userfault/fd.hpp>
 
 namespace selftests {
 
-/*
- * A new memory cgroup, removed when this object is destroyed; its other processes must have ended
- * by then. Skips the test if the kernel has no memory cgroups.
- */
+/* A control group whose memory is counted and can be limited. */
 class MemoryGroup {
 public:
-	MemoryGroup();
-	~MemoryGroup();
-	MemoryGroup(const MemoryGroup &) = delete;
-	MemoryGroup &operator=(const MemoryGroup &) = delete;
+	MemoryGroup() : group_("memory") {}
 
 	/* Makes process @pid a member: memory that it takes from now on is charged to the group. */
-	void add(pid_t pid) const;
+	void add(pid_t pid) const { group_.add(pid); }
 
 	/* Asks the kernel to reclaim @bytes from the group, as if memory were short. */
 	void reclaim(std::size_t bytes) const;
@@ -36,10 +31,7 @@ public:
 	std::size_t field(const std::string &file, const std::string &name) const;
 
 private:
-	std::string read(const std::string &file) const;
-
-	userfault::Fd root_;
-	std::string name_;
+	ControlGroup group_;
 };
 
 } // namespace selftests
