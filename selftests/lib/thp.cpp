@@ -8,14 +8,10 @@
 
 namespace selftests {
 
-namespace {
-
 bool has_transparent_huge_pages()
 {
 	return ::access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0;
 }
-
-} // namespace
 
 void need_transparent_huge_pages()
 {

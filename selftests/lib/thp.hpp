@@ -8,6 +8,7 @@ namespace selftests {
 
 /* Transparent huge pages, which a real-time kernel doesn't have. */
 
+bool has_transparent_huge_pages();
 /* Skips the test if the kernel has none. */
 void need_transparent_huge_pages();
 
