@@ -20,6 +20,8 @@ struct Consumer {
 	Consumer(std::size_t pages, const Work &work);
 	Consumer(std::size_t pages, MemoryKind kind, const Work &work);
 	Consumer(std::size_t pages, const userfault::Options &options, const Work &work);
+	/* @memory that this process has made, of a file say. */
+	Consumer(Memory memory, const userfault::Options &options, const Work &work);
 
 	void fill(std::size_t index) const { selftests::fill(context, memory, index); }
 
@@ -27,9 +29,6 @@ struct Consumer {
 	std::pair<userfault::Fd, userfault::Fd> sockets; /* of the parent, of the child */
 	Process process;
 	userfault::Context context;
-
-private:
-	Consumer(Memory memory, const userfault::Options &options, const Work &work);
 };
 
 } // namespace selftests
