@@ -28,7 +28,7 @@ namespace {
 
 constexpr auto usage =
 	"usage: selftests [--backend module|native] [--timeout SECONDS] [--part I/N] [--list]\n"
-	"                 [--record FILE] [TEST]...\n"
+	"                 [--stop] [--record FILE] [TEST]...\n"
 	"       selftests [--backend module|native] --offer\n"
 	"       selftests --aftermath\n"
 	"\n"
@@ -38,6 +38,7 @@ constexpr auto usage =
 	"  --part     run only every Nth of these tests, from the Ith on, so that N machines can\n"
 	"             share the tests\n"
 	"  --list     only print the names of the tests\n"
+	"  --stop     end after the first test that fails\n"
 	"  --record   have [errno] tests write their answers to FILE instead of comparing them\n"
 	"  --offer    run no test; print what the backend offers on this kernel: for each row of\n"
 	"             Documentation/features.rst a line of four words with tabs between them\n"
@@ -56,6 +57,7 @@ struct Options {
 	Part part;
 	std::string record;
 	bool list = false;
+	bool stop = false;
 	bool offer = false;
 	bool aftermath = false;
 	bool help = false;
@@ -99,6 +101,7 @@ std::optional<Options> options_from(int argc, char **argv)
 		{"timeout", required_argument, nullptr, 't'},
 		{"part", required_argument, nullptr, 'p'},
 		{"list", no_argument, nullptr, 'l'},
+		{"stop", no_argument, nullptr, 's'},
 		{"record", required_argument, nullptr, 'r'},
 		{"offer", no_argument, nullptr, 'o'},
 		{"aftermath", no_argument, nullptr, 'a'},
@@ -107,7 +110,7 @@ std::optional<Options> options_from(int argc, char **argv)
 	};
 	Options options;
 
-	for (int key; (key = ::getopt_long(argc, argv, "b:t:p:r:loah", known, nullptr)) != -1;) {
+	for (int key; (key = ::getopt_long(argc, argv, "b:t:p:r:lsoah", known, nullptr)) != -1;) {
 		const auto backend = key == 'b' ? backend_named(optarg) : options.backend;
 		const auto limit = key == 't' ? seconds_from(optarg) : options.time_limit;
 		const auto part = key == 'p' ? part_from(optarg) : options.part;
@@ -120,6 +123,7 @@ std::optional<Options> options_from(int argc, char **argv)
 		if (key == 'r')
 			options.record = optarg;
 		options.list |= key == 'l';
+		options.stop |= key == 's';
 		options.offer |= key == 'o';
 		options.aftermath |= key == 'a';
 		options.help |= key == 'h';
@@ -152,7 +156,8 @@ ExitCode run_all(const Options &options, const std::vector<Case> &cases)
 			report.comment("the module is not loaded: loading it");
 			load_module(module_file);
 		}
-		supervisor.run(test);
+		if (!supervisor.run(test) && options.stop)
+			return report.finish();
 	}
 	supervisor.finish();
 	if (kmemleak.available())

@@ -137,7 +137,7 @@ Supervisor::Supervisor(Ktap &report, std::chrono::seconds time_limit, bool kmeml
 		report_.comment("/dev/kmsg can't be opened: the kernel's log is not checked");
 }
 
-void Supervisor::run(const Case &test)
+bool Supervisor::run(const Case &test)
 {
 	Notes notes;
 	const FreeMemory memory(kmemleak_);
@@ -172,6 +172,7 @@ void Supervisor::run(const Case &test)
 	if (!verdict.wrong.empty())
 		report_.comment("last seen at " + notes.last_place());
 	report(test.name, verdict);
+	return verdict.wrong.empty();
 }
 
 void Supervisor::finish()

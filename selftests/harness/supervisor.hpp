@@ -23,7 +23,8 @@ public:
 	/* @kmemleak: whether the kernel has kmemleak. */
 	Supervisor(Ktap &report, std::chrono::seconds time_limit, bool kmemleak);
 
-	void run(const Case &test);
+	/* False: the test failed. */
+	bool run(const Case &test);
 
 	/*
 	 * The last test, which is none of the cases: unloads the module under test and loads it
