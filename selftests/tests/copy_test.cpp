@@ -451,6 +451,26 @@ MEMORY_TEST_CASE("a copy that fails after some pages wakes their waiters", "[cop
 	CHECK(reader.get() == pattern_word(0));
 }
 
+MEMORY_TEST_CASE("a copy that fails after some pages leaves the waiters of the others asleep",
+		 "[copy]")
+{
+	const World world(2, TestType::kind);
+	const auto source = cut_off(2, 1);
+	auto first = in_thread([&] { return world.memory.word(0); });
+	auto second = in_thread([&] { return world.memory.word(1); });
+
+	next_fault(world.context);
+	next_fault(world.context);
+	CHECK(copy(world.context, world.memory, 0, source, 2).done == page_size());
+	CHECK(first.get() == pattern_word(0));
+	/* If it were woken, it would be gone, or pending again. */
+	const auto waiters = fdinfo(world.context.fd());
+	CHECK(waiters.total == 1);
+	CHECK(waiters.pending == 0);
+	world.fill(1);
+	CHECK(second.get() == pattern_word(1));
+}
+
 MEMORY_TEST_CASE("a result that can't be written is EFAULT and the pages are there", "[copy]")
 {
 	const World world(1, TestType::kind);

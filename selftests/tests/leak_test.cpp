@@ -7,6 +7,7 @@
 #include "harness/free_memory.hpp"
 #include "harness/kmemleak.hpp"
 #include "lib/address_spaces.hpp"
+#include "lib/files.hpp"
 #include "lib/memory.hpp"
 #include "lib/process.hpp"
 #include "lib/world.hpp"
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <functional>
 #include <sys/mman.h>
+#include <unistd.h>
 
 using namespace selftests;
 using namespace userfault;
@@ -91,6 +93,24 @@ TEST_CASE("a source that has to be faulted in leaks nothing", "[leak]")
 			give_up("the pages could not be copied");
 		checked(::madvise(world.memory.page(0), range.length, MADV_DONTNEED));
 		checked(::madvise(source.page(0), range.length, MADV_DONTNEED));
+	});
+}
+
+TEST_CASE("mapping up to a page that the file does not have leaks nothing", "[leak]")
+{
+	constexpr std::size_t pages = 64, hole = 20;
+	const Fd file = shmem_file(pages);
+	const World world(Memory(pages, file, MAP_SHARED), Modes::Minor);
+	const Memory other(pages, file, MAP_SHARED);
+
+	check_for_leaks(100, [&] {
+		for (std::size_t i = 0; i < pages; i++)
+			if (i != hole)
+				other.word(i) = i;
+		if (world.context.resume(world.memory.range()).done != hole * page_size())
+			give_up("the pages before the hole should have been mapped");
+		checked(::ftruncate(file.get(), 0));
+		checked(::ftruncate(file.get(), static_cast<off_t>(pages * page_size())));
 	});
 }
 

@@ -246,6 +246,23 @@ FILE_TEST_CASE("a page that the file has only reserved is mapped as zeroes", "[m
 	CHECK(is_zero(minor.memory().bytes(0, 70)));
 }
 
+TEST_CASE("what is written to a page that the file had only reserved is in the file", "[minor]")
+{
+	const MinorWorld minor(2);
+	std::uint64_t word = 0;
+
+	checked(::fallocate(minor.file.get(), 0, 0, static_cast<off_t>(2 * page_size())));
+	REQUIRE(minor.resume(0, 2));
+	for (const std::size_t i : {0, 1}) {
+		const auto at = static_cast<off_t>(i * page_size());
+
+		minor.memory().word(i) = pattern_word(i);
+		CHECK(::pread(minor.file.get(), &word, sizeof(word), at) == sizeof(word));
+		CHECK(word == pattern_word(i));
+		CHECK(minor.other.word(i) == pattern_word(i));
+	}
+}
+
 FILE_TEST_CASE("a page may be mapped into memory that can't be written", "[minor]")
 {
 	const MinorWorld minor(2, TestType::kind);

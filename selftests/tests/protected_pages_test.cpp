@@ -7,6 +7,7 @@
 #include "lib/thp.hpp"
 
 #include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <fcntl.h>
@@ -33,6 +34,27 @@ bool is_huge(const Guarded &guarded)
 bool same_frame(const Guarded &guarded, std::size_t a, std::size_t b)
 {
 	return frame_of(guarded.memory, a) == frame_of(guarded.memory, b);
+}
+
+/* Protects everything while a thread writes to page 1. Checks that no write comes after that. */
+void protect_under_writer(const Guarded &guarded)
+{
+	auto &word = guarded.memory.word(1);
+	const auto before = word;
+	std::atomic<bool> stop = false;
+	auto writer = in_thread([&] {
+		while (!stop)
+			word = word + 1;
+	});
+
+	wait_until("the page is written", [&] { return word != before; });
+	guarded.protect();
+	const auto last = word;
+	CHECK(next_fault(guarded.context).address == guarded.memory.address(1));
+	CHECK(word == last);
+	stop = true;
+	guarded.unprotect();
+	writer.get();
 }
 
 } // namespace
@@ -172,6 +194,29 @@ TEST_CASE("a page that is pinned can be protected, and stays the same page", "[w
 	guarded.memory.word(0) = 3;
 	CHECK(guarded.memory.word(0) == 3);
 	CHECK(frame_of(guarded.memory, 0) == pinned);
+}
+
+TEST_CASE("a page that a thread writes all the time is written no more once it is protected",
+	  "[wp][smp]")
+{
+	const Guarded guarded(4);
+
+	for (unsigned n = repeated(20); n; n--)
+		protect_under_writer(guarded);
+}
+
+TEST_CASE("a page beside a poisoned one is written no more once it is protected",
+	  "[wp][poison][smp]")
+{
+	need(Features::Poison);
+	const Guarded guarded(Memory(4), fill_with_patterns, Features::Poison,
+			      Modes::Missing | Modes::WriteProtect);
+
+	/* For this entry the module leaves its own walk through the page table. */
+	guarded.memory.drop(2, 1);
+	REQUIRE(guarded.context.poison(guarded.memory.range(2, 1)));
+	for (unsigned n = repeated(20); n; n--)
+		protect_under_writer(guarded);
 }
 
 TEST_CASE("mprotect leaves the protection as it is", "[wp]")

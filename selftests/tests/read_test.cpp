@@ -207,6 +207,22 @@ TEST_CASE("the module reports a fault again that could not be written to a reade
 	fill_all(world);
 }
 
+TEST_CASE("the module reports a fault again that a buffer had no room for after another one",
+	  "[read][module]")
+{
+	/* Native userfaultfd takes this one for reported, too. */
+	const World world(2);
+	auto readers = pending_readers(world);
+	const Memory buffer(2);
+
+	checked(::mprotect(buffer.page(1), page_size(), PROT_NONE));
+	auto *last = reinterpret_cast<uffd_msg *>(buffer.page(1)) - 1;
+	CHECK(::read(world.context.fd(), last, 2 * message_size) == message_size);
+	CHECK(fdinfo(world.context.fd()).pending == 1);
+	CHECK(next_fault(world.context).address == world.memory.address(1));
+	fill_all(world);
+}
+
 TEST_CASE("a read fills the part of its buffer that can be written", "[read]")
 {
 	const World world(2);
