@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A monitor that is killed at some point of the protocol. The process that it watches then has
+ * ordinary memory: its threads go on, with the pages that the monitor has made by then.
+ */
+#include "harness/processes.hpp"
+#include "lib/maps.hpp"
+#include "lib/process.hpp"
+#include "lib/world.hpp"
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <functional>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <userfault/socket.hpp>
+#include <vector>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+std::array<std::byte, 1> payload{};
+
+/* What a monitor does with a context, for memory at the same addresses as its own. */
+using Serve = void (*)(const Context &context, const Memory &memory);
+
+/*
+ * A process that receives a context, serves it up to some point, and stays there until it is
+ * killed.
+ */
+class KilledMonitor {
+public:
+	KilledMonitor(const Memory &memory, Serve serve)
+		: sockets_(take(socket_pair())), process_([&] {
+			  const auto context =
+				  Context::adopt(take(receive_fd(sockets_.second.get(), payload)));
+			  serve(context, memory);
+			  checked(::write(sockets_.second.get(), payload.data(), payload.size()));
+			  for (;;)
+				  ::pause();
+			  return 0;
+		  })
+	{
+	}
+
+	/* Passes the context on; this process no longer has it. */
+	void receive(Context context) const
+	{
+		take(send_fd(sockets_.first.get(), context.fd(), payload));
+	}
+
+	void wait_until_there() const
+	{
+		checked(::read(sockets_.first.get(), payload.data(), payload.size()));
+	}
+
+	void wait_until_in(long call) const
+	{
+		wait_until("the monitor waits",
+			   [&] { return sleeps_in(process_.pid(), process_.pid(), call); });
+	}
+
+	void kill()
+	{
+		process_.signal(SIGKILL);
+		CHECK(process_.wait() == Process::killed + SIGKILL);
+	}
+
+private:
+	std::pair<Fd, Fd> sockets_; /* of this process, of the monitor */
+	Process process_;
+};
+
+/* What the watched process waits in. Its memory is registered for @modes. */
+struct Watch {
+	Features features;
+	Modes modes;
+	MemoryKind kind;
+	void (*prepare)(const Context &context, const Memory &memory); /* after registering */
+	long (*wait)(const Memory &memory); /* returns @result once the monitor is gone */
+	long result;
+};
+
+void no_preparation(const Context &, const Memory &) {}
+
+long read_first(const Memory &memory)
+{
+	return static_cast<long>(memory.word(0));
+}
+
+long write_first(const Memory &memory)
+{
+	memory.word(0) = 5;
+	return static_cast<long>(memory.word(0));
+}
+
+/* A child reads the memory. */
+long fork_and_read(const Memory &memory)
+{
+	Process child([&] { return memory.word(0) == 0 ? 7 : 1; });
+
+	return child.wait();
+}
+
+long drop_first(const Memory &memory)
+{
+	return ::madvise(memory.page(0), page_size(), MADV_DONTNEED);
+}
+
+const Watch missing{Features::None, Modes::Missing, MemoryKind::anonymous,
+		    no_preparation, read_first,	    0};
+const Watch filled{Features::None, Modes::Missing, MemoryKind::anonymous,
+		   no_preparation, read_first,	   static_cast<long>(pattern_word(0))};
+const Watch guarded{Features::PagefaultFlagWp,
+		    Modes::WriteProtect,
+		    MemoryKind::anonymous,
+		    [](const Context &context, const Memory &memory) {
+			    memory.word(0) = 1;
+			    take(context.write_protect(memory.range(0, 1)));
+		    },
+		    write_first,
+		    5};
+const Watch cached{Features::MinorShmem,
+		   Modes::Minor,
+		   MemoryKind::shared_anonymous,
+		   [](const Context &context, const Memory &memory) {
+			   take(context.unregister_range(memory.range()));
+			   memory.word(0) = 9;
+			   take(context.register_range(memory.range(), Modes::Minor));
+			   drop_first(memory);
+		   },
+		   read_first,
+		   9};
+const Watch tracked{Features::Rwp,
+		    Modes::ReadWriteProtect,
+		    MemoryKind::anonymous,
+		    [](const Context &context, const Memory &memory) {
+			    memory.word(0) = 6;
+			    take(context.rwprotect(memory.range(0, 1)));
+		    },
+		    read_first,
+		    6};
+const Watch dropping{Features::EventRemove, Modes::Missing, MemoryKind::anonymous,
+		     no_preparation,	    drop_first,	    0};
+const Watch unmapping{Features::EventUnmap,
+		      Modes::Missing,
+		      MemoryKind::anonymous,
+		      no_preparation,
+		      [](const Memory &memory) -> long {
+			      const_cast<Memory &>(memory).unmap(1, 1);
+			      return 3;
+		      },
+		      3};
+const Watch moving{Features::EventRemap,
+		   Modes::Missing,
+		   MemoryKind::anonymous,
+		   no_preparation,
+		   [](const Memory &memory) -> long {
+			   const Memory target(1);
+			   const bool moved = ::mremap(memory.page(0), page_size(), page_size(),
+						       MREMAP_MAYMOVE | MREMAP_FIXED,
+						       target.page(0)) == target.page(0);
+			   /* says that there is a hole */
+			   const_cast<Memory &>(memory).unmap(0, 1);
+			   return moved;
+		   },
+		   1};
+const Watch forking{Features::EventFork, Modes::Missing, MemoryKind::anonymous,
+		    no_preparation,	 fork_and_read,	 7};
+
+struct Point {
+	const char *name;
+	const Watch &watch;
+	Serve serve;
+};
+
+void see_fault(const Context &context, const Memory &)
+{
+	wait_for_pending(context, 1);
+}
+
+void read_fault(const Context &context, const Memory &)
+{
+	next_fault(context);
+}
+
+void see_event(const Context &context, const Memory &)
+{
+	wait_until("there is an event", [&] { return is_readable(context); });
+}
+
+const Point points[] = {
+	{"before it has read a missing page", missing, see_fault},
+	{"after it has read a missing page", missing, read_fault},
+	{"between a copy and its wake", filled,
+	 [](const Context &context, const Memory &memory) {
+		 next_fault(context);
+		 const auto source = patterned(1);
+		 if (!context.copy(memory.address(0), source.bytes(0, 1), CopyModes::DontWake))
+			 give_up("the page can't be copied");
+	 }},
+	{"before it has read a write", guarded, see_fault},
+	{"after it has read a write", guarded, read_fault},
+	{"between unprotecting and its wake", guarded,
+	 [](const Context &context, const Memory &memory) {
+		 next_fault(context);
+		 take(context.write_unprotect(memory.range(0, 1), UnprotectModes::DontWake));
+	 }},
+	{"before it has read a minor fault", cached, see_fault},
+	{"after it has read a minor fault", cached, read_fault},
+	{"between mapping a file's page and its wake", cached,
+	 [](const Context &context, const Memory &memory) {
+		 next_fault(context);
+		 if (!context.resume(memory.range(0, 1), ContinueModes::DontWake))
+			 give_up("the page can't be mapped");
+	 }},
+	{"before it has read an access", tracked, see_fault},
+	{"after it has read an access", tracked, read_fault},
+	{"before it has read the event of dropping pages", dropping, see_event},
+	{"before it has read the event of an unmapping", unmapping, see_event},
+	{"before it has read the event of a move", moving, see_event},
+	{"before it has read the event of a fork", forking, see_event},
+	{"before it has read the child's fault", forking,
+	 [](const Context &context, const Memory &) {
+		 static const auto child = Context::adopt(next_of<Fork>(context).context);
+		 wait_for_pending(child, 1);
+	 }},
+	{"after it has read the child's fault", forking,
+	 [](const Context &context, const Memory &) {
+		 static const auto child = Context::adopt(next_of<Fork>(context).context);
+		 next_fault(child);
+	 }},
+};
+
+/* A context for @memory, as @watch wants it. */
+Context registered(const Watch &watch, const Memory &memory)
+{
+	auto context = open_context(watch.features);
+
+	take(context.register_range(memory.range(), watch.modes));
+	watch.prepare(context, memory);
+	return context;
+}
+
+} // namespace
+
+TEST_CASE("a process goes on when its monitor is killed at any point", "[lifetime]")
+{
+	const auto offered = take(Context::probe(options_for())).offered;
+
+	for (const auto &[name, watch, serve] : points) {
+		if (!has(offered, watch.features))
+			continue;
+		INFO("killed " << name);
+		const Memory memory(2, watch.kind);
+		KilledMonitor monitor(memory, serve);
+		monitor.receive(registered(watch, memory));
+		auto waiting = in_thread([&] { return watch.wait(memory); });
+
+		monitor.wait_until_there();
+		CHECK_FALSE(is_done(waiting));
+		monitor.kill();
+		CHECK(waiting.get() == watch.result);
+		for (const auto *flag : {"um", "uw", "ui", "ur"})
+			CHECK_FALSE(smaps_flag(memory.range(0, 1), flag));
+	}
+}
+
+TEST_CASE("a process goes on when its monitor is killed while it waits in a command", "[lifetime]")
+{
+	const Memory memory(1);
+	KilledMonitor monitor(memory, [](const Context &context, const Memory &wanted) {
+		const World own(1); /* its page is the source, and nobody fills it */
+		next_fault(context);
+		static_cast<void>(context.copy(wanted.address(0), own.memory.bytes(0, 1)));
+	});
+
+	monitor.receive(registered(missing, memory));
+	auto waiting = in_thread([&] { return read_first(memory); });
+	monitor.wait_until_in(SYS_ioctl);
+	CHECK_FALSE(is_done(waiting));
+	monitor.kill();
+	CHECK(waiting.get() == 0);
+}
+
+TEST_CASE("a process has ordinary memory when its monitor was killed as it waited for messages",
+	  "[lifetime]")
+{
+	for (const bool blocking : {true, false}) {
+		const Memory memory(1);
+		KilledMonitor monitor(memory, [](const Context &context, const Memory &) {
+			next_message(context); /* never comes */
+		});
+		auto options = options_for();
+		options.nonblocking = !blocking;
+		auto context = open_context(options);
+
+		take(context.register_range(memory.range(), Modes::Missing));
+		monitor.receive(std::move(context));
+		monitor.wait_until_in(blocking ? SYS_read : SYS_poll);
+		monitor.kill();
+		CHECK(read_first(memory) == 0);
+	}
+}
+
+TEST_CASE("a process that serves itself can be killed after each step of setting up", "[lifetime]")
+{
+	enum Step { opened, agreed, registering, waiting, serving, steps };
+
+	for (int last = opened; last < steps; last++) {
+		Process process([last]() -> int {
+			const Memory memory(2);
+			const auto context = take(Context::create(options_for()));
+			std::future<std::uint64_t> reader;
+
+			if (last >= agreed)
+				take(context.handshake());
+			if (last >= registering)
+				take(context.register_range(memory.range(), Modes::Missing));
+			if (last >= waiting) {
+				reader = in_thread([&] { return memory.word(0) + 0; });
+				wait_for_waiters(context, 1);
+			}
+			if (last >= serving)
+				fill(context, memory, 1);
+			return ::kill(::getpid(), SIGKILL);
+		});
+
+		CHECK(process.wait() == Process::killed + SIGKILL);
+	}
+}
