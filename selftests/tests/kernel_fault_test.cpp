@@ -15,18 +15,14 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <future>
-#include <iterator>
 #include <linux/futex.h>
 #include <span>
 #include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -560,72 +556,6 @@ TEST_CASE("a process that is to stop while a system call waits for its page stop
 	CHECK(WIFSTOPPED(status));
 	reading.child.process.signal(SIGCONT);
 	CHECK(reading.child.process.wait() == 0);
-}
-
-namespace {
-
-/* The file to which the kernel writes core dumps as long as this lives. */
-class CoreFile {
-public:
-	CoreFile() : pattern_before_(first_line(pattern_file))
-	{
-		std::ofstream pattern(pattern_file);
-
-		if (!(pattern << path << std::flush))
-			skip("the path of core dumps can't be set");
-	}
-
-	~CoreFile()
-	{
-		std::ofstream(pattern_file) << pattern_before_;
-		std::filesystem::remove(path);
-	}
-
-	bool contains(std::span<const std::byte> bytes) const
-	{
-		std::ifstream file(path, std::ios::binary);
-		const std::string text{std::istreambuf_iterator(file), {}};
-
-		return text.find({reinterpret_cast<const char *>(bytes.data()), bytes.size()}) !=
-		       text.npos;
-	}
-
-private:
-	static constexpr auto pattern_file = "/proc/sys/kernel/core_pattern";
-	static constexpr auto path = "/tmp/userfault-selftests.core";
-
-	static std::string first_line(const char *path)
-	{
-		std::ifstream file(path);
-		std::string line;
-
-		std::getline(file, line);
-		return line;
-	}
-
-	std::string pattern_before_;
-};
-
-} // namespace
-
-TEST_CASE("a core dump has the pages that are there and waits for no other", "[kernel_fault]")
-{
-	const CoreFile core;
-	Consumer victim(3, [](const Memory &memory) {
-		const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-		checked(::setrlimit(RLIMIT_CORE, &unlimited));
-		::signal(SIGQUIT, SIG_DFL);
-		if (memory.word(1) == pattern_word(1))
-			::raise(SIGQUIT);
-		return 0;
-	});
-
-	CHECK(next_fault(victim.context).address == victim.memory.address(1));
-	victim.fill(1);
-	CHECK(victim.process.wait() == Process::killed + SIGQUIT);
-	CHECK_FALSE(take(victim.context.read()));
-	CHECK(core.contains(patterned(1, 1).bytes(0, 1)));
-	CHECK_FALSE(core.contains(patterned(1, 0).bytes(0, 1)));
 }
 
 TEST_CASE("a thread that ends does not wait for the page of its id", "[kernel_fault]")
