@@ -23,6 +23,17 @@ bool write_to(const std::string &path, const std::string &text)
 
 } // namespace
 
+ReservedKernelFaults::ReservedKernelFaults()
+{
+	if (!write_to(kernel_faults_parameter, "0"))
+		give_up("the module's parameter can't be set");
+}
+
+ReservedKernelFaults::~ReservedKernelFaults()
+{
+	write_to(kernel_faults_parameter, "1");
+}
+
 void become_nobody()
 {
 	checked(::setgroups(0, nullptr));

@@ -19,6 +19,17 @@ void become_nobody();
  */
 bool become_root_of_namespace();
 
+/* The module's parameter that decides who may handle faults of the kernel. */
+inline constexpr auto kernel_faults_parameter = "/sys/module/userfault/parameters/kernel_faults";
+
+/* While this lives, faults of the kernel take the right to trace. */
+struct ReservedKernelFaults {
+	ReservedKernelFaults();
+	~ReservedKernelFaults();
+	ReservedKernelFaults(const ReservedKernelFaults &) = delete;
+	ReservedKernelFaults &operator=(const ReservedKernelFaults &) = delete;
+};
+
 /* The errno of reading the first word of @memory in process @pid as a debugger would, or 0. */
 int error_of_reading(pid_t pid, const Memory &memory);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Processes and monitors in user and process namespaces of their own, like those of containers. */
 #include "lib/consumer.hpp"
+#include "lib/rights.hpp"
 #include "lib/world.hpp"
 
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <fstream>
 #include <functional>
 #include <sched.h>
 #include <userfault/socket.hpp>
@@ -54,17 +54,6 @@ private:
 		take(its_context.register_range(memory.range(), Modes::Missing));
 		take(send_fd(sockets.second.get(), its_context.fd(), payload));
 		return reads_patterns(memory);
-	}
-};
-
-/* The module's parameter that reserves the kernel's faults, set to N as long as this lives. */
-struct ReservedKernelFaults {
-	ReservedKernelFaults() { set('N'); }
-	~ReservedKernelFaults() { set('Y'); }
-
-	static void set(char value)
-	{
-		std::ofstream("/sys/module/userfault/parameters/kernel_faults") << value;
 	}
 };
 

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
-#include <fstream>
 #include <linux/userfault.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -88,22 +87,6 @@ int status_in_namespace(const std::function<int()> &work)
 		skip("this kernel lets no ordinary user make a user namespace");
 	return status;
 }
-
-constexpr const char *parameter = "/sys/module/userfault/parameters/kernel_faults";
-
-void set_kernel_faults(char value)
-{
-	std::ofstream file(parameter);
-
-	if (!(file << value << std::flush))
-		give_up("the module's parameter can't be set");
-}
-
-/* While this lives, faults of the kernel take the right to trace. */
-struct ReservedKernelFaults {
-	ReservedKernelFaults() { set_kernel_faults('0'); }
-	~ReservedKernelFaults() { set_kernel_faults('1'); }
-};
 
 } // namespace
 
@@ -258,10 +241,10 @@ TEST_CASE("only root can change who handles faults of the kernel", "[security][m
 	struct stat status;
 	Process process([] {
 		become_nobody();
-		return error_of_opening(parameter, O_WRONLY);
+		return error_of_opening(kernel_faults_parameter, O_WRONLY);
 	});
 
-	checked(::stat(parameter, &status));
+	checked(::stat(kernel_faults_parameter, &status));
 	CHECK((status.st_mode & 07777) == 0644);
 	CHECK(status.st_uid == 0);
 	CHECK(process.wait() == EACCES);
