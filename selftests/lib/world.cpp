@@ -58,6 +58,11 @@ Message next_message(const Context &context)
 	}
 }
 
+Context next_child(const Context &context)
+{
+	return Context::adopt(next_of<Fork>(context).context);
+}
+
 Fault next_fault(const Context &context)
 {
 	return next_of<Fault>(context);

@@ -48,6 +48,9 @@ Kind next_of(const userfault::Context &context,
 	give_up("the message is of another kind", where);
 }
 
+/* Waits for the event of a fork, and takes over the child's context. */
+userfault::Context next_child(const userfault::Context &context);
+
 /* The next message, which has to be a fault. */
 userfault::Fault next_fault(const userfault::Context &context);
 

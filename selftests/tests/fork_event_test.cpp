@@ -28,12 +28,6 @@ using namespace userfault;
 
 namespace {
 
-/* Waits for a fork, and takes over the child's context. */
-Context next_child(const Context &context)
-{
-	return Context::adopt(next_of<Fork>(context).context);
-}
-
 /* Reads every page; returns 0 if each has its pattern. */
 int reads_patterns(const Memory &memory)
 {

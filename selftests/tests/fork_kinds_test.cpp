@@ -24,12 +24,6 @@ using namespace userfault;
 
 namespace {
 
-/* Waits for a fork, and takes over the child's context. */
-Context next_child(const Context &context)
-{
-	return Context::adopt(next_of<Fork>(context).context);
-}
-
 /* Waits for a child of this process; returns its exit status. */
 int exit_status(pid_t child)
 {

@@ -226,12 +226,12 @@ const Point points[] = {
 	{"before it has read the event of a fork", forking, see_event},
 	{"before it has read the child's fault", forking,
 	 [](const Context &context, const Memory &) {
-		 static const auto child = Context::adopt(next_of<Fork>(context).context);
+		 static const auto child = next_child(context);
 		 wait_for_pending(child, 1);
 	 }},
 	{"after it has read the child's fault", forking,
 	 [](const Context &context, const Memory &) {
-		 static const auto child = Context::adopt(next_of<Fork>(context).context);
+		 static const auto child = next_child(context);
 		 next_fault(child);
 	 }},
 };

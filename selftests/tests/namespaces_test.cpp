@@ -127,7 +127,7 @@ TEST_CASE("a fork in a user namespace is reported to the context made outside",
 		Process child([&] { return reads_patterns(memory); });
 		return child.wait();
 	});
-	const auto child = Context::adopt(next_of<Fork>(forker.context).context);
+	const auto child = next_child(forker.context);
 
 	CHECK(next_fault(child).address == forker.memory.address(0));
 	fill(child, forker.memory, 0);

@@ -31,8 +31,7 @@ MEMORY_TEST_CASE("a child whose fork is reported inherits the protection", "[for
 	const Guarded guarded(Memory(3, TestType::kind), fill_with_patterns, Features::EventFork);
 
 	guarded.protect(0, 2);
-	auto monitor =
-		in_thread([&] { return Context::adopt(next_of<Fork>(guarded.context).context); });
+	auto monitor = in_thread([&] { return next_child(guarded.context); });
 	Process child([&] {
 		if (!guarded.only_protected(0, 2))
 			return 1;

@@ -231,8 +231,7 @@ MEMORY_TEST_CASE("a child whose fork is reported inherits read-write protection"
 	const Tracked tracked(Memory(3, TestType::kind), fill_with_patterns, Features::EventFork);
 
 	tracked.protect(0, 2);
-	auto monitor =
-		in_thread([&] { return Context::adopt(next_of<Fork>(tracked.context).context); });
+	auto monitor = in_thread([&] { return next_child(tracked.context); });
 	Process child([&] {
 		if (!tracked.only_protected(0, 2))
 			return 1;

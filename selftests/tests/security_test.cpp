@@ -143,7 +143,7 @@ TEST_CASE("the right to events of forks is asked for at the handshake alone", "[
 		Process child([&] { return right_page(memory); });
 		return child.wait();
 	});
-	const auto child = Context::adopt(next_of<Fork>(parent.context).context);
+	const auto child = next_child(parent.context);
 
 	next_fault(child);
 	fill(child, parent.memory, 0);

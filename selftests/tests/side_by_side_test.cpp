@@ -373,7 +373,7 @@ TEST_CASE("a fork with memory of both survives the death of either monitor",
 		auto &stays = ours_dies ? mixed.native : mixed.ours;
 
 		static_cast<void>(Fd(dies.release()));
-		const auto child = Context::adopt(next_of<Fork>(stays).context);
+		const auto child = next_child(stays);
 		for (std::size_t i = 0; i < Mixed::pages / 2; i++)
 			fill(child, mixed.memory, mixed.memory.index_of(next_fault(child).address));
 		CHECK(mixed.process.wait() == 0);
