@@ -48,15 +48,6 @@ Stat stat_of(const std::filesystem::path &process)
 	return stat;
 }
 
-std::string first_line(const std::filesystem::path &path)
-{
-	std::ifstream file(path);
-	std::string line;
-
-	std::getline(file, line);
-	return line;
-}
-
 /* The processes that can't be killed. */
 std::set<pid_t> &given_up()
 {
@@ -77,6 +68,15 @@ bool reap_the_dead()
 }
 
 } // namespace
+
+std::string first_line(const std::filesystem::path &path)
+{
+	std::ifstream file(path);
+	std::string line;
+
+	std::getline(file, line);
+	return line;
+}
 
 void adopt_orphans()
 {

@@ -4,11 +4,15 @@
 
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <sys/types.h>
 #include <vector>
 
 namespace selftests {
+
+/* The first line of a file in /proc, say; empty if it can't be read. */
+std::string first_line(const std::filesystem::path &path);
 
 /* Makes this process the parent of every orphan among its descendants. */
 void adopt_orphans();

@@ -2,6 +2,7 @@
 #include "lib/core_file.hpp"
 
 #include "harness/harness.hpp"
+#include "harness/processes.hpp"
 
 #include <csignal>
 #include <filesystem>
@@ -16,15 +17,6 @@ namespace {
 
 constexpr auto pattern_file = "/proc/sys/kernel/core_pattern";
 constexpr auto path = "/tmp/userfault-selftests.core";
-
-std::string first_line(const char *file_path)
-{
-	std::ifstream file(file_path);
-	std::string line;
-
-	std::getline(file, line);
-	return line;
-}
 
 } // namespace
 

@@ -5,6 +5,7 @@
  */
 #include "harness/backend.hpp"
 #include "harness/harness.hpp"
+#include "harness/processes.hpp"
 #include "lib/command.hpp"
 #include "lib/rights.hpp"
 
@@ -219,15 +220,6 @@ int module_users()
 	return count;
 }
 
-std::string first_line_of(const fs::path &path)
-{
-	std::ifstream file(path);
-	std::string line;
-
-	std::getline(file, line);
-	return line;
-}
-
 /*
  * Whether a process of that name holds a userfaultfd of any backend. Processes may end meanwhile.
  */
@@ -236,7 +228,7 @@ bool holds_userfaultfd(const std::string &name)
 	std::error_code gone;
 
 	for (const auto &process : fs::directory_iterator("/proc")) {
-		if (!first_line_of(process.path() / "comm").starts_with(name))
+		if (!first_line(process.path() / "comm").starts_with(name))
 			continue;
 		for (auto fd = fs::directory_iterator(process.path() / "fd", gone);
 		     fd != fs::directory_iterator(); fd.increment(gone))
