@@ -17,6 +17,11 @@
 
 namespace selftests {
 
+/* The events of one process; those of forks take a right. */
+inline constexpr auto every_event = userfault::Features::EventRemap |
+				    userfault::Features::EventRemove |
+				    userfault::Features::EventUnmap;
+
 /* Options for a non-blocking context of the backend under test. */
 userfault::Options options_for(userfault::Features required = userfault::Features::None);
 

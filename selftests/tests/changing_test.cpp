@@ -262,8 +262,7 @@ TEST_CASE("a heap that can't shrink leaves no change pending", "[event][changing
 TEST_CASE("a call that fails for lack of memory leaves no change pending",
 	  "[event][changing][module]")
 {
-	constexpr auto features = Features::EventUnmap | Features::EventRemap | Features::EventRemove |
-				  Features::EventFork;
+	constexpr auto features = every_event | Features::EventFork;
 	const Failures failures;
 	const Probe probe(features);
 	const auto &context = probe.world.context;

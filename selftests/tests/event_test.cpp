@@ -27,8 +27,6 @@ using namespace userfault;
 
 namespace {
 
-constexpr auto every_event = Features::EventRemap | Features::EventRemove | Features::EventUnmap;
-
 bool same(Range a, Range b)
 {
 	return a.start == b.start && a.length == b.length;

@@ -22,10 +22,7 @@ constexpr std::size_t pages = 16;
 
 /* The memory that calls fail on; it gets all events. */
 struct Subject : World {
-	Subject()
-		: World(pages, Features::EventRemap | Features::EventRemove | Features::EventUnmap)
-	{
-	}
+	Subject() : World(pages, every_event) {}
 
 	std::byte *page(std::size_t index) const { return memory.page(index); }
 

@@ -23,8 +23,6 @@ using namespace userfault;
 
 namespace {
 
-constexpr auto every_event = Features::EventRemap | Features::EventRemove | Features::EventUnmap;
-
 /* Another process, or this one, to be advised. */
 class Advised {
 public:

@@ -66,8 +66,7 @@ std::string lines_of_the_module()
 
 Features events()
 {
-	return Features::EventRemap | Features::EventRemove | Features::EventUnmap |
-	       Features::ThreadId | Features::ExactAddress;
+	return every_event | Features::ThreadId | Features::ExactAddress;
 }
 
 } // namespace

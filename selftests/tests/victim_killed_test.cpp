@@ -233,8 +233,7 @@ TEST_CASE("a process can be killed while its page is being filled", "[lifetime]"
 
 TEST_CASE("a process can be killed while its threads wait at different points", "[lifetime]")
 {
-	const auto events = Features::EventRemove | Features::EventUnmap | Features::EventRemap;
-	Consumer victim(8, options_for(events), [](const Memory &memory) {
+	Consumer victim(8, options_for(every_event), [](const Memory &memory) {
 		std::vector<std::future<int>> threads;
 		for (std::size_t i = 0; i < 4; i++)
 			threads.push_back(
