@@ -6,6 +6,7 @@
 #include "harness/processes.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
+#include "lib/watched.hpp"
 #include "lib/world.hpp"
 
 #include <array>
@@ -75,29 +76,6 @@ private:
 	Process process_;
 };
 
-/* What the watched process waits in. Its memory is registered for @modes. */
-struct Watch {
-	Features features;
-	Modes modes;
-	MemoryKind kind;
-	void (*prepare)(const Context &context, const Memory &memory); /* after registering */
-	long (*wait)(const Memory &memory); /* returns @result once the monitor is gone */
-	long result;
-};
-
-void no_preparation(const Context &, const Memory &) {}
-
-long read_first(const Memory &memory)
-{
-	return static_cast<long>(memory.word(0));
-}
-
-long write_first(const Memory &memory)
-{
-	memory.word(0) = 5;
-	return static_cast<long>(memory.word(0));
-}
-
 /* A child reads the memory. */
 long fork_and_read(const Memory &memory)
 {
@@ -111,70 +89,43 @@ long drop_first(const Memory &memory)
 	return ::madvise(memory.page(0), page_size(), MADV_DONTNEED);
 }
 
-const Watch missing{Features::None, Modes::Missing, MemoryKind::anonymous,
-		    no_preparation, read_first,	    0};
-const Watch filled{Features::None, Modes::Missing, MemoryKind::anonymous,
-		   no_preparation, read_first,	   static_cast<long>(pattern_word(0))};
-const Watch guarded{Features::PagefaultFlagWp,
-		    Modes::WriteProtect,
-		    MemoryKind::anonymous,
-		    [](const Context &context, const Memory &memory) {
-			    memory.word(0) = 1;
-			    take(context.write_protect(memory.range(0, 1)));
-		    },
-		    write_first,
-		    5};
-const Watch cached{Features::MinorShmem,
-		   Modes::Minor,
-		   MemoryKind::shared_anonymous,
-		   [](const Context &context, const Memory &memory) {
-			   take(context.unregister_range(memory.range()));
-			   memory.word(0) = 9;
-			   take(context.register_range(memory.range(), Modes::Minor));
-			   drop_first(memory);
-		   },
-		   read_first,
-		   9};
-const Watch tracked{Features::Rwp,
-		    Modes::ReadWriteProtect,
-		    MemoryKind::anonymous,
-		    [](const Context &context, const Memory &memory) {
-			    memory.word(0) = 6;
-			    take(context.rwprotect(memory.range(0, 1)));
-		    },
-		    read_first,
-		    6};
-const Watch dropping{Features::EventRemove, Modes::Missing, MemoryKind::anonymous,
-		     no_preparation,	    drop_first,	    0};
-const Watch unmapping{Features::EventUnmap,
-		      Modes::Missing,
-		      MemoryKind::anonymous,
-		      no_preparation,
-		      [](const Memory &memory) -> long {
-			      const_cast<Memory &>(memory).unmap(1, 1);
-			      return 3;
-		      },
-		      3};
-const Watch moving{Features::EventRemap,
-		   Modes::Missing,
-		   MemoryKind::anonymous,
-		   no_preparation,
-		   [](const Memory &memory) -> long {
-			   const Memory target(1);
-			   const bool moved = ::mremap(memory.page(0), page_size(), page_size(),
-						       MREMAP_MAYMOVE | MREMAP_FIXED,
-						       target.page(0)) == target.page(0);
-			   /* says that there is a hole */
-			   const_cast<Memory &>(memory).unmap(0, 1);
-			   return moved;
-		   },
-		   1};
-const Watch forking{Features::EventFork, Modes::Missing, MemoryKind::anonymous,
-		    no_preparation,	 fork_and_read,	 7};
+long unmap_second(const Memory &memory)
+{
+	const_cast<Memory &>(memory).unmap(1, 1);
+	return 3;
+}
+
+long move_first(const Memory &memory)
+{
+	const Memory target(1);
+	const bool moved = ::mremap(memory.page(0), page_size(), page_size(),
+				    MREMAP_MAYMOVE | MREMAP_FIXED,
+				    target.page(0)) == target.page(0);
+
+	const_cast<Memory &>(memory).unmap(0, 1); /* says that there is a hole */
+	return moved;
+}
+
+/* What the watched process waits in. */
+struct Wait {
+	const Watched &watched;
+	long (*wait)(const Memory &memory); /* returns @result once the monitor is gone */
+	long result;
+};
+
+const Wait never_filled{missing, read_first, 0};
+const Wait filled{missing, read_first, static_cast<long>(pattern_word(0))};
+const Wait writing{guarded, write_first, 5};
+const Wait reading_cached{cached, read_first, 9};
+const Wait reading_tracked{tracked, read_first, 6};
+const Wait dropping{with_remove, drop_first, 0};
+const Wait unmapping{with_unmap, unmap_second, 3};
+const Wait moving{with_remap, move_first, 1};
+const Wait forking{with_fork, fork_and_read, 7};
 
 struct Point {
 	const char *name;
-	const Watch &watch;
+	const Wait &wait;
 	Serve serve;
 };
 
@@ -194,8 +145,8 @@ void see_event(const Context &context, const Memory &)
 }
 
 const Point points[] = {
-	{"before it has read a missing page", missing, see_fault},
-	{"after it has read a missing page", missing, read_fault},
+	{"before it has read a missing page", never_filled, see_fault},
+	{"after it has read a missing page", never_filled, read_fault},
 	{"between a copy and its wake", filled,
 	 [](const Context &context, const Memory &memory) {
 		 next_fault(context);
@@ -203,23 +154,23 @@ const Point points[] = {
 		 if (!context.copy(memory.address(0), source.bytes(0, 1), CopyModes::DontWake))
 			 give_up("the page can't be copied");
 	 }},
-	{"before it has read a write", guarded, see_fault},
-	{"after it has read a write", guarded, read_fault},
-	{"between unprotecting and its wake", guarded,
+	{"before it has read a write", writing, see_fault},
+	{"after it has read a write", writing, read_fault},
+	{"between unprotecting and its wake", writing,
 	 [](const Context &context, const Memory &memory) {
 		 next_fault(context);
 		 take(context.write_unprotect(memory.range(0, 1), UnprotectModes::DontWake));
 	 }},
-	{"before it has read a minor fault", cached, see_fault},
-	{"after it has read a minor fault", cached, read_fault},
-	{"between mapping a file's page and its wake", cached,
+	{"before it has read a minor fault", reading_cached, see_fault},
+	{"after it has read a minor fault", reading_cached, read_fault},
+	{"between mapping a file's page and its wake", reading_cached,
 	 [](const Context &context, const Memory &memory) {
 		 next_fault(context);
 		 if (!context.resume(memory.range(0, 1), ContinueModes::DontWake))
 			 give_up("the page can't be mapped");
 	 }},
-	{"before it has read an access", tracked, see_fault},
-	{"after it has read an access", tracked, read_fault},
+	{"before it has read an access", reading_tracked, see_fault},
+	{"after it has read an access", reading_tracked, read_fault},
 	{"before it has read the event of dropping pages", dropping, see_event},
 	{"before it has read the event of an unmapping", unmapping, see_event},
 	{"before it has read the event of a move", moving, see_event},
@@ -236,35 +187,25 @@ const Point points[] = {
 	 }},
 };
 
-/* A context for @memory, as @watch wants it. */
-Context registered(const Watch &watch, const Memory &memory)
-{
-	auto context = open_context(watch.features);
-
-	take(context.register_range(memory.range(), watch.modes));
-	watch.prepare(context, memory);
-	return context;
-}
-
 } // namespace
 
 TEST_CASE("a process goes on when its monitor is killed at any point", "[lifetime]")
 {
 	const auto offered = take(Context::probe(options_for())).offered;
 
-	for (const auto &[name, watch, serve] : points) {
-		if (!has(offered, watch.features))
+	for (const auto &[name, wait, serve] : points) {
+		if (!has(offered, wait.watched.features))
 			continue;
 		INFO("killed " << name);
-		const Memory memory(2, watch.kind);
+		const Memory memory(2, wait.watched.kind);
 		KilledMonitor monitor(memory, serve);
-		monitor.receive(registered(watch, memory));
-		auto waiting = in_thread([&] { return watch.wait(memory); });
+		monitor.receive(watch(wait.watched, memory));
+		auto waiting = in_thread([&] { return wait.wait(memory); });
 
 		monitor.wait_until_there();
 		CHECK_FALSE(is_done(waiting));
 		monitor.kill();
-		CHECK(waiting.get() == watch.result);
+		CHECK(waiting.get() == wait.result);
 		for (const auto *flag : {"um", "uw", "ui", "ur"})
 			CHECK_FALSE(smaps_flag(memory.range(0, 1), flag));
 	}
@@ -279,7 +220,7 @@ TEST_CASE("a process goes on when its monitor is killed while it waits in a comm
 		static_cast<void>(context.copy(wanted.address(0), own.memory.bytes(0, 1)));
 	});
 
-	monitor.receive(registered(missing, memory));
+	monitor.receive(watch(missing, memory));
 	auto waiting = in_thread([&] { return read_first(memory); });
 	monitor.wait_until_in(SYS_ioctl);
 	CHECK_FALSE(is_done(waiting));

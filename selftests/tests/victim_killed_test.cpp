@@ -8,6 +8,7 @@
 #include "lib/files.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
+#include "lib/watched.hpp"
 #include "lib/world.hpp"
 
 #include <array>
@@ -30,25 +31,18 @@ namespace {
 
 std::array<std::byte, 1> payload{};
 
-/* What the victim waits in. Its memory is registered for @modes. */
+/* What the victim waits in. */
 struct Wait {
-	Features features;
-	Modes modes;
-	MemoryKind kind;
-	void (*prepare)(const Context &context, const Memory &memory); /* after registering */
-	void (*wait)(const Memory &memory);
+	const Watched &watched;
+	long (*wait)(const Memory &memory);
 };
 
 /* A process that waits; this process is its monitor, and has memory at the same addresses. */
 struct Victim {
 	explicit Victim(const Wait &wait)
-		: memory(2, wait.kind), sockets(take(socket_pair())), process([&] {
-			  {
-				  const auto context = open_context(wait.features);
-				  take(context.register_range(memory.range(), wait.modes));
-				  wait.prepare(context, memory);
-				  take(send_fd(sockets.second.get(), context.fd(), payload));
-			  }
+		: memory(2, wait.watched.kind), sockets(take(socket_pair())), process([&] {
+			  take(send_fd(sockets.second.get(), watch(wait.watched, memory).fd(),
+				       payload));
 			  wait.wait(memory);
 			  return 1;
 		  }),
@@ -79,63 +73,42 @@ struct Victim {
 	Context context;
 };
 
-void no_preparation(const Context &, const Memory &) {}
-
-void read_first(const Memory &memory)
-{
-	static_cast<void>(memory.word(0) + 0);
-}
-
-void write_first(const Memory &memory)
-{
-	memory.word(0) = 5;
-}
-
 /* The kernel faults, in read(2). */
-void let_kernel_write(const Memory &memory)
+long let_kernel_write(const Memory &memory)
 {
 	const Pipe pipe;
 
 	checked(::write(pipe.in.get(), "x", 1));
-	static_cast<void>(::read(pipe.out.get(), memory.page(0), 1));
+	return ::read(pipe.out.get(), memory.page(0), 1);
 }
 
-const Wait missing{Features::None, Modes::Missing, MemoryKind::anonymous, no_preparation,
-		   read_first};
-const Wait missing_in_file{Features::None, Modes::Missing, MemoryKind::shared_file, no_preparation,
-			   write_first};
-const Wait in_kernel{Features::None, Modes::Missing, MemoryKind::anonymous, no_preparation,
-		     let_kernel_write};
-const Wait guarded{Features::PagefaultFlagWp, Modes::WriteProtect, MemoryKind::anonymous,
-		   [](const Context &context, const Memory &memory) {
-			   memory.word(0) = 1;
-			   take(context.write_protect(memory.range(0, 1)));
-		   },
-		   write_first};
-const Wait cached{Features::MinorShmem, Modes::Minor, MemoryKind::shared_anonymous,
-		  [](const Context &context, const Memory &memory) {
-			  take(context.unregister_range(memory.range()));
-			  memory.word(0) = 9;
-			  take(context.register_range(memory.range(), Modes::Minor));
-			  checked(::madvise(memory.page(0), page_size(), MADV_DONTNEED));
-		  },
-		  read_first};
-const Wait tracked{Features::Rwp, Modes::ReadWriteProtect, MemoryKind::anonymous,
-		   [](const Context &context, const Memory &memory) {
-			   memory.word(0) = 6;
-			   take(context.rwprotect(memory.range(0, 1)));
-		   },
-		   read_first};
-const Wait unmapping{Features::EventUnmap, Modes::Missing, MemoryKind::anonymous, no_preparation,
-		     [](const Memory &memory) { ::munmap(memory.page(1), page_size()); }};
-const Wait moving{Features::EventRemap, Modes::Missing, MemoryKind::anonymous, no_preparation,
-		  [](const Memory &memory) {
-			  const Memory target(1);
-			  ::mremap(memory.page(0), page_size(), page_size(),
-				   MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0));
-		  }};
-const Wait forking{Features::EventFork, Modes::Missing, MemoryKind::anonymous, no_preparation,
-		   [](const Memory &) { Process([] { return 0; }).wait(); }};
+long unmap_second(const Memory &memory)
+{
+	return ::munmap(memory.page(1), page_size());
+}
+
+long move_first(const Memory &memory)
+{
+	const Memory target(1);
+
+	return ::mremap(memory.page(0), page_size(), page_size(), MREMAP_MAYMOVE | MREMAP_FIXED,
+			target.page(0)) != MAP_FAILED;
+}
+
+long fork_child(const Memory &)
+{
+	return Process([] { return 0; }).wait();
+}
+
+const Wait reading{missing, read_first};
+const Wait writing_file{missing_in_file, write_first};
+const Wait in_kernel{missing, let_kernel_write};
+const Wait writing{guarded, write_first};
+const Wait reading_cached{cached, read_first};
+const Wait reading_tracked{tracked, read_first};
+const Wait unmapping{with_unmap, unmap_second};
+const Wait moving{with_remap, move_first};
+const Wait forking{with_fork, fork_child};
 
 /* What the monitor has done by the time the victim is killed. */
 struct Point {
@@ -160,11 +133,11 @@ void see_event(const Victim &victim)
 }
 
 const Point points[] = {
-	{"before its missing page was read", missing, see_fault},
-	{"after its missing page was read", missing, read_fault},
-	{"before its missing page of a file was read", missing_in_file, see_fault},
-	{"after its missing page of a file was read", missing_in_file, read_fault},
-	{"between a copy and its wake", missing,
+	{"before its missing page was read", reading, see_fault},
+	{"after its missing page was read", reading, read_fault},
+	{"before its missing page of a file was read", writing_file, see_fault},
+	{"after its missing page of a file was read", writing_file, read_fault},
+	{"between a copy and its wake", reading,
 	 [](const Victim &victim) {
 		 const auto source = patterned(1);
 		 next_fault(victim.context);
@@ -174,18 +147,18 @@ const Point points[] = {
 	 }},
 	{"in a system call before its fault was read", in_kernel, see_fault},
 	{"in a system call after its fault was read", in_kernel, read_fault},
-	{"before its write was read", guarded, see_fault},
-	{"after its write was read", guarded, read_fault},
-	{"between unprotecting and its wake", guarded,
+	{"before its write was read", writing, see_fault},
+	{"after its write was read", writing, read_fault},
+	{"between unprotecting and its wake", writing,
 	 [](const Victim &victim) {
 		 next_fault(victim.context);
 		 take(victim.context.write_unprotect(victim.memory.range(0, 1),
 						     UnprotectModes::DontWake));
 	 }},
-	{"before its minor fault was read", cached, see_fault},
-	{"after its minor fault was read", cached, read_fault},
-	{"before its access was read", tracked, see_fault},
-	{"after its access was read", tracked, read_fault},
+	{"before its minor fault was read", reading_cached, see_fault},
+	{"after its minor fault was read", reading_cached, read_fault},
+	{"before its access was read", reading_tracked, see_fault},
+	{"after its access was read", reading_tracked, read_fault},
 	{"before its unmapping was read", unmapping, see_event},
 	{"before its move was read", moving, see_event},
 	{"before its fork was read", forking, see_event},
@@ -198,7 +171,7 @@ TEST_CASE("a process can be killed at any point while it waits for its monitor",
 	const auto offered = take(Context::probe(options_for())).offered;
 
 	for (const auto &[name, wait, serve] : points) {
-		if (!has(offered, wait.features))
+		if (!has(offered, wait.watched.features))
 			continue;
 		INFO("killed " << name);
 		Victim victim(wait);
@@ -211,7 +184,7 @@ TEST_CASE("a process can be killed at any point while it waits for its monitor",
 
 TEST_CASE("a process can be killed while its page is being filled", "[lifetime]")
 {
-	for (const auto &wait : {missing, missing_in_file}) {
+	for (const auto &wait : {reading, writing_file}) {
 		Victim victim(wait);
 		const World own(1); /* its page is the source, which comes late */
 
@@ -318,7 +291,7 @@ int release_memory(pid_t pid)
 /* What Android's low memory killer does: it takes the memory before the process has ended. */
 TEST_CASE("the memory of a killed process can be released before the process ends", "[lifetime]")
 {
-	for (const auto &wait : {missing, missing_in_file, guarded}) {
+	for (const auto &wait : {reading, writing_file, writing}) {
 		Victim victim(wait);
 
 		read_fault(victim);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_WATCHED_HPP
+#define SELFTESTS_WATCHED_HPP
+
+#include "lib/world.hpp"
+
+namespace selftests {
+
+/* How memory is registered, so that an access to its page 0, or a change, waits for the monitor. */
+struct Watched {
+	userfault::Features features;
+	userfault::Modes modes;
+	MemoryKind kind;
+	/* What has to be done after registering, or null. */
+	void (*prepare)(const userfault::Context &context, const Memory &memory) = nullptr;
+};
+
+/* Memory without pages, private and of a file. */
+extern const Watched missing, missing_in_file;
+/* Page 0 is 1 and write-protected. */
+extern const Watched guarded;
+/* Page 0 is 9 in the file, and isn't mapped. */
+extern const Watched cached;
+/* Page 0 is 6 and read-write protected. */
+extern const Watched tracked;
+/* Memory without pages, and with an event. */
+extern const Watched with_fork, with_remap, with_remove, with_unmap;
+
+/* A context for @memory, which is of watched.kind. */
+userfault::Context watch(const Watched &watched, const Memory &memory);
+
+/* What waits: both return what is in page 0 in the end. */
+long read_first(const Memory &memory);
+long write_first(const Memory &memory); /* writes 5 */
+
+} // namespace selftests
+
+#endif
