@@ -77,7 +77,7 @@ std::size_t HugeMemory::missing() const
 
 bool HugeMemory::is_protected(std::size_t index) const
 {
-	return pagemap_entry(address(index)) & pagemap_write_protected;
+	return is_protected_at(address(index));
 }
 
 void HugeMemory::drop(std::size_t first, std::size_t count) const

@@ -135,6 +135,11 @@ std::uint64_t pagemap_entry(Address address)
 	return numbers_at("/proc/self/pagemap", address / page_size(), 1).front();
 }
 
+bool is_protected_at(Address address)
+{
+	return pagemap_entry(address) & pagemap_write_protected;
+}
+
 std::vector<std::uint64_t> pagemap_entries(const Memory &memory)
 {
 	return numbers_at("/proc/self/pagemap", memory.address(0) / page_size(), memory.pages());

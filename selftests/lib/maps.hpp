@@ -39,6 +39,9 @@ std::uint64_t pagemap_entry(userfault::Address address);
 std::vector<std::uint64_t> pagemap_entries(const Memory &memory);
 std::uint64_t page_flags(userfault::Address address);
 
+/* Whether a page, present or not, is protected against writes, or against every access. */
+bool is_protected_at(userfault::Address address);
+
 /* The number of the page's frame. */
 std::uint64_t frame_of(const Memory &memory, std::size_t index);
 

@@ -24,7 +24,7 @@ Watched::Watched(Memory given, const Fill &fill, Context given_context, Modes mo
 
 bool Watched::is_protected(std::size_t index) const
 {
-	return pagemap_entry(memory.address(index)) & pagemap_write_protected;
+	return is_protected_at(memory.address(index));
 }
 
 bool Watched::only_protected(std::size_t first, std::size_t count) const

@@ -53,7 +53,7 @@ struct FileMemory {
 
 	bool is_protected(std::size_t index) const
 	{
-		return pagemap_entry(memory.address(index)) & pagemap_write_protected;
+		return is_protected_at(memory.address(index));
 	}
 
 	Memory memory;
@@ -215,7 +215,7 @@ TEST_CASE("with WP_ASYNC the kernel's write to a protected page resolves itself"
 	take(context.write_protect(memory.range()));
 	CHECK(::read(pipe.out.get(), memory.page(0), 4) == 4);
 	CHECK(memory.page(0)[0] == std::byte{'a'});
-	CHECK_FALSE(pagemap_entry(memory.address(0)) & pagemap_write_protected);
+	CHECK_FALSE(is_protected_at(memory.address(0)));
 }
 
 TEST_CASE("with WP_ASYNC a scan finds the pages that were written to", "[wp][wp-async]")

@@ -191,7 +191,7 @@ TEST_CASE("memory that is wiped on fork is ordinary and empty in a child that is
 	      }) == 0);
 	CHECK_FALSE(is_readable(context));
 	CHECK(count_patterned(memory) == 2);
-	CHECK(pagemap_entry(memory.address(0)) & pagemap_write_protected);
+	CHECK(is_protected_at(memory.address(0)));
 }
 
 TEST_CASE("memory that is wiped on fork is not protected in the child",
@@ -207,7 +207,7 @@ TEST_CASE("memory that is wiped on fork is not protected in the child",
 			if (!smaps_flag(memory.range(), "uw"))
 				return 1;
 			for (std::size_t i = 0; i < 2; i++)
-				if (pagemap_entry(memory.address(i)) & pagemap_write_protected)
+				if (is_protected_at(memory.address(i)))
 					return 2;
 			memory.word(0) = 1;
 			return is_zero(memory.bytes(1, 1)) ? 0 : 3;

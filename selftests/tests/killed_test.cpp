@@ -30,7 +30,7 @@ Memory vast(std::size_t bytes, int sharing)
 
 bool is_protected(const Memory &memory, std::size_t index)
 {
-	return pagemap_entry(memory.address(index)) & pagemap_write_protected;
+	return is_protected_at(memory.address(index));
 }
 
 /* Whether filling all of @memory, which is more than the machine has, can be stopped. */

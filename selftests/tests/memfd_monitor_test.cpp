@@ -39,7 +39,7 @@ struct WatchedFile {
 
 	bool is_protected(std::size_t index) const
 	{
-		return pagemap_entry(memory.address(index)) & pagemap_write_protected;
+		return is_protected_at(memory.address(index));
 	}
 
 	static constexpr std::size_t pages = 8;

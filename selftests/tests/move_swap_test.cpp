@@ -182,7 +182,7 @@ TEST_CASE("a page in swap does not stay protected when it is moved", "[move][wp]
 	REQUIRE(source.is_protected(0));
 	REQUIRE(world.context.move(world.memory.address(0), source.memory.range()));
 	for (const std::size_t i : {0uz, 1uz}) {
-		CHECK_FALSE(pagemap_entry(world.memory.address(i)) & pagemap_write_protected);
+		CHECK_FALSE(is_protected_at(world.memory.address(i)));
 		world.memory.word(i) = i;
 		CHECK(world.memory.word(i) == i);
 	}

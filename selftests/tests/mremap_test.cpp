@@ -143,7 +143,7 @@ TEST_CASE("memory that moves without an event is no longer protected", "[event][
 	move(guarded.memory.page(0), 2, target.page(0), 2);
 	CHECK_FALSE(smaps_flag(target.range(), "uw"));
 	for (std::size_t i = 0; i < 2; i++) {
-		CHECK_FALSE(pagemap_entry(target.address(i)) & pagemap_write_protected);
+		CHECK_FALSE(is_protected_at(target.address(i)));
 		target.word(i) = 7;
 	}
 	CHECK_FALSE(is_readable(guarded.context));

@@ -65,7 +65,7 @@ TEST_CASE("private memory of /dev/zero is filled as the anonymous memory that it
 	CHECK(is_zero(world.memory.bytes(2, 1)));
 	REQUIRE(world.context.poison(world.memory.range(0, 1)));
 	take(world.context.write_protect(world.memory.range(1, 1)));
-	CHECK(pagemap_entry(world.memory.address(1)) & pagemap_write_protected);
+	CHECK(is_protected_at(world.memory.address(1)));
 }
 
 TEST_CASE("huge pages of System V are filled like others", "[hugetlb][copy]")

@@ -76,7 +76,7 @@ MEMORY_TEST_CASE("memory whose move is reported stays protected", "[event][wp]")
 	CHECK(next_of<Remap>(guarded.context).to.start == target.address(0));
 	CHECK(moving.result() == 0);
 	for (std::size_t i = 0; i < 3; i++)
-		CHECK(!!(pagemap_entry(target.address(i)) & pagemap_write_protected) == (i < 2));
+		CHECK(is_protected_at(target.address(i)) == (i < 2));
 	CHECK(count_patterned(target) == 3);
 
 	auto writer = in_thread([&] { target.word(1) = 7; });

@@ -260,7 +260,7 @@ TEST_CASE("a child's memory is not protected, and its parent's stays protected",
 
 	guarded.protect();
 	Process child([&] {
-		if (pagemap_entry(guarded.memory.address(0)) & pagemap_write_protected)
+		if (is_protected_at(guarded.memory.address(0)))
 			return 1;
 		guarded.memory.word(0) = 1;
 		return guarded.memory.word(0) == 1 ? 0 : 2;
@@ -300,7 +300,7 @@ TEST_CASE("memory that was moved is not protected", "[wp]")
 	const auto *moved = ::mremap(guarded.memory.page(0), 2 * page_size(), 2 * page_size(),
 				     MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0));
 	REQUIRE(moved == target.page(0));
-	CHECK_FALSE(pagemap_entry(target.address(0)) & pagemap_write_protected);
+	CHECK_FALSE(is_protected_at(target.address(0)));
 	target.word(0) = 9;
 	CHECK(has_pattern(target.bytes(1, 1), 1));
 }

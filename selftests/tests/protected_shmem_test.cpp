@@ -211,8 +211,7 @@ TEST_CASE("huge pages of shmem that are mapped again while they are being protec
 			   [&] { return is_there(memory, (huge_pages - 1) * page_table); });
 		take(context.write_protect(memory.range()));
 		for (std::size_t h = 0; h < huge_pages; h++)
-			REQUIRE(pagemap_entry(memory.address(h * page_table)) &
-				pagemap_write_protected);
+			REQUIRE(is_protected_at(memory.address(h * page_table)));
 	}
 	done = true;
 	one.get();

@@ -35,7 +35,7 @@ struct Partly {
 
 	bool is_protected(std::size_t index) const
 	{
-		return pagemap_entry(memory.address(index)) & pagemap_write_protected;
+		return is_protected_at(memory.address(index));
 	}
 
 	Memory memory;

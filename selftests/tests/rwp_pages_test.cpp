@@ -47,11 +47,6 @@ void use_huge_zero_page(const Memory &memory)
 		give_up("new memory is not zero");
 }
 
-bool is_protected_at(Address address)
-{
-	return pagemap_entry(address) & pagemap_write_protected;
-}
-
 long move_mapping(const Memory &from, const Memory &to)
 {
 	const auto length = from.range().length;
