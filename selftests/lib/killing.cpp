@@ -41,7 +41,7 @@ bool can_be_killed(const LongCall &call)
 	for (int tries = 0; tries < 40; tries++) {
 		kill_during(call, delay);
 		if (!call.begun()) {
-			delay = delay * 7 / 4;
+			delay = delay * 7 / 4 + Delay(1); /* it may have become 0 */
 			continue;
 		}
 		if (!call.over())

@@ -79,7 +79,10 @@ struct Protecting {
 	Change protect, unprotect;
 };
 
-/* So many mappings take longer to register than a signal takes to come on a busy machine. */
+/*
+ * So many mappings take longer to register than a signal takes to come from another processor. On
+ * the same one the scheduler may let the call end first.
+ */
 constexpr std::size_t many = 20'000;
 
 /* Memory of as many mappings as it has pages. */
@@ -204,7 +207,7 @@ TEST_CASE("threads that wait for what a killed process has unprotected go on", "
 	writer.get();
 }
 
-TEST_CASE("a process that registers many mappings can be killed", "[security][module]")
+TEST_CASE("a process that registers many mappings can be killed", "[security][module][smp]")
 {
 	const auto memory = chequered(many);
 	const auto context = open_context();
@@ -217,7 +220,7 @@ TEST_CASE("a process that registers many mappings can be killed", "[security][mo
 			     .undo = [&] { take(context.unregister_range(all)); }}));
 }
 
-TEST_CASE("a process that unregisters many mappings can be killed", "[security][module]")
+TEST_CASE("a process that unregisters many mappings can be killed", "[security][module][smp]")
 {
 	const auto memory = chequered(many);
 	const auto context = open_context();
