@@ -18,6 +18,7 @@ constexpr std::array wrong = {
 #define CRASH(text) text,
 #define WRONG(text) text,
 #define HARMLESS(text)
+#define OURS(text)
 #include "harness/kernel_log.def"
 };
 
@@ -25,8 +26,20 @@ constexpr std::array harmless = {
 #define CRASH(text)
 #define WRONG(text)
 #define HARMLESS(text) text,
+#define OURS(text)
 #include "harness/kernel_log.def"
 };
+
+constexpr std::array ours = {
+#define CRASH(text)
+#define WRONG(text)
+#define HARMLESS(text)
+#define OURS(text) text,
+#include "harness/kernel_log.def"
+};
+
+/* How the kernel names the functions of userfault.ko and of userfault_kunit.ko */
+constexpr std::string_view of_the_module = " [userfault";
 
 constexpr auto read_to_here = "userfault selftests: the log has been read to here";
 constexpr auto overwritten = "records of the kernel log were overwritten before they were read";
@@ -37,9 +50,14 @@ bool has_any_of(const auto &words, std::string_view text)
 		words, [&](std::string_view word) { return text.find(word) != text.npos; });
 }
 
+bool is_of_others(std::string_view text)
+{
+	return has_any_of(ours, text) && !text.contains(of_the_module);
+}
+
 bool tells_of_something_wrong(std::string_view text)
 {
-	return has_any_of(wrong, text) && !has_any_of(harmless, text);
+	return has_any_of(wrong, text) && !has_any_of(harmless, text) && !is_of_others(text);
 }
 
 /*

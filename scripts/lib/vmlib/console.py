@@ -14,13 +14,14 @@ READY = "userfault vm: ready"
 
 # The texts of complaints. The selftests look for the same texts after each test.
 PATTERNS = pathlib.Path(__file__).resolve().parents[3] / "selftests/harness/kernel_log.def"
-ROW = re.compile(r'^(CRASH|WRONG|HARMLESS)\("(.*)"\)$', re.MULTILINE)
+KINDS = ("CRASH", "WRONG", "HARMLESS", "OURS")
+ROW = re.compile(rf'^({"|".join(KINDS)})\("(.*)"\)$', re.MULTILINE)
 
 
 def _texts():
     """The texts of each kind."""
     rows = ROW.findall(PATTERNS.read_text())
-    return {kind: [text for each, text in rows if each == kind] for kind in ("CRASH", "WRONG", "HARMLESS")}
+    return {kind: [text for each, text in rows if each == kind] for kind in KINDS}
 
 
 TEXTS = _texts()
@@ -31,9 +32,15 @@ SHOWS_CALLER = "FAULT_FLAG_ALLOW_RETRY missing"
 END_OF_TRACE = "</TASK>"
 
 
+# How the kernel names the functions of userfault.ko and of userfault_kunit.ko
+OF_THE_MODULE = " [userfault"
+
+
 def _has(line, *kinds):
-    return (any(text in line for kind in kinds for text in TEXTS[kind]) and
-            not any(text in line for text in TEXTS["HARMLESS"]))
+    def has(*kinds):
+        return any(text in line for kind in kinds for text in TEXTS[kind])
+
+    return has(*kinds) and not has("HARMLESS") and not (has("OURS") and OF_THE_MODULE not in line)
 
 
 class Console:
