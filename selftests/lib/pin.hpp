@@ -3,6 +3,7 @@
 #define SELFTESTS_PIN_HPP
 
 #include "lib/memory.hpp"
+#include "lib/ring.hpp"
 
 namespace selftests {
 
@@ -15,7 +16,7 @@ public:
 	Pin(const Memory &memory, std::size_t first, std::size_t count);
 
 private:
-	userfault::Fd ring_;
+	Ring ring_;
 };
 
 } // namespace selftests
