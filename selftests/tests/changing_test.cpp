@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Page operations while mappings change and after a change that failed: whether they work. */
+#include "lib/heap.hpp"
 #include "lib/maps.hpp"
 #include "lib/waiting_call.hpp"
 #include "lib/world.hpp"
@@ -41,40 +42,6 @@ void map_anew(const Memory &memory)
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		give_up("memory can't be mapped anew");
 }
-
-/* Pages after the program's heap, made by brk(2). */
-class Heap {
-public:
-	explicit Heap(std::size_t pages)
-		: end_(aligned(::sbrk(0))), length_(pages * page_size())
-	{
-		checked(::brk(end_ + length_));
-	}
-
-	Range range(std::size_t first, std::size_t count) const
-	{
-		return {reinterpret_cast<Address>(end_) + first * page_size(), count * page_size()};
-	}
-	bool grow() const { return end_at(end_ + length_); }
-	bool shrink() const { return end_at(end_); }
-
-private:
-	/* By the system call: libc's brk() reports success even if the heap couldn't shrink. */
-	static bool end_at(std::byte *end)
-	{
-		return ::syscall(SYS_brk, end) == reinterpret_cast<long>(end);
-	}
-
-	static std::byte *aligned(void *address)
-	{
-		const auto value = reinterpret_cast<Address>(address);
-
-		return reinterpret_cast<std::byte *>((value + page_size() - 1) & ~(page_size() - 1));
-	}
-
-	std::byte *end_;
-	std::size_t length_;
-};
 
 /* Fault injection: the kernel lets a chosen allocation of the calling thread fail. */
 class Failures {
