@@ -49,12 +49,12 @@ std::uint64_t frame_of(const Memory &memory, std::size_t index);
 bool is_there(const Memory &memory, std::size_t index);
 
 /*
- * While this lives, this process can't make another mapping: the kernel's limit is set to the
- * number that it has.
+ * While this lives, this process can't make another mapping, or only @but of them: the kernel's
+ * limit is set to the number that it has.
  */
 class NoMoreMappings {
 public:
-	NoMoreMappings();
+	explicit NoMoreMappings(std::size_t but = 0);
 	~NoMoreMappings();
 	NoMoreMappings(const NoMoreMappings &) = delete;
 	NoMoreMappings &operator=(const NoMoreMappings &) = delete;
