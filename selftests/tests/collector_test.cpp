@@ -24,7 +24,7 @@ using namespace userfault;
 
 namespace {
 
-constexpr std::size_t objects = 64; /* a page each */
+constexpr std::size_t objects = 32; /* a page each */
 
 /* What is at the start of each page of the heap. */
 struct Object {
@@ -38,7 +38,7 @@ enum class Way { copy, move };
 
 class Collector {
 public:
-	static constexpr std::size_t mutators = 3;
+	static constexpr std::size_t mutators = 2;
 
 	/* By the thread that is to collect. */
 	explicit Collector(Way way)
@@ -63,6 +63,7 @@ public:
 		flip();
 		const auto faults_before = faults();
 		stopping_ = false;
+		stopping_.notify_all();
 		if (running)
 			wait_until("a mutator faults", [&] { return faults() > faults_before; });
 		for (std::size_t i = objects; i-- > 0;)
@@ -128,8 +129,7 @@ private:
 	{
 		while (stopping_) {
 			resting_++;
-			while (stopping_)
-				std::this_thread::yield();
+			stopping_.wait(true);
 			resting_--; /* the world may be stopping again by now */
 		}
 	}
@@ -158,7 +158,7 @@ private:
 		its_new.cycle = cycle_.load();
 		its_new.updates = its_old.updates.load();
 		while (!is_made(install(index, {buffer, page_size()})))
-			;
+			std::this_thread::yield();
 	}
 
 	std::error_code install(std::size_t index, std::span<const std::byte> page) const
@@ -209,7 +209,7 @@ void check_collector(Way way)
 
 	for (std::size_t i = 0; i < Collector::mutators; i++)
 		threads.push_back(in_thread([&, i] { collector.mutate(i); }));
-	for (unsigned i = 0; i < repeated(20); i++)
+	for (unsigned i = 0; i < repeated(6); i++)
 		collector.collect(Collector::mutators);
 	collector.end();
 	for (auto &thread : threads)
@@ -230,12 +230,13 @@ void check_collector(Way way)
 
 } // namespace
 
-TEST_CASE("a collector loses no update while it makes pages by copies", "[collector][smp]")
+TEST_CASE("a collector loses no update while it makes pages by copies", "[collector][slow][smp]")
 {
 	check_collector(Way::copy);
 }
 
-TEST_CASE("a collector loses no update while it makes pages by moves", "[collector][move][smp]")
+TEST_CASE("a collector loses no update while it makes pages by moves",
+	  "[collector][move][slow][smp]")
 {
 	need(Features::Move);
 	check_collector(Way::move);
