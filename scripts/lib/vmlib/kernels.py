@@ -60,6 +60,11 @@ def is_debug(name):
     return name in _names_of("named")
 
 
+def checks_memory(name):
+    """Whether it is a debug kernel that looks for misused and leaked memory, rather than for races."""
+    return any(row[0] == name and "debug" in row[3].split("+") for row in _rows())
+
+
 def patience(name):
     """The factor for time limits on this kernel."""
     return DEBUG_PATIENCE if is_debug(name) else 1
