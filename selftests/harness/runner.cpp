@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <thread>
 #include <unistd.h>
 
@@ -71,6 +72,13 @@ TEST_CASE("runner: leaves a process running", "[.runner]")
 		for (;;)
 			::pause();
 	REQUIRE(child > 0);
+}
+
+TEST_CASE("runner: leaves a setting changed", "[.runner]")
+{
+	std::ofstream limit("/proc/sys/vm/max_map_count");
+
+	CHECK(limit << 65000 << std::flush);
 }
 
 TEST_CASE("runner: exits before its end", "[.runner]")

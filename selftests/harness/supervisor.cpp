@@ -4,6 +4,7 @@
 #include "harness/free_memory.hpp"
 #include "harness/loaded_module.hpp"
 #include "harness/processes.hpp"
+#include "harness/settings.hpp"
 #include "lib/huge_pages.hpp"
 
 #include <algorithm>
@@ -142,6 +143,7 @@ bool Supervisor::run(const Case &test)
 	Notes notes;
 	const FreeMemory memory(kmemleak_);
 	const EmptyPools pools;
+	const Settings settings;
 	std::array<int, 2> pipe;
 
 	report_.comment("RUN " + test.name);
@@ -168,6 +170,7 @@ bool Supervisor::run(const Case &test)
 		verdict.wrong.push_back("leaked " + std::to_string(*bytes >> 20) + " MiB");
 	if (const auto left = pools.empty_again(); !left.empty())
 		verdict.wrong.push_back("huge pages that were not given back: " + left);
+	judge_settings(settings.restore(), verdict);
 	verdict.skipped = notes.why_skipped();
 	if (!verdict.wrong.empty())
 		report_.comment("last seen at " + notes.last_place());
@@ -265,6 +268,15 @@ void Supervisor::judge_log(const std::vector<std::string> &complaints, Verdict &
 	verdict.wrong.push_back("kernel log: " + complaints.front());
 	for (const auto &line : complaints)
 		report_.comment("kernel: " + line);
+}
+
+/* A test that failed may have ended before it could set them back. */
+void Supervisor::judge_settings(const std::vector<std::string> &changed, Verdict &verdict)
+{
+	if (!verdict.wrong.empty())
+		return;
+	for (const auto &path : changed)
+		verdict.wrong.push_back("left a setting changed: " + path);
 }
 
 /* Unloads the module, and loads it again. */

@@ -15,7 +15,7 @@ namespace selftests {
 
 /*
  * Runs each test in its own process, and judges it from outside: by its exit status, the time it
- * takes, the processes that it leaves behind, the kernel's log and the kernel's memory. Makes this
+ * takes, the processes and the settings that it leaves behind, the kernel's log and its memory. Makes this
  * process adopt all orphans among its descendants. Not thread-safe.
  */
 class Supervisor {
@@ -42,6 +42,7 @@ private:
 	void judge_exit(int status, const Notes &notes, Verdict &verdict);
 	void judge_strays(Verdict &verdict);
 	void judge_log(const std::vector<std::string> &complaints, Verdict &verdict);
+	void judge_settings(const std::vector<std::string> &changed, Verdict &verdict);
 	void judge_unloading(Verdict &verdict);
 	void report(const std::string &name, const Verdict &verdict);
 
