@@ -19,6 +19,7 @@ constexpr std::array wrong = {
 #define WRONG(text) text,
 #define HARMLESS(text)
 #define OURS(text)
+#define EXPECTED(text)
 #include "harness/kernel_log.def"
 };
 
@@ -27,6 +28,7 @@ constexpr std::array harmless = {
 #define WRONG(text)
 #define HARMLESS(text) text,
 #define OURS(text)
+#define EXPECTED(text)
 #include "harness/kernel_log.def"
 };
 
@@ -35,6 +37,16 @@ constexpr std::array ours = {
 #define WRONG(text)
 #define HARMLESS(text)
 #define OURS(text) text,
+#define EXPECTED(text)
+#include "harness/kernel_log.def"
+};
+
+constexpr std::array expected = {
+#define CRASH(text)
+#define WRONG(text)
+#define HARMLESS(text)
+#define OURS(text)
+#define EXPECTED(text) text,
 #include "harness/kernel_log.def"
 };
 
@@ -75,14 +87,15 @@ bool is_of_trace(std::string_view line)
 std::vector<std::string> complaints_of(const std::vector<std::string> &lines, bool native)
 {
 	std::vector<std::string> complaints;
-	bool caller_is_shown = false;
+	bool trace_is_expected = false;
 
 	for (const auto &line : lines) {
-		if (native && line.starts_with(native_shows_caller))
-			caller_is_shown = true;
+		if (has_any_of(expected, line) ||
+		    (native && line.starts_with(native_shows_caller)))
+			trace_is_expected = true;
 		if (line == end_of_trace)
-			caller_is_shown = false;
-		if (caller_is_shown && is_of_trace(line))
+			trace_is_expected = false;
+		if (trace_is_expected && is_of_trace(line))
 			continue;
 		if (line == overwritten || tells_of_something_wrong(line))
 			complaints.push_back(line);

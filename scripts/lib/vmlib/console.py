@@ -14,7 +14,7 @@ READY = "userfault vm: ready"
 
 # The texts of complaints. The selftests look for the same texts after each test.
 PATTERNS = pathlib.Path(__file__).resolve().parents[3] / "selftests/harness/kernel_log.def"
-KINDS = ("CRASH", "WRONG", "HARMLESS", "OURS")
+KINDS = ("CRASH", "WRONG", "HARMLESS", "OURS", "EXPECTED")
 ROW = re.compile(rf'^({"|".join(KINDS)})\("(.*)"\)$', re.MULTILINE)
 
 
@@ -49,7 +49,7 @@ class Console:
     def __init__(self):
         self._partial = b""
         self._ready = False
-        self._shows_caller = False
+        self._trace_is_expected = False
         self._tail = collections.deque(maxlen=TAIL_LINES)
         self._count = 0
         self._trouble = []
@@ -88,11 +88,11 @@ class Console:
         self._count += 1
 
     def _complaint_in(self, line):
-        if SHOWS_CALLER in line:
-            self._shows_caller = True
+        if SHOWS_CALLER in line or any(text in line for text in TEXTS["EXPECTED"]):
+            self._trace_is_expected = True
         elif line.endswith(END_OF_TRACE):
-            self._shows_caller = False
-        if self._shows_caller and "Call Trace:" in line:
+            self._trace_is_expected = False
+        if self._trace_is_expected and "Call Trace:" in line:
             return False
         return _has(line, "CRASH", "WRONG")
 
