@@ -218,6 +218,23 @@ TEST_CASE("poison that is discarded is gone", "[poison]")
 	CHECK(read(world.memory, 1).code == BUS_MCEERR_AR);
 }
 
+TEST_CASE("poison stays when its page is taken out of the file, and goes with its mapping's page",
+	  "[poison]")
+{
+	need(Features::Poison);
+	const World world(2, MemoryKind::shared_file);
+
+	world.fill(1);
+	REQUIRE(world.context.poison(world.memory.range(0, 1)));
+	checked(::madvise(world.memory.page(0), 2 * page_size(), MADV_REMOVE));
+	CHECK(read(world.memory, 0).code == BUS_MCEERR_AR);
+	checked(::madvise(world.memory.page(0), page_size(), MADV_DONTNEED));
+	for (std::size_t i = 0; i < 2; i++) {
+		world.fill(i);
+		CHECK(world.memory.word(i) == pattern_word(i));
+	}
+}
+
 TEST_CASE("poison stays after its range is unregistered, and moves with mremap", "[poison]")
 {
 	Poisoned poisoned(2);
