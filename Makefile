@@ -64,7 +64,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo try selftests kselftest third-party bench features errno-record docs check-layout \
+.PHONY: module user demo try selftests torture kselftest third-party bench features errno-record docs check-layout \
 	check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
 	bootstrap-stock FORCE
@@ -87,6 +87,9 @@ help:
 	@echo '                         build everything and run all tests, in VMs; T is a name, in which a *'
 	@echo '                         at the end is any text, or a [tag]; TEST=runner tests the runner itself;'
 	@echo '                         M is the memory of each VM, 3G say; V=1 shows their console'
+	@echo 'make torture [KERNEL=K] [SECONDS=60] [SEED=N] [ROUND=N] [MEMORY=M] [V=1]'
+	@echo '                         let everything that memory can meet happen at once, in a VM, and check'
+	@echo '                         all data; the same seed has each thread and process do the same again'
 	@echo 'make kselftest [KERNEL=K] [V=1]'
 	@echo '                         build and run the tests, including those in C, as a target of the'
 	@echo "                         kernel's own framework, in a VM"
@@ -321,12 +324,20 @@ build/user/redirect/userfault-run: $(call objects,user/redirect)
 	$(link)
 
 # Debug information stays in the objects: a guest would take long to unpack it.
-build/selftests/selftests build/selftests/bench: LDFLAGS += -s
+build/selftests/selftests build/selftests/bench build/selftests/torture: LDFLAGS += -s
 
 build/selftests/selftests: $(TEST_OBJECTS) build/user/libuserfault.a
 	$(link)
 
 build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
+	$(link)
+
+# It uses what the tests use, but Catch2's main() and what belongs to it.
+TORTURE_OBJECTS := $(call objects,selftests/torture)
+$(TORTURE_OBJECTS): USER_CXXFLAGS += -Iselftests
+
+build/selftests/torture: $(TORTURE_OBJECTS) build/user/libuserfault.a \
+	$(addprefix build/obj/selftests/harness/,backend.o kernel_log.o kmemleak.o loaded_module.o processes.o)
 	$(link)
 
 PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/, \
@@ -410,12 +421,20 @@ demo: bootstrap-one
 		--carry "$$file:$$inside" -- demo "$$inside"
 
 selftests: bootstrap
-	$(build) user $(TESTS) $(if $(TEST),,docs) \
+	$(build) user $(TESTS) build/selftests/torture $(if $(TEST),,docs) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
 	$(if $(TEST),,$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o))
 	@$(if $(TEST),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
 		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))
+
+SECONDS :=
+SEED :=
+ROUND :=
+torture: bootstrap-one
+	$(build) build/selftests/torture build/$(VM_KERNEL)/userfault.ko
+	@scripts/torture $(verbose) --kernel $(VM_KERNEL) $(if $(MEMORY),--memory $(MEMORY)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND))
 
 # Keeps its VM: so what only a booting VM needs is built only before a boot.
 STOP :=

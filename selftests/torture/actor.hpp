@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_TORTURE_ACTOR_HPP
+#define SELFTESTS_TORTURE_ACTOR_HPP
+
+#include "torture/guarded.hpp"
+#include "torture/operation.hpp"
+#include "torture/shared.hpp"
+
+#include <userfault/message.hpp>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace torture {
+
+class Round;
+
+/* The memory of one process, as all of its actors see it. */
+struct World {
+	unsigned number = 0;
+	std::string device;
+	bool inside = true; /* the monitors are threads of the process whose memory it is */
+	userfault::Features offered = userfault::Features::None;
+	/* One for each of kinds(); none for those that the kernel lacks something for. */
+	std::vector<std::unique_ptr<Arena>> arenas = {};
+
+	WorldState &state() const { return shared().worlds[number]; }
+};
+
+/* What a lane has written last to a page, and when. */
+struct Written {
+	std::uint32_t count = 0;
+	Span::Mark changes, open;
+};
+
+/*
+ * Does one operation after the other. Which ones, on which arenas and pages, depends on the seed,
+ * the round and the actor's number alone: each step draws from a sequence of its own.
+ */
+class Actor {
+public:
+	Actor(World *world, Role role, unsigned number, unsigned lane, std::uint64_t seed);
+
+	/* Runs so many steps, or fewer if the round has to end. */
+	void run(unsigned steps);
+	void step();
+	/* For a monitor: answers a fault on a page. */
+	void answer(Arena &arena, std::size_t page, const userfault::Fault &fault);
+	/* It no longer does anything. */
+	void is_over() { state_.since = 0; }
+
+	Role role() const { return role_; }
+	World &world() const { return *world_; }
+	/* What this step is done on. */
+	Arena &arena() const { return *arena_; }
+	std::size_t page() const { return page_; }
+	PageEntry &entry() const { return arena_->entry(page_); }
+	/* At most @most pages, from page() on. */
+	std::size_t count(std::size_t most);
+	const userfault::Fault &fault() const { return *fault_; }
+	Random &random() { return random_; }
+	unsigned lane() const { return lane_; }
+	Written &written() { return written_[arena_->number() * most_pages + page_]; }
+	/* As large as the largest page. */
+	std::span<std::byte> buffer() { return buffer_; }
+
+	ChildReport &report() const { return shared().reports[number_]; }
+
+	/* Something is wrong with the page of this step. */
+	Outcome wrong(const std::string &what) const;
+	/* The round, for the boss. */
+	Round *round = nullptr;
+
+private:
+	void perform(std::size_t operation);
+	bool fits(const Operation &operation, std::uint8_t faults);
+
+	World *world_;
+	Role role_;
+	unsigned number_, lane_;
+	std::uint64_t seed_;
+	std::uint32_t step_ = 0;
+	Random random_;
+	ActorState &state_;
+	Arena *arena_ = nullptr;
+	std::size_t page_ = 0;
+	const userfault::Fault *fault_ = nullptr;
+	std::size_t operation_ = 0;
+	std::vector<Written> written_;
+	std::vector<std::byte> buffer_;
+};
+
+
+} // namespace torture
+
+
+
+#endif

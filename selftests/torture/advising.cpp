@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Operations that give the kernel advice about pages, and take pages away. */
+#include "torture/actor.hpp"
+#include "torture/change.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+namespace torture {
+
+using namespace userfault;
+
+namespace {
+
+Outcome advise(Actor &actor, std::size_t count, int advice)
+{
+	const auto &arena = actor.arena();
+
+	return of_call(::madvise(arena.page(actor.page()), count * arena.page_size(), advice));
+}
+
+/*
+ * If the call waits for its event, and the mapping is split meanwhile, it drops only a part of the
+ * pages, and says nothing. So with events it is certain only while nobody else splits mappings.
+ */
+Outcome dontneed(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	const std::unique_lock unsplit(arena.structure(), std::try_to_lock);
+	Dropping dropping(arena, actor.page(), count);
+
+	const auto outcome = advise(actor, count, MADV_DONTNEED);
+	if (outcome == Outcome::done && arena.is(Traits::privately) &&
+	    (unsplit || !arena.is(Traits::events)))
+		dropping.is_certain(true);
+	arena.wake(actor.page(), count);
+	return outcome;
+}
+
+Outcome remove_pages(Actor &actor)
+{
+	const auto count = actor.count(16);
+	Dropping dropping(actor.arena(), actor.page(), count);
+
+	const auto outcome = advise(actor, count, MADV_REMOVE);
+	if (outcome == Outcome::done)
+		dropping.is_certain(false);
+	actor.arena().wake(actor.page(), count);
+	return outcome;
+}
+
+Outcome punch_hole(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	Dropping dropping(arena, actor.page(), count);
+
+	const auto outcome = of_call(::fallocate(
+		arena.file().get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		static_cast<off_t>(actor.page() * arena.page_size()),
+		static_cast<off_t>(count * arena.page_size())));
+	if (outcome == Outcome::done)
+		dropping.is_certain(false);
+	arena.wake(actor.page(), count);
+	return outcome;
+}
+
+Outcome free_pages(Actor &actor)
+{
+	return advise(actor, actor.count(16), MADV_FREE);
+}
+
+/* These leave the pages what they are. */
+
+Outcome cold(Actor &actor)
+{
+	return advise(actor, actor.count(32), MADV_COLD);
+}
+
+Outcome page_out(Actor &actor)
+{
+	return advise(actor, actor.count(32), MADV_PAGEOUT);
+}
+
+Outcome populate_read(Actor &actor)
+{
+	return advise(actor, actor.count(32), MADV_POPULATE_READ);
+}
+
+Outcome populate_write(Actor &actor)
+{
+	return advise(actor, actor.count(16), MADV_POPULATE_WRITE);
+}
+
+/* A missing page is a SIGBUS there, and no monitor fills it. */
+Outcome fill_beforehand(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const Fill fill(actor.entry());
+	const auto bytes = actor.buffer().first(arena.page_size());
+
+	write_stamp(bytes, arena.stamp(actor.page(), fill.generation()));
+	return of_error(arena.context().copy(arena.address(actor.page()), bytes).error);
+}
+
+/* All of a huge page, most often with all small pages there. */
+Outcome collapse(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	constexpr std::size_t length = 2 << 20;
+	auto *start = arena.page(actor.page() / 512 * 512);
+
+	if (!actor.random().one_in(4) && ::madvise(start, length, MADV_POPULATE_READ))
+		return of_errno(errno);
+	return of_call(::madvise(start, length, MADV_COLLAPSE));
+}
+
+Outcome lock(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	auto *start = arena.page(actor.page());
+	const auto length = actor.count(16) * arena.page_size();
+	const std::lock_guard guard(arena.structure());
+	const auto outcome = of_call(::mlock2(start, length, MLOCK_ONFAULT));
+
+	::munlock(start, length);
+	return outcome;
+}
+
+Outcome lock_populated(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	auto *start = arena.page(actor.page());
+	const auto length = actor.count(8) * arena.page_size();
+	const std::lock_guard guard(arena.structure());
+	const auto outcome = of_call(::mlock(start, length));
+
+	::munlock(start, length);
+	return outcome;
+}
+
+using enum Outcome;
+constexpr auto eagain = of_errno(EAGAIN), efault = of_errno(EFAULT), einval = of_errno(EINVAL),
+	       enomem = of_errno(ENOMEM), ebusy = of_errno(EBUSY), ehwpoison = of_errno(EHWPOISON),
+	       eintr = of_errno(EINTR);
+/* Something is unmapped or without access, poisoned, locked or beyond the file's end. */
+const std::vector<Outcome> odd = {eagain, efault, einval, enomem, ebusy, ehwpoison, eintr};
+
+} // namespace
+
+const std::vector<Operation> advising = {
+	{"madvise(DONTNEED)", Role::changer, 30, Traits::none, dontneed, {done}, {einval, enomem}},
+	{"madvise(REMOVE)", Role::changer, 12, Traits::shmem, remove_pages, {done},
+	 {einval, enomem, eagain}},
+	{"madvise(FREE)", Role::changer, 8, Traits::lossy, free_pages, {done}, {einval, enomem}},
+	{"madvise(COLD)", Role::changer, 5, Traits::small, cold, {done}, {einval, enomem}},
+	{"madvise(PAGEOUT)", Role::changer, 15, Traits::small, page_out, {done}, {einval, enomem}},
+	{"madvise(POPULATE_READ)", Role::changer, 6, Traits::none, populate_read, {done}, odd},
+	{"madvise(POPULATE_WRITE)", Role::changer, 6, Traits::none, populate_write, {done}, odd},
+	{"madvise(COLLAPSE)", Role::changer, 8, Traits::transparent, collapse, {done}, odd},
+	{"punch a hole", Role::changer, 12, Traits::shmem, punch_hole, {done}, {}},
+	{"fill a page beforehand", Role::changer, 20, Traits::sigbus, fill_beforehand,
+	 {done, of_errno(EEXIST)}, {eagain, of_errno(ENOENT), enomem}},
+	{"mlock", Role::changer, 4, Traits::none, lock_populated, {done}, odd},
+	{"mlock on fault", Role::changer, 4, Traits::none, lock, {done}, odd},
+};
+
+} // namespace torture

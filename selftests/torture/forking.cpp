@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Operations with child processes, which see what their parent had, and which are killed. */
+#include "torture/forking.hpp"
+
+#include "torture/actor.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <cstdlib>
+#include <spawn.h>
+#include <string>
+#include <string_view>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <userfault/mapping.hpp>
+#include <vector>
+
+namespace torture {
+
+using namespace userfault;
+
+namespace {
+
+/*
+ * A child that ends with this thread. fork() would hold the locks of malloc() until a monitor has
+ * read the fork's event, and a monitor of this process needs malloc(). So this takes no locks, and
+ * the child may not allocate memory.
+ */
+pid_t fork_bound()
+{
+	const pid_t child = ::_Fork();
+
+	if (child == 0)
+		::prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
+/* How a child ended: done if it exited with 0. */
+Outcome wait_for(pid_t child)
+{
+	int status;
+
+	while (::waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return of_errno(errno);
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGKILL ? Outcome::killed : Outcome::late;
+	return WEXITSTATUS(status) ? Outcome::late : Outcome::done;
+}
+
+/* What a child has to know about a page of its parent. */
+struct Inherited {
+	std::size_t page;
+	Before before;
+};
+
+/* Zeroes are right in a child's memory that isn't registered, or whose monitor has died. */
+bool zeroes_are_right(Actor &actor, std::uint32_t lives)
+{
+	return !actor.arena().is(Traits::events) || actor.world().state().monitor_lives != lives;
+}
+
+/* Whether all is right. */
+bool check_inherited(Actor &actor, const Inherited &inherited, std::uint32_t lives)
+{
+	const auto &arena = actor.arena();
+	const auto &entry = arena.entry(inherited.page);
+	const auto stamp = arena.stamp(inherited.page, 0);
+	auto &[verdict, signal, page, reading] = actor.report();
+
+	page = inherited.page;
+	const auto outcome = guarded([&] {
+		reading = read_stamp(arena.words(page), arena.page_size(), stamp.arena, stamp.page);
+	});
+	signal = outcome != Outcome::done && !sigbus_is_right(entry, inherited.before) &&
+		 !arena.is(Traits::sigbus);
+	if (outcome != Outcome::done)
+		return !signal;
+	if (reading.zeroes && zeroes_are_right(actor, lives))
+		reading.zeroes = false;
+	verdict = judge(entry, inherited.before, reading, arena.is(Traits::lossy));
+	return verdict == Verdict::right;
+}
+
+/* The child's write is its own: its parent sees nothing of it. */
+void write_in_child(Actor &actor, std::size_t page)
+{
+	const auto &arena = actor.arena();
+	const auto place = slot_place(arena.page_size(), slots - 1);
+
+	guarded([&] { arena.words(page)[place] = ~0ull; });
+}
+
+[[noreturn]] void run_child(Actor &actor, const std::vector<Inherited> &inherited,
+			    std::uint32_t lives)
+{
+	for (const auto &each : inherited) {
+		if (!check_inherited(actor, each, lives))
+			::_exit(1);
+		write_in_child(actor, each.page);
+	}
+	::_exit(0);
+}
+
+Outcome fork_and_read(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(8);
+	const std::uint32_t lives = actor.world().state().monitor_lives;
+	std::vector<Inherited> inherited;
+
+	for (std::size_t i = 0; i < count; i++)
+		inherited.push_back({actor.page() + i, Before(arena.entry(actor.page() + i))});
+	const pid_t child = fork_bound();
+	if (child == 0)
+		run_child(actor, inherited, lives);
+	const auto outcome = child < 0 ? of_errno(errno) : wait_for(child);
+	if (outcome != Outcome::late)
+		return outcome;
+	const auto &report = actor.report();
+	return actor.wrong("the child's page " + std::to_string(report.page) + ": " +
+			   (report.signal ? "a signal without a reason"
+					  : describe(report.verdict, report.reading)));
+}
+
+/*
+ * A program whose threads wait in faults that nobody answers: see run_waiters(). It tells by a byte
+ * in the pipe that they do.
+ */
+pid_t start_waiters(Actor &actor, const char *what_then, Fd &out)
+{
+	char *const words[] = {const_cast<char *>("torture"), const_cast<char *>("--waiters"),
+			       const_cast<char *>(what_then), nullptr};
+	const std::string device = "DEVICE=" + actor.world().device;
+	char *const environment[] = {const_cast<char *>(device.c_str()), nullptr};
+	posix_spawn_file_actions_t actions;
+	int ends[2];
+	pid_t child;
+
+	if (::pipe2(ends, O_CLOEXEC))
+		return -1;
+	out.reset(ends[0]);
+	const Fd in(ends[1]);
+	::posix_spawn_file_actions_init(&actions);
+	::posix_spawn_file_actions_adddup2(&actions, in.get(), STDOUT_FILENO);
+	errno = ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, words, environment);
+	::posix_spawn_file_actions_destroy(&actions);
+	return errno ? -1 : child;
+}
+
+Outcome end_with_waiters(Actor &actor, const char *what_then)
+{
+	Fd out;
+	const pid_t child = start_waiters(actor, what_then, out);
+	char byte;
+
+	if (child < 0)
+		return of_errno(errno);
+	while (::read(out.get(), &byte, 1) < 0 && errno == EINTR)
+		;
+	if (what_then == std::string_view("wait"))
+		::kill(child, SIGKILL);
+	return wait_for(child);
+}
+
+Outcome exec_with_waiters(Actor &actor)
+{
+	return end_with_waiters(actor, "exec");
+}
+
+Outcome exit_with_waiters(Actor &actor)
+{
+	return end_with_waiters(actor, "exit");
+}
+
+Outcome kill_waiters(Actor &actor)
+{
+	return end_with_waiters(actor, "wait");
+}
+
+using enum Outcome;
+constexpr auto eagain = of_errno(EAGAIN), enomem = of_errno(ENOMEM);
+
+} // namespace
+
+const std::vector<Operation> forking = {
+	/* A child that isn't registered would put zeroes into a file. */
+	{"fork", Role::changer, 8, Traits::anonymous, fork_and_read, {done},
+	 {enomem, eagain, killed}},
+	{"fork with its event", Role::changer, 6, Traits::privately | Traits::events, fork_and_read,
+	 {done}, {enomem, eagain, killed}},
+	{"exec with threads that wait", Role::changer, 2, Traits::none, exec_with_waiters, {done},
+	 {enomem, eagain, killed}},
+	{"exit with threads that wait", Role::changer, 2, Traits::none, exit_with_waiters, {done},
+	 {enomem, eagain, killed}},
+	{"kill -9 of one whose threads wait", Role::changer, 3, Traits::none, kill_waiters, {killed},
+	 {enomem, eagain}},
+};
+
+int run_waiters(std::string_view what_then)
+{
+	constexpr std::size_t threads = 3;
+	const auto *device = ::getenv("DEVICE");
+	auto memory = Mapping::anonymous(threads * page_size());
+	auto opened = Context::open({.device = device ? device : "", .nonblocking = true});
+
+	::prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!memory || !opened || !opened->context.register_range(memory->range(), Modes::Missing))
+		return 1;
+	for (std::size_t i = 0; i < threads; i++)
+		std::thread([page = memory->data() + i * page_size()] {
+			*reinterpret_cast<volatile char *>(page) = 1;
+		}).detach();
+	if (!opened->context.poll().value_or(false) || ::write(STDOUT_FILENO, "", 1) < 0)
+		return 1;
+	if (what_then == "exec")
+		::execl("/proc/self/exe", "torture", "--nothing", nullptr);
+	if (what_then == "wait")
+		::pause();
+	::_exit(what_then != "exit");
+}
+
+} // namespace torture

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_TORTURE_FORKING_HPP
+#define SELFTESTS_TORTURE_FORKING_HPP
+
+#include <string_view>
+
+namespace torture {
+
+/*
+ * A program of its own: starts threads that wait in faults which nobody answers, writes a byte to
+ * stdout, and then does "exec", "exit", or "wait" to be killed. DEVICE in the environment is the
+ * device of the context. Returns the exit status.
+ */
+int run_waiters(std::string_view what_then);
+
+} // namespace torture
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_TORTURE_MACHINE_HPP
+#define SELFTESTS_TORTURE_MACHINE_HPP
+
+#include <string>
+
+namespace torture {
+
+/*
+ * Makes this machine ready: swap on a compressed RAM disk, huge pages, KSM, control groups. Prints a
+ * line for what the kernel lacks.
+ */
+void prepare_machine();
+
+/* Where the machine swaps to; empty if it doesn't. */
+std::string swap_disk();
+
+/* Between rounds, when nothing uses the module: unloads it and loads it again. */
+void reload_module();
+
+} // namespace torture
+
+#endif

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations that change mappings. Each opens the pages, in the ledger's sense, and leaves them
+ * mapped at home, registered, and dropped if anybody but a monitor could have made a page meanwhile.
+ */
+#include "torture/actor.hpp"
+#include "torture/change.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+
+namespace torture {
+
+using namespace userfault;
+
+namespace {
+
+/* Others may meet the pages as they are now. */
+void pause_a_moment(Actor &actor)
+{
+	std::this_thread::sleep_for(std::chrono::microseconds(actor.random().below(500)));
+}
+
+/*
+ * Registers pages again that may have lost their registration, and drops what mm may have put there.
+ * Threads that waited at the old mapping try again.
+ */
+Outcome watch_again(Actor &actor, Opening &opening)
+{
+	const auto &arena = actor.arena();
+	const auto first = opening.first(), count = opening.count();
+
+	if (const auto registered = arena.register_again(first, count); !registered)
+		return actor.wrong("registering again: " + registered.error().message());
+	if (arena.drop(first, count))
+		return actor.wrong("dropping: " + name_of(of_errno(errno)));
+	opening.is_certain(true);
+	arena.wake(first, count);
+	return Outcome::done;
+}
+
+Outcome map_anew(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, actor.page(), count);
+
+	if (arena.map(actor.page(), count))
+		return of_errno(errno);
+	pause_a_moment(actor);
+	return watch_again(actor, opening);
+}
+
+Outcome unmap(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, actor.page(), count);
+
+	if (::munmap(arena.page(actor.page()), count * arena.page_size()))
+		return of_errno(errno);
+	pause_a_moment(actor);
+	arena.wake(actor.page(), count);
+	if (arena.map(actor.page(), count))
+		return of_errno(errno);
+	return watch_again(actor, opening);
+}
+
+/* Takes the right to write, or to access, and gives it back. What is registered stays so. */
+Outcome change_access(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	auto *start = arena.page(actor.page());
+	const auto length = count * arena.page_size();
+	const std::lock_guard guard(arena.structure());
+	const Opening opening(arena, actor.page(), count);
+
+	if (::mprotect(start, length, actor.random().one_in(2) ? PROT_NONE : PROT_READ))
+		return of_errno(errno);
+	pause_a_moment(actor);
+	if (::mprotect(start, length, PROT_READ | PROT_WRITE))
+		return of_errno(errno);
+	arena.wake(actor.page(), count);
+	return Outcome::done;
+}
+
+Outcome unregister(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, actor.page(), count);
+
+	if (const auto done = arena.context().unregister_range(arena.range(actor.page(), count));
+	    !done)
+		return of_error(done.error());
+	pause_a_moment(actor);
+	return watch_again(actor, opening);
+}
+
+/* Moves @count pages, from one of home and away to the other. */
+bool carry(const Arena &arena, std::size_t first, std::size_t count, bool home, int flags = 0)
+{
+	const auto offset = first * arena.page_size(), length = count * arena.page_size();
+	auto *there = arena.away() + offset, *here = arena.home() + offset;
+
+	return ::mremap(home ? there : here, length, length, MREMAP_MAYMOVE | MREMAP_FIXED | flags,
+			home ? here : there) != MAP_FAILED;
+}
+
+/*
+ * There and back again. Several mappings, as writes between have made them, can't be moved at once:
+ * EFAULT.
+ */
+Outcome move_away(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, actor.page(), count);
+
+	if (!carry(arena, actor.page(), count, false))
+		return of_errno(errno);
+	pause_a_moment(actor);
+	if (!carry(arena, actor.page(), count, true))
+		return actor.wrong("moving back: " + name_of(of_errno(errno)));
+	return watch_again(actor, opening);
+}
+
+bool is_mapped(const Arena &arena, std::size_t index)
+{
+	unsigned char resident;
+
+	return ::mincore(arena.page(index), 1, &resident) == 0;
+}
+
+/*
+ * Moves back what is away, in one piece if it is one. Since Linux 6.17 a call can have moved the
+ * first of several mappings when it fails at the next.
+ */
+Outcome carry_home(Actor &actor, std::size_t first, std::size_t half, bool both)
+{
+	const auto &arena = actor.arena();
+
+	if (both && carry(arena, first, 2 * half, true))
+		return Outcome::done;
+	const auto outcome = of_errno(errno);
+	for (const auto each : {first, first + half})
+		if (!is_mapped(arena, each) && !carry(arena, each, half, true))
+			return actor.wrong("moving back: " + name_of(of_errno(errno)));
+	return outcome;
+}
+
+/* As two neighbours, which may have become one mapping before they come back. */
+Outcome move_in_halves(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto half = (actor.count(16) + 1) / 2;
+	const auto first = std::min(actor.page(), arena.pages() - 2 * half);
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, first, 2 * half);
+
+	if (!carry(arena, first, half, false))
+		return of_errno(errno);
+	const bool both = carry(arena, first + half, half, false);
+	pause_a_moment(actor);
+	const auto outcome = carry_home(actor, first, half, both);
+	if (outcome == Outcome::failed)
+		return outcome;
+	const auto watched = watch_again(actor, opening);
+	return watched == Outcome::done ? outcome : watched;
+}
+
+/* What was there is away; at home the mapping stays, without pages. */
+Outcome move_and_leave(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = actor.count(16);
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, actor.page(), count);
+
+	if (!carry(arena, actor.page(), count, false, MREMAP_DONTUNMAP))
+		return of_errno(errno);
+	pause_a_moment(actor);
+	auto *left = arena.away() + actor.page() * arena.page_size();
+	if (::munmap(left, count * arena.page_size()))
+		return of_errno(errno);
+	return watch_again(actor, opening);
+}
+
+/*
+ * Ends the mapping earlier, and grows it again. It can't grow if it was split meanwhile, as writes
+ * between have split it: EFAULT.
+ */
+Outcome shrink_and_grow(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = 2 + actor.random().below(15);
+	const auto first = std::min(actor.page(), arena.pages() - count);
+	const auto length = count * arena.page_size(), shorter = length / 2 & -arena.page_size();
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, first, count);
+
+	if (::mremap(arena.page(first), length, shorter, 0) == MAP_FAILED)
+		return of_errno(errno);
+	pause_a_moment(actor);
+	auto outcome = Outcome::done;
+	if (::mremap(arena.page(first), shorter, length, 0) == MAP_FAILED) {
+		outcome = of_errno(errno);
+		if (arena.map(first, count))
+			return of_errno(errno);
+	}
+	arena.wake(first, count);
+	const auto watched = watch_again(actor, opening);
+	return watched == Outcome::done ? outcome : watched;
+}
+
+bool has_file(Actor &actor)
+{
+	return static_cast<bool>(actor.arena().file());
+}
+
+/* The file ends before the page, and grows again: so it has a hole from the page on. */
+Outcome truncate_file(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto count = arena.pages() - actor.page();
+	const std::lock_guard guard(arena.structure());
+	Opening opening(arena, actor.page(), count);
+
+	if (::ftruncate(arena.file().get(), static_cast<off_t>(actor.page() * arena.page_size())))
+		return of_errno(errno);
+	pause_a_moment(actor);
+	if (::ftruncate(arena.file().get(), static_cast<off_t>(arena.size())))
+		return of_errno(errno);
+	return watch_again(actor, opening);
+}
+
+using enum Outcome;
+constexpr auto einval = of_errno(EINVAL), enomem = of_errno(ENOMEM), efault = of_errno(EFAULT);
+
+} // namespace
+
+const std::vector<Operation> mapping = {
+	{"mmap over", Role::changer, 5, Traits::none, map_anew, {done}, {}},
+	{"munmap", Role::changer, 5, Traits::none, unmap, {done}, {}},
+	{"mprotect", Role::changer, 8, Traits::none, change_access, {done}, {}},
+	{"unregister, register", Role::changer, 5, Traits::none, unregister, {done}, {}},
+	{"mremap", Role::changer, 8, Traits::small, move_away, {done}, {efault, enomem}},
+	{"mremap in halves", Role::changer, 5, Traits::small, move_in_halves, {done}, {efault, enomem}},
+	{"mremap(DONTUNMAP)", Role::changer, 4, Traits::small, move_and_leave, {done},
+	 {efault, enomem, einval}},
+	{"mremap, shrink and grow", Role::changer, 5, Traits::small, shrink_and_grow, {done},
+	 {efault, enomem}},
+	{"truncate", Role::changer, 4, Traits::none, truncate_file, {done}, {}, no_fault, has_file},
+};
+
+} // namespace torture

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "torture/round.hpp"
+
+#include "harness/processes.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <userfault/socket.hpp>
+
+namespace torture {
+
+using namespace userfault;
+
+namespace {
+
+constexpr std::uint64_t longest_step = 60, longest_end = 60; /* seconds, on a stock kernel */
+
+std::vector<Plan> plans(const Settings &settings)
+{
+	const std::string native = "/dev/userfaultfd",
+			  ours = settings.native ? native : "/dev/userfault";
+	const auto steps = settings.steps;
+
+	return {{0, ours, true, 3, 2, 1, 2, steps},
+		{1, ours, false, 3, 2, 1, 2, steps},
+		{2, native, true, 2, 1, 1, 1, steps}};
+}
+
+pid_t fork_bound()
+{
+	std::cout.flush();
+	const pid_t child = ::fork();
+
+	if (child == 0)
+		::prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
+void kill_and_reap(pid_t &pid)
+{
+	if (pid <= 0)
+		return;
+	::kill(pid, SIGKILL);
+	while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
+		;
+	pid = 0;
+}
+
+std::string ended_how(int status)
+{
+	return WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+				   : "status " + std::to_string(WEXITSTATUS(status));
+}
+
+/* What everybody does, for somebody who has to find out why one of them doesn't get on. */
+void describe_all()
+{
+	for (unsigned i = 0; i < most_actors; i++) {
+		const auto &actor = shared().actors[i];
+		if (!actor.since)
+			continue;
+		std::cout << "torture: actor " << i << " is in step " << actor.step << ", \""
+			  << operations()[actor.operation].name << "\", thread " << actor.thread
+			  << ", for " << seconds_now() - actor.since << " s\n";
+	}
+	for (const auto &world : shared().worlds)
+		for (const pid_t pid : {world.subject.load(), world.monitor.load()})
+			if (pid)
+				for (const auto &line : selftests::describe_threads(pid))
+					std::cout << "torture:   " << line << '\n';
+	std::cout.flush();
+}
+
+} // namespace
+
+std::vector<std::string> planned(const Settings &settings)
+{
+	const auto seed = Random(settings.seed, settings.number).next();
+	std::vector<std::string> lines;
+
+	for (const auto &plan : plans(settings))
+		for (const auto &[role, number] : plan.actors())
+			for (unsigned i = 0; i < settings.steps; i++) {
+				auto random = actor_random(seed, number, i);
+				const auto step = draw_step(role, random);
+				lines.push_back("actor " + std::to_string(number) + ", step " +
+						std::to_string(i) + ": " +
+						operations()[step.operation].name + ", " +
+						kinds()[step.kind].name + ", page " +
+						std::to_string(step.page));
+			}
+	return lines;
+}
+
+Member::Member(Plan plan)
+	: plan(std::move(plan)), group("torture-" + std::to_string(this->plan.number))
+{
+}
+
+Round::Round(const Settings &settings)
+	: settings_(settings), seed_(Random(settings.seed, settings.number).next())
+{
+	for (auto &plan : plans(settings))
+		members_.push_back(std::make_unique<Member>(std::move(plan)));
+}
+
+int Round::run()
+{
+	Actor boss(nullptr, Role::boss, boss_number, 0, seed_);
+
+	boss.round = this;
+	catch_signals();
+	for (auto &member : members_)
+		start(*member);
+	while (!all_have_ended() && !shared().stopping) {
+		boss.step();
+		boss.is_over();
+		for (unsigned i = 0; i < 20 && !all_have_ended() && !shared().stopping; i++) {
+			std::this_thread::sleep_for(std::chrono::milliseconds(10));
+			reap();
+		}
+		watch();
+	}
+	end_all();
+	return shared().failed;
+}
+
+void Round::start(Member &member)
+{
+	auto sockets = socket_pair();
+
+	if (!sockets)
+		return fail("no sockets: " + sockets.error().message());
+	reset_world(member.plan.number);
+	member.subject = fork_bound();
+	if (member.subject == 0) {
+		member.group.join();
+		sockets->first.reset();
+		const int status = run_subject(member.plan, seed_, sockets->second.get());
+		std::cout.flush();
+		::_exit(status);
+	}
+	shared().worlds[member.plan.number].subject = member.subject;
+	sockets->second.reset();
+	if (member.plan.inside)
+		return;
+	member.view = World{.number = member.plan.number, .device = member.plan.device,
+			    .inside = false};
+	if (const auto grant = Context::probe({.device = member.plan.device}))
+		member.view.offered = grant->offered;
+	if (!receive_world(member.plan, sockets->first.get(), member.view))
+		return fail("the contexts of world " + std::to_string(member.plan.number) +
+			    " don't arrive");
+	start_monitor(member);
+}
+
+void Round::start_monitor(Member &member)
+{
+	member.monitor = fork_bound();
+	if (member.monitor == 0)
+		::_exit(run_monitors(member.plan, seed_, member.view));
+	shared().worlds[member.plan.number].monitor = member.monitor;
+}
+
+bool Round::kill_monitor(Member &member)
+{
+	if (!member.monitor || !member.subject)
+		return false;
+	/* First, so that nobody takes what its death does for a mistake of the kernel. */
+	shared().worlds[member.plan.number].monitor_lives++;
+	kill_and_reap(member.monitor);
+	start_monitor(member);
+	return true;
+}
+
+bool Round::kill_subject(Member &member)
+{
+	if (!member.subject)
+		return false;
+	kill_and_reap(member.subject);
+	kill_and_reap(member.monitor);
+	/* A child of the subject may live a little longer, and must not meet the new ledger. */
+	if (!member.group.kill_all())
+		fail("a world's processes can't be killed");
+	for (auto &actor : shared().actors)
+		if (&actor - shared().actors.data() >= member.plan.first_actor() &&
+		    &actor - shared().actors.data() <
+			    member.plan.first_actor() + Plan::actors_each)
+			actor.since = 0;
+	start(member);
+	return true;
+}
+
+bool Round::all_have_ended() const
+{
+	for (const auto &member : members_)
+		if (member->subject)
+			return false;
+	return true;
+}
+
+void Round::reap()
+{
+	int status;
+
+	for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
+		for (auto &member : members_)
+			if (pid == member->subject || pid == member->monitor)
+				reaped(*member, pid, status);
+}
+
+void Round::reaped(Member &member, pid_t pid, int status)
+{
+	const bool is_subject = pid == member.subject;
+
+	if (status)
+		fail("the " + std::string(is_subject ? "subject" : "monitor") + " of world " +
+		     std::to_string(member.plan.number) + " ended with " + ended_how(status));
+	(is_subject ? member.subject : member.monitor) = 0;
+}
+
+void Round::watch()
+{
+	for (unsigned i = 0; i < most_actors; i++) {
+		const std::uint64_t since = shared().actors[i].since;
+		if (!since || seconds_now() < since + longest_step * settings_.patience)
+			continue;
+		fail("actor " + std::to_string(i) + " doesn't get on with \"" +
+		     operations()[shared().actors[i].operation].name + '"');
+		describe_all();
+		return;
+	}
+}
+
+/* All have been told to end, or have ended. */
+void Round::end_all()
+{
+	const auto deadline = seconds_now() + longest_end * settings_.patience;
+
+	while (!all_have_ended() && seconds_now() < deadline) {
+		reap();
+		std::this_thread::sleep_for(std::chrono::milliseconds(5));
+	}
+	if (!all_have_ended()) {
+		fail("the round doesn't end");
+		describe_all();
+	}
+	for (auto &member : members_) {
+		kill_and_reap(member->subject);
+		shared().worlds[member->plan.number].monitors_end = true;
+		kill_and_reap(member->monitor);
+	}
+}
+
+} // namespace torture

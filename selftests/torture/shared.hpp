@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_TORTURE_SHARED_HPP
+#define SELFTESTS_TORTURE_SHARED_HPP
+
+#include "torture/ledger.hpp"
+#include "torture/tally.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+#include <sys/types.h>
+
+namespace torture {
+
+inline constexpr std::size_t most_worlds = 4, most_arenas = 16, most_pages = 1024, most_actors = 64;
+
+/* What an actor does now, for whoever wonders why it doesn't get on. */
+struct ActorState {
+	std::atomic<pid_t> process = 0, thread = 0;
+	std::atomic<std::uint32_t> step = 0, operation = 0;
+	std::atomic<std::uint64_t> since = 0; /* seconds_now() at the step's beginning; 0: it is done */
+};
+
+/* What a child found, which can't tell it by itself. */
+struct ChildReport {
+	Verdict verdict = Verdict::right;
+	bool signal = false; /* or it got one, for which there is no reason */
+	std::size_t page = 0;
+	Reading reading;
+};
+
+struct WorldState {
+	/* The monitors have to end: nobody faults any more. */
+	std::atomic<bool> monitors_end = false;
+	/* How many monitors there have been: one that follows another has to take over from it. */
+	std::atomic<std::uint32_t> monitor_lives = 0;
+	std::atomic<pid_t> subject = 0, monitor = 0;
+	std::array<std::array<PageEntry, most_pages>, most_arenas> pages;
+};
+
+/* The memory that all processes of the run share. It is never registered. */
+struct Shared {
+	Tally tally;
+	std::atomic<std::uint64_t> operations = 0, faults = 0;
+	/* The round has to end, because the time is over or something is wrong. */
+	std::atomic<bool> stopping = false;
+	std::atomic<bool> failed = false;
+	/* The machine is not ours: only processes of our own may be tortured. */
+	std::atomic<bool> gentle = false;
+	/* The monitors tell this lie; 0: none. */
+	std::atomic<unsigned> lie = 0;
+	/* What the backends offer, in all worlds. */
+	std::atomic<std::uint64_t> offered = 0;
+	std::array<ActorState, most_actors> actors;
+	std::array<ChildReport, most_actors> reports;
+	std::array<WorldState, most_worlds> worlds;
+};
+
+Shared &shared();
+
+/* Makes the ledgers and states those of a new round, or of one world that begins anew. */
+void reset_round();
+void reset_world(unsigned world);
+
+/* Something is wrong: prints it, and ends the run as failed. It returns, so that all can end. */
+void fail(std::string_view what);
+
+/* Seconds that never go back. */
+std::uint64_t seconds_now();
+
+} // namespace torture
+
+#endif

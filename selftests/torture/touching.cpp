@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Operations that access memory, and check all that they find there. */
+#include "torture/actor.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace torture {
+
+using namespace userfault;
+
+namespace {
+
+/* Whether an access that ended with a signal, or a call with EFAULT, may end so. */
+Outcome judge_signal(Actor &actor, const Before &before, Outcome outcome)
+{
+	const bool bus = sigbus_is_right(actor.entry(), before) || actor.arena().is(Traits::sigbus);
+	const bool segv = sigsegv_is_right(actor.entry(), before);
+
+	if (outcome == Outcome::sigbus ? bus : outcome == Outcome::sigsegv ? segv : bus || segv)
+		return outcome;
+	return actor.wrong("nothing explains " + name_of(outcome));
+}
+
+Outcome judge_reading(Actor &actor, const Before &before, const Reading &reading)
+{
+	const auto verdict =
+		judge(actor.entry(), before, reading, actor.arena().is(Traits::lossy));
+
+	return verdict == Verdict::right ? Outcome::done : actor.wrong(describe(verdict, reading));
+}
+
+/* Counts an access for the tracker, see the ledger. */
+template <class Access> Outcome counted(Lane &lane, Access &&access)
+{
+	const auto count = ++lane.begun;
+	const auto outcome = guarded([&] { access(count); });
+
+	if (outcome == Outcome::done)
+		lane.done = count;
+	return outcome;
+}
+
+Outcome read_page(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const Before before(actor.entry());
+	const auto stamp = arena.stamp(actor.page(), 0);
+	Reading reading;
+
+	const auto outcome = counted(actor.entry().reads[actor.lane()], [&](unsigned) {
+		reading = read_stamp(arena.words(actor.page()), arena.page_size(), stamp.arena,
+				     stamp.page);
+	});
+	return outcome == Outcome::done ? judge_reading(actor, before, reading)
+					: judge_signal(actor, before, outcome);
+}
+
+/* What this lane has written last is still there, unless the page has changed. */
+Outcome check_written(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	auto &entry = actor.entry();
+	auto &written = actor.written();
+	const auto place = slot_place(arena.page_size(), actor.lane());
+	std::uint64_t found = 0;
+
+	if (!written.count || arena.is(Traits::lossy))
+		return Outcome::done;
+	const Before before(entry);
+	const auto outcome = guarded([&] { found = arena.words(actor.page())[place]; });
+	if (outcome != Outcome::done)
+		return judge_signal(actor, before, outcome);
+	if (found == slot_word(arena.stamp(actor.page(), 0), place, written.count) ||
+	    !entry.changes.quiet_since(written.changes) || !entry.open.quiet_since(written.open))
+		return Outcome::done;
+	return actor.wrong("write " + std::to_string(written.count) + " is lost");
+}
+
+void note_written(Actor &actor, const Before &before, std::uint32_t count)
+{
+	actor.written() = {count, before.changes, before.open};
+}
+
+Outcome write_page(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto place = slot_place(arena.page_size(), actor.lane());
+	auto &lane = actor.entry().writes[actor.lane()];
+	const auto stamp = arena.stamp(actor.page(), 0);
+
+	if (const auto outcome = check_written(actor); outcome != Outcome::done)
+		return outcome;
+	const Before before(actor.entry());
+	const auto outcome = counted(lane, [&](unsigned count) {
+		arena.words(actor.page())[place] = slot_word(stamp, place, count);
+	});
+	if (outcome != Outcome::done)
+		return judge_signal(actor, before, outcome);
+	note_written(actor, before, lane.done);
+	return Outcome::done;
+}
+
+/* The kernel finds the page through the process, as a debugger does. */
+Outcome read_by_kernel(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const Before before(actor.entry());
+	const auto stamp = arena.stamp(actor.page(), 0);
+	const iovec here = {actor.buffer().data(), arena.page_size()};
+	const iovec there = {arena.page(actor.page()), arena.page_size()};
+
+	const auto size = ::process_vm_readv(::getpid(), &here, 1, &there, 1, 0);
+	if (size < 0)
+		return errno == EFAULT ? judge_signal(actor, before, of_errno(EFAULT))
+				       : of_errno(errno);
+	if (static_cast<std::size_t>(size) < arena.page_size())
+		return Outcome::late;
+	const auto *words = reinterpret_cast<const std::uint64_t *>(actor.buffer().data());
+	return judge_reading(actor, before,
+			     read_stamp(words, arena.page_size(), stamp.arena, stamp.page));
+}
+
+/* The kernel writes to the lane's slot, in a read(2). */
+Outcome write_by_kernel(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto place = slot_place(arena.page_size(), actor.lane());
+	auto &lane = actor.entry().writes[actor.lane()];
+	int ends[2];
+
+	if (::pipe2(ends, O_CLOEXEC))
+		return of_errno(errno);
+	const Fd out(ends[0]), in(ends[1]);
+	const auto count = ++lane.begun;
+	const auto word = slot_word(arena.stamp(actor.page(), 0), place, count);
+	if (::write(in.get(), &word, sizeof(word)) < 0)
+		return of_errno(errno);
+	const Before before(actor.entry());
+	auto *slot = reinterpret_cast<std::byte *>(
+		const_cast<std::uint64_t *>(arena.words(actor.page()) + place));
+	if (::read(out.get(), slot, sizeof(word)) < 0)
+		return errno == EFAULT ? judge_signal(actor, before, of_errno(EFAULT))
+				       : of_errno(errno);
+	lane.done = count;
+	note_written(actor, before, count);
+	return Outcome::done;
+}
+
+/* A fault of the kernel, in a write(2). */
+Outcome write_to_file(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto stamp = arena.stamp(actor.page(), 0);
+	const Fd file(::memfd_create("torture-copy", MFD_CLOEXEC));
+	const Before before(actor.entry());
+
+	const auto size = ::pwrite(file.get(), arena.page(actor.page()), arena.page_size(), 0);
+	if (size < 0)
+		return errno == EFAULT ? judge_signal(actor, before, of_errno(EFAULT))
+				       : of_errno(errno);
+	if (static_cast<std::size_t>(size) < arena.page_size())
+		return Outcome::late;
+	if (::pread(file.get(), actor.buffer().data(), arena.page_size(), 0) < 0)
+		return of_errno(errno);
+	const auto *words = reinterpret_cast<const std::uint64_t *>(actor.buffer().data());
+	return judge_reading(actor, before,
+			     read_stamp(words, arena.page_size(), stamp.arena, stamp.page));
+}
+
+using enum Outcome;
+constexpr auto efault = of_errno(EFAULT);
+
+} // namespace
+
+const std::vector<Operation> touching = {
+	{"read a page", Role::toucher, 40, Traits::none, read_page, {done, sigbus}, {sigsegv}},
+	{"write to a page", Role::toucher, 40, Traits::none, write_page, {done, sigbus}, {sigsegv}},
+	{"read a page from outside", Role::toucher, 6, Traits::none, read_by_kernel, {done, efault},
+	 {late}},
+	{"write a page to a file", Role::toucher, 6, Traits::small, write_to_file, {done, efault},
+	 {late}},
+	{"read(2) into a page", Role::toucher, 6, Traits::none, write_by_kernel, {done, efault}, {}},
+};
+
+} // namespace torture
