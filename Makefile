@@ -64,8 +64,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo try selftests torture kselftest third-party bench features errno-record docs check-layout \
-	check-interfaces install install-module \
+.PHONY: module user demo try selftests torture fuzz kselftest third-party bench features errno-record docs \
+	check-layout check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
 	bootstrap-stock FORCE
 .DELETE_ON_ERROR:
@@ -100,6 +100,9 @@ help:
 	@echo '                         compare the module with native userfaultfd, in executed instructions:'
 	@echo '                         prints a table, and writes build/bench/K.json; T is a part of a name;'
 	@echo '                         "build/selftests/bench compare FILE FILE" compares two such files'
+	@echo 'make fuzz [KERNEL=K] [SECONDS=60] [SEED=N] [V=1]'
+	@echo '                         make random sequences of calls on the module and on native userfaultfd,'
+	@echo '                         in a VM, and compare; "scripts/fuzz --replay FILE" makes one again'
 	@echo 'make check-layout        print which file of kernel/ includes which; fail if there is a circle'
 	@echo 'make check-interfaces [KERNEL=K | KERNELS=all]'
 	@echo "                         compare the module's declarations of mm's private functions with the"
@@ -324,7 +327,7 @@ build/user/redirect/userfault-run: $(call objects,user/redirect)
 	$(link)
 
 # Debug information stays in the objects: a guest would take long to unpack it.
-build/selftests/selftests build/selftests/bench build/selftests/torture: LDFLAGS += -s
+build/selftests/selftests build/selftests/bench build/selftests/torture build/selftests/fuzz: LDFLAGS += -s
 
 build/selftests/selftests: $(TEST_OBJECTS) build/user/libuserfault.a
 	$(link)
@@ -338,6 +341,22 @@ $(TORTURE_OBJECTS): USER_CXXFLAGS += -Iselftests
 
 build/selftests/torture: $(TORTURE_OBJECTS) build/user/libuserfault.a \
 	$(addprefix build/obj/selftests/harness/,backend.o kernel_log.o kmemleak.o loaded_module.o processes.o)
+	$(link)
+
+# The fuzzer compares as the tests of errno do. What makes the calls is in C, for 32 bits too.
+FUZZ_C_OBJECTS := $(patsubst %.c,build/obj/%.o,$(wildcard selftests/fuzz/*.c))
+FUZZ_SHARED_OBJECTS := $(addprefix build/obj/fuzz/selftests/, \
+	errno/reasons.o harness/backend.o harness/free_memory.o harness/kernel_log.o harness/kmemleak.o)
+$(FUZZ_C_OBJECTS) $(FUZZ_C_OBJECTS:build/obj/%=build/obj/32/%): USER_CFLAGS += -D_GNU_SOURCE
+$(call objects,selftests/fuzz) $(FUZZ_SHARED_OBJECTS): USER_CXXFLAGS += -Iselftests
+
+build/obj/fuzz/%.o: %.cpp | compilers
+	@mkdir -p $(@D)
+	@echo '  CXX     $<'
+	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+build/selftests/fuzz: $(call objects,selftests/fuzz) $(FUZZ_SHARED_OBJECTS) \
+		$(filter-out %/thirty_two.o,$(FUZZ_C_OBJECTS)) build/user/libuserfault.a
 	$(link)
 
 PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/, \
@@ -391,6 +410,9 @@ build/selftests/32/%: build/obj/32/selftests/abi/%.o
 	$(link_32)
 
 build/selftests/32/%: build/obj/32/selftests/compat/%.o
+	$(link_32)
+
+build/selftests/32/fuzz: $(FUZZ_C_OBJECTS:build/obj/%=build/obj/32/%)
 	$(link_32)
 
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
@@ -486,6 +508,10 @@ bench: bootstrap-one
 		-- bench measure $(if $(TEST),$(call quoted,$(TEST))) >$(BENCH_RESULTS).new
 	@mv $(BENCH_RESULTS).new $(BENCH_RESULTS)
 	@build/selftests/bench report $(BENCH_RESULTS)
+
+fuzz: bootstrap-one
+	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/fuzz build/selftests/32/fuzz
+	@scripts/fuzz --kernel $(VM_KERNEL) $(verbose) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 errno-record: bootstrap-one
 	$(build) build/$(VM_KERNEL)/userfault.ko build/selftests/selftests

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "program.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <iterator>
+#include <linux/userfault.h>
+#include <sstream>
+#include <sys/ioctl.h>
+
+namespace fuzz {
+
+namespace {
+
+using enum Kind;
+
+const CallType types[] = {
+#define CALL(name, ...)			     {#name, false, false, {__VA_ARGS__}},
+#define COMMAND(name, request, answers, ...) {#name, true, answers != 0, {__VA_ARGS__}, request},
+#include "calls.def"
+};
+
+std::string to_text(std::uint64_t number)
+{
+	const auto offset = number - FUZZ_ARENA;
+	std::ostringstream text;
+
+	if (offset <= FUZZ_ARENA_END - FUZZ_ARENA) {
+		text << 'p' << offset / FUZZ_PAGE;
+		if (offset % FUZZ_PAGE)
+			text << '+' << offset % FUZZ_PAGE;
+	} else {
+		text << (number > 9 ? "0x" : "") << std::hex << number;
+	}
+	return text.str();
+}
+
+bool read_digits(std::string_view text, std::uint64_t &number)
+{
+	const bool hex = text.starts_with("0x");
+
+	text.remove_prefix(hex ? 2 : 0);
+	const auto result =
+		std::from_chars(text.data(), text.data() + text.size(), number, hex ? 16 : 10);
+	return result.ec == std::errc() && result.ptr == text.data() + text.size();
+}
+
+bool read_number(std::string_view text, std::uint64_t &number)
+{
+	std::uint64_t page, rest = 0;
+
+	if (!text.starts_with('p'))
+		return read_digits(text, number);
+	const auto plus = text.find('+');
+	if (!read_digits(text.substr(1, plus - 1), page) ||
+	    (plus != text.npos && !read_digits(text.substr(plus + 1), rest)))
+		return false;
+	number = FUZZ_ARENA + page * FUZZ_PAGE + rest;
+	return true;
+}
+
+bool read_slot(std::string_view text, fuzz_call &call)
+{
+	std::uint64_t slot, place = 0;
+	const auto at = text.find('@');
+
+	if (!read_digits(text.substr(0, at), slot) ||
+	    (at != text.npos && !read_digits(text.substr(at + 1), place)))
+		return false;
+	call.slot = static_cast<std::uint8_t>(slot);
+	call.place = static_cast<std::uint8_t>(place);
+	return true;
+}
+
+bool read_call(const std::string &line, fuzz_call &call)
+{
+	std::istringstream stream(line);
+	std::string thread, name, slot, argument;
+	std::uint64_t number;
+
+	if (!(stream >> thread >> name >> slot) || !read_digits(thread, number) ||
+	    !read_slot(slot, call))
+		return false;
+	call.thread = static_cast<std::uint8_t>(number);
+	const auto *type = std::ranges::find(types, name, &CallType::name);
+	if (type == std::end(types))
+		return false;
+	call.code = static_cast<std::uint8_t>(type - types);
+	for (unsigned i = 0; i < arguments_of(*type); i++)
+		if (!(stream >> argument) || !read_number(argument, call.arguments[i]))
+			return false;
+	return !(stream >> argument);
+}
+
+} // namespace
+
+const CallType &type_of(const fuzz_call &call)
+{
+	return types[call.code];
+}
+
+unsigned arguments_of(const CallType &type)
+{
+	return static_cast<unsigned>(std::ranges::find(type.kinds, NONE) - type.kinds);
+}
+
+bool maps(const fuzz_program &program, fuzz_memory memory)
+{
+	return std::any_of(program.calls, program.calls + program.count, [&](const auto &call) {
+		return call.code == FUZZ_mmap && call.arguments[2] % FUZZ_MEMORIES == memory;
+	});
+}
+
+std::string to_text(const fuzz_call &call)
+{
+	std::ostringstream text;
+
+	text << unsigned(call.thread) << ' ' << type_of(call).name << ' ' << unsigned(call.slot);
+	if (call.place)
+		text << '@' << unsigned(call.place);
+	for (unsigned i = 0; i < arguments_of(type_of(call)); i++)
+		text << ' ' << to_text(call.arguments[i]);
+	return text.str();
+}
+
+std::string to_text(const fuzz_program &program, char separator)
+{
+	std::string text;
+
+	for (unsigned i = 0; i < program.count; i++)
+		text += to_text(program.calls[i]) + separator;
+	return text;
+}
+
+std::optional<fuzz_program> program_in(std::string_view text)
+{
+	fuzz_program program{};
+	std::string all(text);
+
+	std::ranges::replace(all, ';', '\n');
+	std::istringstream lines(all);
+	for (std::string line; std::getline(lines, line);) {
+		line.resize(std::min(line.size(), line.find('#')));
+		if (line.find_first_not_of(" \t") == line.npos)
+			continue;
+		if (program.count == FUZZ_CALLS || !read_call(line, program.calls[program.count]))
+			return std::nullopt;
+		program.count++;
+	}
+	return program;
+}
+
+} // namespace fuzz

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FUZZ_PROGRAM_HPP
+#define FUZZ_PROGRAM_HPP
+
+#include "program.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fuzz {
+
+/* What an argument of a call is. */
+enum class Kind {
+	NONE,
+	ADDRESS,
+	SOURCE, /* an address that is likely to have a page */
+	LENGTH,
+	PAGES,
+	BYTES,
+	WORD,
+	SLOT,
+	OPEN_FLAGS,
+	VERSION,
+	FEATURES,
+	REGISTER_MODES,
+	MODES,
+	REQUEST,
+	OTHER,
+	MEMORY,
+	PROTECTION,
+	REMAP_FLAGS,
+	ADVICE,
+	CHILD,
+};
+
+struct CallType {
+	const char *name;
+	bool command; /* an ioctl of a context */
+	bool answers; /* its struct has the answer as its last word */
+	Kind kinds[FUZZ_ARGUMENTS];
+	unsigned long request = 0;
+};
+
+const CallType &type_of(const fuzz_call &call);
+unsigned arguments_of(const CallType &type);
+/* Whether one of its calls maps memory of that kind. */
+bool maps(const fuzz_program &program, fuzz_memory memory);
+
+/*
+ * Programs as text: a line, or what is between two semicolons, has a call: the number of its
+ * thread, its name, its slot, if the argument doesn't lie anywhere @ and the number of its place,
+ * and the arguments. p7 is the address of the arena's page 7; p7+8 is 8 bytes after it. What
+ * follows a # is a comment.
+ *
+ *	0 copy 1@20 p3 p64 0x1000 0
+ */
+std::string to_text(const fuzz_program &program, char separator = '\n');
+std::string to_text(const fuzz_call &call);
+std::optional<fuzz_program> program_in(std::string_view text);
+
+} // namespace fuzz
+
+#endif

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session.hpp"
+
+#include "minimise.hpp"
+#include "reasons.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <linux/userfault.h>
+#include <sstream>
+#include <stdexcept>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <userfault/context.hpp>
+
+namespace fuzz {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr unsigned most_alike = 3; /* differences that are shown */
+constexpr std::size_t most_programs = 3000;
+constexpr unsigned rounds_side_by_side = 30;
+
+std::uint64_t offered_by(const std::string &device)
+{
+	userfault::Options options;
+
+	options.device = device;
+	const auto grant = userfault::Context::probe(options);
+	if (!grant)
+		throw std::runtime_error("no answer from " + device);
+	return static_cast<std::uint64_t>(grant->offered);
+}
+
+/* Where the module's text is, or 0 if the kernel doesn't record what is reached. */
+std::uint64_t text_of_module()
+{
+	std::ifstream file("/sys/module/userfault/sections/.text");
+	std::uint64_t start = 0;
+
+	if (::access("/sys/kernel/debug/kcov", R_OK | W_OK) || !(file >> std::hex >> start))
+		return 0;
+	return start;
+}
+
+/* A line goes out as one write, so that those of several workers don't mix. */
+void say(const std::string &line)
+{
+	const auto text = line + '\n';
+
+	if (::write(STDOUT_FILENO, text.data(), text.size()) < 0)
+		throw std::runtime_error("nobody reads the results");
+}
+
+std::vector<fuzz_program> programs_in(const std::string &folder)
+{
+	std::vector<std::filesystem::path> paths;
+	std::vector<fuzz_program> programs;
+
+	if (folder.empty() || !std::filesystem::is_directory(folder))
+		return {};
+	for (const auto &entry : std::filesystem::directory_iterator(folder))
+		paths.push_back(entry.path());
+	std::ranges::sort(paths);
+	for (const auto &path : paths) {
+		std::ifstream file(path);
+		std::stringstream text;
+		text << file.rdbuf();
+		const auto program = program_in(text.str());
+		if (!program)
+			throw std::runtime_error("no program: " + path.string());
+		programs.push_back(*program);
+	}
+	return programs;
+}
+
+} // namespace
+
+Session::Session(const Settings &settings, unsigned worker)
+	: settings_(settings), worker_(worker), offered_(offered_by("/dev/userfaultfd")),
+	  absent_(settings.native_twice ? 0 : offered_by("/dev/userfault") & ~offered_),
+	  generator_(settings.seed * 1000 + worker), executor_(static_cast<int>(worker)),
+	  corpus_(programs_in(settings.corpus))
+{
+	if (!settings.thirty_two.empty())
+		thirty_two_ =
+			std::make_unique<Executor>(static_cast<int>(worker), settings.thirty_two);
+	if (const auto text = text_of_module()) {
+		executor_.record_coverage(text);
+		if (thirty_two_)
+			thirty_two_->record_coverage(text);
+	}
+}
+
+/* So that a crash of the kernel leaves behind which program it was. */
+void Session::announce(const char *what, const fuzz_program &program) const
+{
+	say(std::string(what) + ' ' + std::to_string(worker_) + ' ' + to_text(program, ';'));
+}
+
+/*
+ * Without what native userfaultfd of this kernel doesn't have, and without mlock() on ramfs: if a
+ * page isn't there, and is protected with WP_ASYNC, mlock() faults again and again until a signal
+ * comes, natively too.
+ */
+fuzz_program Session::fitted(fuzz_program program) const
+{
+	const auto lacks = [&](std::uint64_t feature) { return absent_ & feature; };
+
+	for (unsigned i = program.count; i--;) {
+		auto &call = program.calls[i];
+		const bool sends_mode = call.code == FUZZ_continue && call.arguments[2] & 2;
+		const bool spins = call.code == FUZZ_mlock && maps(program, FUZZ_RAMFS);
+		if (call.code == FUZZ_api)
+			call.arguments[1] &= ~absent_;
+		if ((call.code == FUZZ_poison && lacks(UFFD_FEATURE_POISON)) ||
+		    (call.code == FUZZ_move && lacks(UFFD_FEATURE_MOVE)) ||
+		    (sends_mode && lacks(UFFD_FEATURE_WP_ASYNC)) || spins)
+			remove_call(program, i);
+	}
+	return program;
+}
+
+void Session::end_well(const Executor &executor, const fuzz_program &program) const
+{
+	if (executor.end() == FUZZ_ENDED)
+		return;
+	say("found " + to_text(program, ';'));
+	if (executor.end() == FUZZ_UNKILLABLE)
+		throw std::runtime_error("a process can't be killed");
+	say("| the program did not end");
+}
+
+Session::Both Session::run_on_both(const fuzz_program &program, Executor &executor) const
+{
+	const auto run = [&](Backend backend) {
+		Transcript transcript(executor.run(program, backend), program, offered_);
+		end_well(executor, program);
+		return transcript;
+	};
+	auto module = run(tested());
+
+	return {std::move(module), run(Backend::native)};
+}
+
+fuzz_program Session::minimised(const fuzz_program &program, Executor &executor) const
+{
+	return minimise(program, [&](const auto &smaller) {
+		const auto both = run_on_both(smaller, executor);
+		const auto difference = compare(smaller, both.module, both.native);
+		return difference && !reason_for(*difference);
+	});
+}
+
+void Session::judge(const fuzz_program &program, Executor &executor, const Both &both)
+{
+	const auto difference = compare(program, both.module, both.native);
+
+	if (!difference)
+		return;
+	if (const auto *reason = reason_for(*difference)) {
+		reasons_[reason]++;
+		return;
+	}
+	differences_++;
+	if (++signatures_[difference->signature()] > most_alike)
+		return;
+	const auto smaller = minimised(program, executor);
+	const auto again = run_on_both(smaller, executor);
+	const auto shown = compare(smaller, again.module, again.native);
+	say("found " + to_text(shown ? smaller : program, ';'));
+	if (&executor == thirty_two_.get())
+		say("|   by a 32-bit program");
+	if (!shown)
+		say("|   not the second time");
+	std::istringstream lines((shown ? *shown : *difference).text());
+	for (std::string line; std::getline(lines, line);)
+		say("| " + line);
+}
+
+std::vector<unsigned> Session::newly_covered(const Executor &executor) const
+{
+	const auto *covered = executor.covered();
+	std::vector<unsigned> offsets;
+
+	for (unsigned i = 0; i < FUZZ_TEXT / 8; i++)
+		for (unsigned bit = 0; covered[i] >> bit; bit++)
+			if (covered[i] >> bit & 1 && !blocks_.contains(i * 8 + bit))
+				offsets.push_back(i * 8 + bit);
+	return offsets;
+}
+
+fuzz_program Session::minimised_for(const std::vector<unsigned> &blocks,
+				    const fuzz_program &program, Executor &executor)
+{
+	return minimise(program, [&](const auto &smaller) {
+		executor.forget_coverage();
+		executor.run(smaller, tested());
+		return std::ranges::all_of(blocks, [&](unsigned block) {
+			return executor.covered()[block / 8] >> block % 8 & 1;
+		});
+	});
+}
+
+void Session::note_coverage(const std::vector<unsigned> &reached, const fuzz_program &program,
+			    Executor &executor)
+{
+	std::string offsets;
+
+	for (const auto block : reached)
+		offsets += (offsets.empty() ? "" : ",") + std::to_string(block);
+	blocks_.insert(reached.begin(), reached.end());
+	if (replays_corpus_) {
+		say("reach " + offsets);
+		return;
+	}
+	corpus_.push_back(minimised_for(reached, program, executor));
+	say("keep " + offsets + ' ' + to_text(corpus_.back(), ';'));
+}
+
+/* Keeps the program if it brought something new: code of the module, else a result. */
+void Session::learn(const fuzz_program &program, const Transcript &module, Executor &executor)
+{
+	Pair before{};
+	bool is_new = false;
+
+	for (const auto &record : module.records) {
+		if (record.kind != FUZZ_RESULT)
+			continue;
+		const Pair pair{program.calls[record.call].code, std::min(record.result, 1)};
+		if (pairs_.insert(pair).second)
+			say(std::string("pair ") + type_of(program.calls[record.call]).name + ' ' +
+			    std::to_string(pair.second));
+		is_new |= followers_.insert({before, pair}).second;
+		before = pair;
+	}
+	const auto reached = newly_covered(executor);
+	if (!reached.empty())
+		note_coverage(reached, program, executor);
+	else if (is_new && corpus_.size() < most_programs)
+		corpus_.push_back(program);
+	executor.forget_coverage();
+}
+
+void Session::try_program(const fuzz_program &program, Executor &executor)
+{
+	announce("try", program);
+	const auto both = run_on_both(program, executor);
+	for (const auto *transcript : {&both.module, &both.native})
+		calls_ += static_cast<std::uint64_t>(
+			std::ranges::count(transcript->records, FUZZ_RESULT, &fuzz_record::kind));
+	programs_++;
+	learn(program, both.module, executor);
+	judge(program, executor, both);
+}
+
+bool Session::try_side_by_side(const fuzz_program &program)
+{
+	announce("side", program);
+	const auto &transcript = executor_.run_side_by_side(program, tested(), rounds_side_by_side);
+	end_well(executor_, program);
+	calls_ += transcript.calls;
+	programs_++;
+	if (!transcript.stuck)
+		return true;
+	say("found " + to_text(program, ';'));
+	say("|   side by side, a thread waits although all contexts are closed");
+	differences_++;
+	return false;
+}
+
+fuzz_program Session::next_program()
+{
+	auto &random = generator_.random();
+
+	if (corpus_.empty() || random.percent(30))
+		return generator_.generate();
+	const auto &first = random.one_of(corpus_);
+	return generator_.mutate(first, random.one_of(corpus_));
+}
+
+void Session::run()
+{
+	const auto deadline = Clock::now() + settings_.time;
+
+	/* The corpus grows while it is replayed. */
+	replays_corpus_ = true;
+	for (std::size_t i = 0, count = corpus_.size(); i < count; i++)
+		for (auto *executor : {&executor_, thirty_two_.get()})
+			if (executor)
+				try_program(fitted(fuzz_program(corpus_[i])), *executor);
+	replays_corpus_ = false;
+	while (Clock::now() < deadline) {
+		const auto program = fitted(next_program());
+		if (!program.count)
+			continue;
+		if (programs_ % 8 == 7)
+			try_side_by_side(program);
+		else
+			try_program(program,
+				    programs_ % 8 == 3 && thirty_two_ ? *thirty_two_ : executor_);
+	}
+	report();
+}
+
+void Session::report() const
+{
+	for (const auto &[text, count] : reasons_)
+		say("reason " + std::to_string(count) + ' ' + text);
+	say("differences " + std::to_string(differences_));
+	say("programs " + std::to_string(programs_));
+	say("calls " + std::to_string(calls_));
+}
+
+bool Session::replay(const fuzz_program &given, unsigned side_by_side)
+{
+	const auto program = fitted(given);
+	bool well = true;
+
+	while (side_by_side--)
+		well &= try_side_by_side(program);
+	for (auto *executor : {&executor_, thirty_two_.get()})
+		if (executor)
+			well &= show(program, *executor);
+	return well;
+}
+
+/* Everything that the program brings. */
+bool Session::show(const fuzz_program &program, Executor &executor) const
+{
+	const auto both = run_on_both(program, executor);
+	const auto difference = compare(program, both.module, both.native);
+	const auto *reason = difference ? reason_for(*difference) : nullptr;
+
+	say(&executor == &executor_ ? "64 bits:" : "32 bits:");
+	for (const auto &record : both.module.records)
+		say("  " + to_text(record, program));
+	say(both.module.state);
+	if (difference)
+		say("difference:\n" + difference->text() + (reason ? reason : "without a reason"));
+	return !difference || reason;
+}
+
+} // namespace fuzz

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the arena is like when a program has ended: its mappings with their flags, the entries of
+ * their pages, and what the pages have. Only pages that are there are looked into, and only after
+ * the contexts are closed: looking into others would fault.
+ */
+#include "executor.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* In /proc/self/pagemap: */
+#define PRESENT	  (1ull << 63)
+#define SWAPPED	  (1ull << 62)
+#define FILE_PAGE (1ull << 61)
+#define PROTECTED (1ull << 57)
+#define SEEN	  (PRESENT | SWAPPED | FILE_PAGE | PROTECTED)
+
+/* Of smaps. VmFlags is the last line of a mapping. */
+static const char *const fields[] = {
+	"Rss:", "Anonymous:", "AnonHugePages:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"};
+
+/* KSM's flag depends on the backend, and whether pages were written to on the kernel. */
+static const char *const left_out[] = {"mg", "sd"};
+
+static struct {
+	uint64_t start, end;
+	bool readable;
+} mappings[64];
+static unsigned int mapping_count;
+static uint64_t entries[FUZZ_ARENA_PAGES];
+static size_t used;
+
+static void put(const char *text, size_t length)
+{
+	if (used + length >= FUZZ_STATE)
+		return;
+	memcpy(stage.shared->transcript.state + used, text, length);
+	used += length;
+	stage.shared->transcript.state[used] = 0;
+}
+
+static void put_text(const char *text)
+{
+	put(text, strlen(text));
+}
+
+static void put_number(const char *before, uint64_t number)
+{
+	char text[40];
+
+	put(text, snprintf(text, sizeof(text), "%s%llu", before, (unsigned long long)number));
+}
+
+static void put_flags(const char *line)
+{
+	for (line += strlen("VmFlags:"); line[0] == ' ' && line[1] && line[1] != '\n'; line += 3) {
+		bool wanted = true;
+
+		for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+			wanted &= !!strncmp(line + 1, left_out[i], 2);
+		if (wanted)
+			put(line, 3);
+	}
+}
+
+/* The entries of a mapping's pages; equal ones that follow one another once, with their number. */
+static void put_pages(uint64_t start, uint64_t end)
+{
+	static int pagemap = -1;
+	uint64_t *first = &entries[(start - FUZZ_ARENA) / FUZZ_PAGE];
+	size_t count = (end - start) / FUZZ_PAGE, run;
+
+	if (pagemap < 0)
+		pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pread(pagemap, first, count * 8, start / FUZZ_PAGE * 8) != (ssize_t)count * 8)
+		put_text(" no pagemap");
+	for (size_t i = 0; i < count; i += run) {
+		for (run = 1; i + run < count && !((first[i] ^ first[i + run]) & SEEN);)
+			run++;
+		put_number(" ", run);
+		put_text("*");
+		put_text(first[i] & PRESENT ? "+" : first[i] & SWAPPED ? "s" : "-");
+		put_text(first[i] & FILE_PAGE ? "f" : "");
+		put_text(first[i] & PROTECTED ? "p" : "");
+	}
+}
+
+/* Returns whether there is more to come. */
+static bool note_line(const char *line)
+{
+	unsigned long long start, end;
+	char access[5];
+
+	if (sscanf(line, "%llx-%llx %4s", &start, &end, access) == 3) {
+		if (start >= FUZZ_ARENA_END || mapping_count == 64)
+			return false;
+		if (start < FUZZ_ARENA)
+			return true;
+		mappings[mapping_count].start = start;
+		mappings[mapping_count].end = end;
+		mappings[mapping_count++].readable = access[0] == 'r';
+		put_number("\np", (start - FUZZ_ARENA) / FUZZ_PAGE);
+		put_number("-p", (end - FUZZ_ARENA) / FUZZ_PAGE);
+		put_text(" ");
+		put_text(access);
+		return true;
+	}
+	if (!mapping_count)
+		return true;
+	if (!strncmp(line, "VmFlags:", 8)) {
+		put_flags(line);
+		put_pages(mappings[mapping_count - 1].start, mappings[mapping_count - 1].end);
+	}
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (!strncmp(line, fields[i], strlen(fields[i]))) {
+			line += strlen(fields[i]);
+			put(" ", 1);
+			put(line + strspn(line, " "), strcspn(line + strspn(line, " "), " "));
+		}
+	return true;
+}
+
+void note_state(void)
+{
+	int smaps = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+	char text[8192];
+	size_t kept = 0;
+	ssize_t got;
+	bool more = true;
+
+	put_text("mappings:");
+	while (more && (got = read(smaps, text + kept, sizeof(text) - 1 - kept)) > 0) {
+		char *line = text, *end;
+
+		text[kept + got] = 0;
+		while (more && (end = strchr(line, '\n'))) {
+			*end = 0;
+			more = note_line(line);
+			line = end + 1;
+		}
+		kept = strlen(line);
+		memmove(text, line, kept);
+	}
+	close(smaps);
+}
+
+/* Of a whole page, or 0 if it can't be read. */
+static uint64_t hash_of(uint64_t address)
+{
+	uint64_t words[FUZZ_PAGE / 8], hash = 1469598103934665603ull;
+
+	if (guarded_copy(words, (const void *)(uintptr_t)address, FUZZ_PAGE))
+		return 0;
+	for (size_t i = 0; i < FUZZ_PAGE / 8; i++)
+		hash = (hash ^ words[i]) * 1099511628211ull;
+	return hash;
+}
+
+/* A few pages of a huge one are enough. */
+void note_contents(void)
+{
+	static struct worker reader;
+	uint64_t last = 0;
+
+	self = &reader;
+	put_text("\ncontents:");
+	for (unsigned int i = 0; i < mapping_count; i++)
+		for (uint64_t page = mappings[i].start; page < mappings[i].end; page += FUZZ_PAGE) {
+			uint64_t index = (page - FUZZ_ARENA) / FUZZ_PAGE;
+			bool wanted = index < 600 || index % 512 < 2 || index % 512 > 509;
+			uint64_t hash;
+
+			if (!mappings[i].readable || !(entries[index] & PRESENT) || !wanted)
+				continue;
+			hash = hash_of(page);
+			put_number(" p", index);
+			put_number("=", hash == last ? 1 : hash);
+			last = hash;
+		}
+}
