@@ -72,8 +72,8 @@
 #define UF_HOOK_ROW(hooked, whom, ours)						\
 	{									\
 		.name = #hooked,						\
-		.kind = (whom),							\
-		.function = (ours) + BUILD_BUG_ON_ZERO(!__same_type(hooked, ours)), \
+		.kind = (whom) + BUILD_BUG_ON_ZERO(!__same_type(hooked, ours)),	\
+		.function = (ours),						\
 	},
 #define UF_HOOK_OBSERVER(hooked, whom, ours) \
 	{ .name = #hooked, .kind = (whom), .observer = (ours) },

@@ -55,19 +55,25 @@ struct uf_move_run {
 	struct uf_move_page pages[UF_MOVE_RUN_MAX];
 };
 
-/* Map and lock both page tables; undo with uf_move_run_unmap(). EAGAIN: one was replaced. */
-static int uf_move_run_map(struct uf_move_run *run)
+/*
+ * Map and lock both page tables; undo with uf_move_run_unmap(). EAGAIN: one was replaced. Both are
+ * inline, so that sparse sees in their callers how many locks are held. They can't be traced, then.
+ */
+static inline int uf_move_run_map(struct uf_move_run *run)
 {
 	struct uf_moving *moving = run->moving;
 	pmd_t dst_pmd, src_pmd;
+	pte_t *dst, *src;
 
-	run->dst = uf_compat_pte_map_pmd(moving->dst_pmd, moving->dst, &dst_pmd);
-	if (!run->dst)
+	dst = uf_compat_pte_map_pmd(moving->dst_pmd, moving->dst, &dst_pmd);
+	if (!dst)
 		return -EAGAIN;
-	run->src = uf_compat_pte_map_pmd(moving->src_pmd, moving->src, &src_pmd);
-	if (!run->src)
+	src = uf_compat_pte_map_pmd(moving->src_pmd, moving->src, &src_pmd);
+	if (!src)
 		goto unmap_dst;
 
+	run->dst = dst;
+	run->src = src;
 	run->dst_ptl = pte_lockptr(moving->mm, &dst_pmd);
 	run->src_ptl = pte_lockptr(moving->mm, &src_pmd);
 	uf_move_lock(run->dst_ptl, run->src_ptl);
@@ -79,13 +85,13 @@ static int uf_move_run_map(struct uf_move_run *run)
 	}
 
 	uf_move_unlock(run->dst_ptl, run->src_ptl);
-	pte_unmap(run->src);
+	pte_unmap(src);
 unmap_dst:
-	pte_unmap(run->dst);
+	pte_unmap(dst);
 	return -EAGAIN;
 }
 
-static void uf_move_run_unmap(struct uf_move_run *run)
+static inline void uf_move_run_unmap(struct uf_move_run *run)
 {
 	uf_move_unlock(run->dst_ptl, run->src_ptl);
 	pte_unmap(run->src);

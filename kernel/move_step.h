@@ -61,6 +61,8 @@ static inline void uf_move_lock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
 	spin_lock(dst_ptl);
 	if (src_ptl != dst_ptl)
 		spin_lock_nested(src_ptl, SINGLE_DEPTH_NESTING);
+	else
+		__acquire(src_ptl);	/* balances sparse's count: two locks in any case */
 }
 
 static inline void uf_move_unlock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
@@ -68,6 +70,8 @@ static inline void uf_move_unlock(spinlock_t *dst_ptl, spinlock_t *src_ptl)
 	spin_unlock(dst_ptl);
 	if (src_ptl != dst_ptl)
 		spin_unlock(src_ptl);
+	else
+		__release(src_ptl);	/* as above */
 }
 
 #endif /* UF_MOVE_STEP_H */

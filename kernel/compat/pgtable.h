@@ -56,12 +56,28 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 #else
 
 /*
+ * sparse counts the locks that a function drops, and doesn't see those that mm's functions have
+ * taken when they return an entry. To clang, which knows more kinds of locks, this says too much.
+ */
+#ifdef __CHECKER__
+#define uf_compat_pte_mapped()		__acquire(RCU)
+#define uf_compat_pte_locked(ptl)	__acquire(ptl)
+#else
+#define uf_compat_pte_mapped()		do { } while (0)
+#define uf_compat_pte_locked(ptl)	((void)(ptl))
+#endif
+
+/*
  * Map the entry for @addr. *@val becomes the pmd entry that led to it, and by which its page-table
  * lock can be found. NULL: there is no page table, or not any more. Undo with pte_unmap().
  */
 static inline pte_t *uf_compat_pte_map_pmd(pmd_t *pmd, unsigned long addr, pmd_t *val)
 {
-	return uf_ksym(__pte_offset_map)(pmd, addr, val);
+	pte_t *pte = uf_ksym(__pte_offset_map)(pmd, addr, val);
+
+	if (pte)
+		uf_compat_pte_mapped();
+	return pte;
 }
 
 /* Map the entry and take its page-table lock. NULL: as above. Undo with pte_unmap_unlock(). */
@@ -69,10 +85,16 @@ static inline pte_t *uf_compat_pte_map_lock(struct mm_struct *mm, pmd_t *pmd, un
 					    spinlock_t **ptl)
 {
 #if UF_HAS_LINKED_PTE_MAP_LOCK
-	return uf_ksym(pte_offset_map_lock)(mm, pmd, addr, ptl);
+	pte_t *pte = uf_ksym(pte_offset_map_lock)(mm, pmd, addr, ptl);
 #else
-	return uf_ksym(__pte_offset_map_lock)(mm, pmd, addr, ptl);
+	pte_t *pte = uf_ksym(__pte_offset_map_lock)(mm, pmd, addr, ptl);
 #endif
+
+	if (pte) {
+		uf_compat_pte_mapped();
+		uf_compat_pte_locked(*ptl);
+	}
+	return pte;
 }
 
 #endif
