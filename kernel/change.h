@@ -41,7 +41,7 @@ struct uf_change {
 
 struct uf_changes {
 	struct userfaultfd_ctx *view;	/* its mmap_changing counts them, for native code too */
-	spinlock_t lock;
+	spinlock_t lock;		/* of the list */
 	struct list_head under_way;
 	wait_queue_head_t wait;		/* commands, until a change ends or an event is queued */
 };

@@ -146,11 +146,11 @@ void uf_ctx_put(struct uf_ctx *ctx);
  * An upper bound on the number of waiters. Every page operation ends with a wake-up, so without
  * waiters a wake-up must cost next to nothing. A thread holds a reference from before it becomes a
  * waiter until after it has ceased to be one. So if the file's own reference is the only one, no
- * thread waits. The barrier is [B] of the proof in fault.c.
+ * thread waits. [B] is in the proof in fault.c.
  */
 static inline unsigned int uf_ctx_waiters_at_most(struct uf_ctx *ctx)
 {
-	smp_mb();
+	smp_mb();	/* [B] */
 	return refcount_read(&ctx->view.refcount) - 1;
 }
 

@@ -58,7 +58,7 @@ struct uf_event {
 };
 
 struct uf_event_queue {
-	spinlock_t lock;
+	spinlock_t lock;		/* see the table above */
 	bool closed;			/* no event will be read any more */
 	struct list_head pending;
 	struct list_head telling;

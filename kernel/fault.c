@@ -245,7 +245,8 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	if (WARN_ON_ONCE(ctx->view.mm != vmf->vma->vm_mm))
 		return VM_FAULT_SIGBUS;
 
-	if (unlikely(uf_mremaps_any(&ctx->mremaps)) && uf_mremap_covers(&ctx->mremaps, vmf->address))
+	if (unlikely(uf_mremaps_any(&ctx->mremaps)) &&
+	    uf_mremap_covers(&ctx->mremaps, vmf->address))
 		return uf_fault_settle(ctx, vmf);
 
 	if (ctx->view.features & UFFD_FEATURE_SIGBUS)

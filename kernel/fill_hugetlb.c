@@ -114,7 +114,7 @@ static pte_t uf_huge_entry(const struct uf_run *run, const struct uf_huge_place 
  * cached may be gone already. Inlined, because CONTINUE does little else.
  */
 static __always_inline int uf_huge_map(struct uf_run *run, const struct uf_huge_place *at,
-					struct folio *folio, bool new, bool cached)
+				       struct folio *folio, bool new, bool cached)
 {
 	struct vm_area_struct *vma = run->vma;
 	bool writable = new || vma->vm_flags & VM_SHARED;

@@ -30,7 +30,7 @@
 struct uf_ctx;
 
 struct uf_move {
-	unsigned long dst, src, len;	/* page aligned, in the context's address space; len not 0 */
+	unsigned long dst, src, len;	/* page aligned, in the context's memory; len not 0 */
 	bool holes;			/* pages missing at the source are no error */
 	bool wake_source;		/* wake the waiters of pages that were moved away */
 };

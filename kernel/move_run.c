@@ -105,7 +105,8 @@ static struct uf_move_page *uf_move_run_end(struct uf_move_run *run)
 }
 
 /* End the run. At its first page, note the obstacle, which uf_move_overcome() has to deal with. */
-static int uf_move_stop(struct uf_move_run *run, enum uf_move_obstacle obstacle, struct folio *folio)
+static int uf_move_stop(struct uf_move_run *run, enum uf_move_obstacle obstacle,
+			struct folio *folio)
 {
 	if (!run->nr) {
 		run->obstacle = obstacle;
@@ -276,7 +277,8 @@ static unsigned int uf_move_install(struct uf_move_run *run)
 
 		if (unlikely(!folio)) {
 			if (!pte_none(page->entry))
-				set_pte_at(vma->vm_mm, dst, pte, uf_move_zero_entry(dst, prot, rwp));
+				set_pte_at(vma->vm_mm, dst, pte,
+					   uf_move_zero_entry(dst, prot, rwp));
 			continue;
 		}
 		if (unlikely(folio_maybe_dma_pinned(folio)))

@@ -37,7 +37,7 @@ static void uf_mremap_add(struct uf_mremaps *mremaps, struct uf_mremapped *moved
 }
 
 void uf_mremap_begin(struct uf_mremaps *mremaps, struct uf_mremapped *moved, struct mm_struct *mm,
-		    bool unregister)
+		     bool unregister)
 {
 	mmap_assert_write_locked(mm);
 
@@ -52,7 +52,7 @@ void uf_mremap_begin(struct uf_mremaps *mremaps, struct uf_mremapped *moved, str
  * their number and order from changing between two calls.
  */
 static bool uf_mremap_find(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned int n,
-			  unsigned long *start, unsigned long *end)
+			   unsigned long *start, unsigned long *end)
 {
 	struct uf_mremapped *moved;
 	bool found = false;
@@ -119,14 +119,14 @@ bool uf_mremap_covers(struct uf_mremaps *mremaps, unsigned long addr)
 }
 
 bool uf_mremap_next(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned long *start,
-		   unsigned long *end)
+		    unsigned long *end)
 {
 	return uf_mremap_find(mremaps, mm, 0, start, end);
 }
 
 /* Frees inherited entries, because no second half will. */
 void uf_mremap_settled(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned long start,
-		      unsigned long end)
+		       unsigned long end)
 {
 	struct uf_mremapped *moved, *next;
 

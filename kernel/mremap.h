@@ -58,7 +58,7 @@ void uf_mremaps_destroy(struct uf_mremaps *mremaps);
  * writing. This calls nothing that could be traced, because an ftrace callback calls it.
  */
 static __always_inline void uf_mremaps_note(struct uf_mremaps *mremaps, unsigned long from,
-					  unsigned long to, unsigned long len)
+					    unsigned long to, unsigned long len)
 {
 	mremaps->from = from;
 	mremaps->to = to;
@@ -74,7 +74,7 @@ bool uf_mremap_is_all_of(const struct uf_mremaps *mremaps, const struct vm_area_
  * the mmap lock of @mm, the context's, for writing.
  */
 void uf_mremap_begin(struct uf_mremaps *mremaps, struct uf_mremapped *moved, struct mm_struct *mm,
-		    bool unregister);
+		     bool unregister);
 
 /*
  * In the second half: remove the current thread's move, and return it. NULL: the thread has none.
@@ -107,8 +107,8 @@ bool uf_mremap_covers(struct uf_mremaps *mremaps, unsigned long addr);
  * from one call to the other.
  */
 bool uf_mremap_next(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned long *start,
-		   unsigned long *end);
+		    unsigned long *end);
 void uf_mremap_settled(struct uf_mremaps *mremaps, struct mm_struct *mm, unsigned long start,
-		      unsigned long end);
+		       unsigned long end);
 
 #endif /* UF_MREMAP_H */

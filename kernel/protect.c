@@ -62,7 +62,8 @@ static bool uf_protect_may_write(struct vm_area_struct *vma, pte_t pte)
 }
 
 /* Change the entry of a present page. Returns whether a TLB may still allow writes to the page. */
-static bool uf_protect_present(struct uf_protecting *work, unsigned long addr, pte_t *pte, pte_t old)
+static bool uf_protect_present(struct uf_protecting *work, unsigned long addr, pte_t *pte,
+			       pte_t old)
 {
 	pte_t entry;
 
@@ -108,12 +109,12 @@ static unsigned long uf_protect_ptes(struct uf_protecting *work, pmd_t *pmd, uns
 	pte_t *first, *pte, old;
 	spinlock_t *ptl;
 
-	first = pte = uf_compat_pte_map_lock(mm, pmd, addr, &ptl);
-	if (!pte)
+	first = uf_compat_pte_map_lock(mm, pmd, addr, &ptl);
+	if (!first)
 		return addr;
 	/* Pages that reclaim has just unmapped may still be written to through a TLB. */
 	uf_ksym(flush_tlb_batched_pending)(mm);
-	for (; addr < end; addr += PAGE_SIZE, pte++) {
+	for (pte = first; addr < end; addr += PAGE_SIZE, pte++) {
 		old = ptep_get(pte);
 		if (pte_present(old)) {
 			if (uf_protect_present(work, addr, pte, old)) {

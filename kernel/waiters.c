@@ -82,6 +82,7 @@ static void uf_waiter_wait_for_waker(struct uf_waiter *waiter)
 {
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
+		/* Pairs with the release in uf_waiter_wake(): the waker is done with the waiter. */
 		if (smp_load_acquire(&waiter->state) == UF_WOKEN)
 			break;
 		schedule();
@@ -121,6 +122,7 @@ static void uf_waiter_wake(struct uf_waiter *waiter)
 	struct task_struct *task = waiter->task;
 
 	rcu_read_lock();
+	/* Pairs with the acquires in uf_waiter_wait_for_waker() and uf_waiter_remove(). */
 	smp_store_release(&waiter->state, UF_WOKEN);
 	wake_up_process(task);
 	rcu_read_unlock();
@@ -247,6 +249,7 @@ bool uf_waiters_tell(struct uf_wait_table *table, struct uffd_msg *msg, struct u
 		*msg = waiter->msg;
 		told->waiter = waiter;
 		told->page = waiter->page;
+		/* Pairs with the acquire in uf_waiter_unlink(). */
 		smp_store_release(&waiter->state, UF_TOLD);
 	}
 	spin_unlock(&table->pending_lock);

@@ -87,12 +87,12 @@ struct uf_waiter {
 };
 
 struct uf_wait_bucket {
-	spinlock_t lock;
+	spinlock_t lock;		/* see the table above */
 	struct hlist_head head;
 };
 
 struct uf_wait_table {
-	spinlock_t pending_lock;
+	spinlock_t pending_lock;	/* see the table above */
 	struct list_head pending;
 	DECLARE_BITMAP(occupied, UF_WAIT_BUCKETS);
 	struct uf_wait_bucket buckets[UF_WAIT_BUCKETS];

@@ -16,12 +16,15 @@
 /*
  * The marker of a guard region (since 6.13) stays. All others are of userfaultfd or of lost pages.
  */
+static inline bool pte_is_uffd_marker(pte_t pte)
+{
 #ifdef PTE_MARKER_GUARD
-#define pte_is_uffd_marker(pte) \
-	(is_pte_marker(pte) && !(pte_marker_get(pte_to_swp_entry(pte)) & PTE_MARKER_GUARD))
+	return is_pte_marker(pte) && !(pte_marker_get(pte_to_swp_entry(pte)) & PTE_MARKER_GUARD);
 #else
-#define pte_is_uffd_marker(pte) is_pte_marker(pte)
+	return is_pte_marker(pte);
 #endif
+}
+
 #define pte_is_uffd_wp_marker(pte) pte_marker_uffd_wp(pte)
 #define folio_mk_pte(folio, prot) mk_pte(&(folio)->page, prot)
 #define zero_pfn(addr) my_zero_pfn(addr)

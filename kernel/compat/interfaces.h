@@ -57,7 +57,8 @@
 #define UF_HAS_VMA_LOCK			UF_SINCE(6, 4)
 /*
  * A fill or a move may hold the VMA's lock alone. For that a VMA needs a lock, and a context needs
- * map_changing_lock: a change of mappings waits for it. Before 6.9 a change waits for the mmap lock.
+ * map_changing_lock: a change of mappings waits for it. Before 6.9 a change waits for the mmap
+ * lock.
  */
 #if defined(CONFIG_PER_VMA_LOCK) && UF_HAS_CTX_IN_HEADER
 #define UF_HAS_FILL_BY_VMA_LOCK		1

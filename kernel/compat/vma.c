@@ -178,7 +178,8 @@ struct vm_area_struct *uf_compat_vma_modify(struct vma_iterator *vmi, struct vm_
 	vma_flags_t all_flags = vma->flags;
 
 	vma_flags_overwrite_word(&all_flags, flags);	/* vm_flags is the first word of them */
-	return uf_ksym(vma_modify_flags_uffd)(vmi, prev, vma, start, end, &all_flags, new_ctx, whole);
+	return uf_ksym(vma_modify_flags_uffd)(vmi, prev, vma, start, end, &all_flags, new_ctx,
+					      whole);
 #endif
 }
 

@@ -190,6 +190,7 @@ static int wait_for_reader(void *data)
 	push(waiting->queue, &waiting->event, 0);
 	waiting->told = uf_event_await(waiting->queue, &waiting->event);
 	flush_signals(current);
+	/* The test then reads waiting->told. */
 	smp_store_release(&waiting->over, true);
 	while (!kthread_should_stop())
 		schedule_timeout_idle(1);
@@ -209,6 +210,7 @@ static struct task_struct *start_waiting(struct kunit *test, struct waiting *wai
 
 static void stop_waiting(struct waiting *waiting, struct task_struct *thread)
 {
+	/* Pairs with the release in wait_for_reader(). */
 	while (!smp_load_acquire(&waiting->over))
 		schedule_timeout_idle(1);
 	kthread_stop(thread);
@@ -393,4 +395,5 @@ static struct kunit_suite event_queue_suite = {
 	.name		= "userfault_event_queue",
 	.test_cases	= event_queue_tests,
 };
+
 kunit_test_suite(event_queue_suite);

@@ -42,6 +42,7 @@ static void range_case_name(const struct range_case *range, char *name)
 {
 	strscpy(name, range->name, KUNIT_PARAM_DESC_SIZE);
 }
+
 KUNIT_ARRAY_PARAM(range, range_cases, range_case_name);
 
 static void range_is_judged(struct kunit *test)
@@ -79,6 +80,7 @@ static struct kunit_suite range_suite = {
 	.name		= "userfault_range",
 	.test_cases	= range_tests,
 };
+
 kunit_test_suite(range_suite);
 
 MODULE_LICENSE("GPL");

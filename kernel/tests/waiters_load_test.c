@@ -5,8 +5,8 @@
  *
  * A page has a generation instead of content. A sleeper waits until the generation is another than
  * the one that it has seen; a waker raises the generation, wakes the page once, and then waits
- * until no sleeper waits for an older generation. So a lost wake-up isn't made good by the next one:
- * the waker runs into its time limit, and the test fails.
+ * until no sleeper waits for an older generation. So a lost wake-up isn't made good by the next
+ * one: the waker runs into its time limit, and the test fails.
  */
 #include <linux/userfault.h>
 
@@ -74,6 +74,7 @@ static void sleep_once(struct load *load, unsigned int page, unsigned int seen, 
 	uf_waiter_add(&load->table, &waiter);
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
+		/* Pairs with the release in uf_waiter_wake(). */
 		if (smp_load_acquire(&waiter.state) == UF_WOKEN || leaves ||
 		    READ_ONCE(load->generation[page]) != seen)
 			break;
@@ -93,8 +94,10 @@ static int sleep_often(void *data)
 	for (round = 0; round < ROUNDS; round++) {
 		page = get_random_u32_below(PAGES);
 		WRITE_ONCE(worker->seen, READ_ONCE(load->generation[page]));
+		/* Pairs with the acquire in is_waited_for(): @seen is there, then. */
 		smp_store_release(&worker->page, page);
 		sleep_once(load, page, worker->seen, round % 8 == 0);
+		/* As above: what was done for the page is over. */
 		smp_store_release(&worker->page, NOWHERE);
 	}
 	atomic_dec(&load->sleepers);
@@ -107,6 +110,7 @@ static bool is_waited_for(const struct load *load, unsigned int page, unsigned i
 	int i;
 
 	for (i = 0; i < SLEEPERS; i++)
+		/* Pairs with the releases in sleep_often(). */
 		if (smp_load_acquire(&load->workers[i].page) == page &&
 		    READ_ONCE(load->workers[i].seen) != generation)
 			return true;
@@ -283,4 +287,5 @@ static struct kunit_suite waiters_load_suite = {
 	.name		= "userfault_waiters_load",
 	.test_cases	= waiters_load_tests,
 };
+
 kunit_test_suite(waiters_load_suite);

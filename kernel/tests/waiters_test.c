@@ -255,6 +255,7 @@ static void range_pages_name(const unsigned long *pages, char *name)
 {
 	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%lu pages", *pages);
 }
+
 KUNIT_ARRAY_PARAM(range_pages, range_pages, range_pages_name);
 
 /* The table has 4 waiters; @hint: the number of waiters passed to uf_waiters_wake() */
@@ -370,6 +371,7 @@ static int wait_and_leave(void *data)
 
 	add(leaver->table, &waiter, page_at(0));
 	leaver->waiter = &waiter;
+	/* The test then reads leaver->waiter. */
 	smp_store_release(&leaver->waits, true);
 	while (!READ_ONCE(leaver->leaves))
 		schedule_timeout_idle(1);
@@ -387,6 +389,7 @@ static void thread_leaves_when_its_waker_is_done(struct kunit *test)
 	struct hlist_node *taken;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	/* Pairs with the release in wait_and_leave(). */
 	while (!smp_load_acquire(&leaver.waits))
 		schedule_timeout_idle(1);
 	taken = uf_wait_bucket_take(leaver.table, uf_wait_bucket_of(page_at(0)), page_at(0),
@@ -431,4 +434,5 @@ static struct kunit_suite waiters_suite = {
 	.name		= "userfault_waiters",
 	.test_cases	= waiters_tests,
 };
+
 kunit_test_suite(waiters_suite);

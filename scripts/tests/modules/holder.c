@@ -32,12 +32,12 @@ static struct ftrace_ops holder_ops = {
 /* The target of the direct call. */
 void hold_directly(void);
 asm("	.pushsection .text, \"ax\", @progbits\n"
-    "	.type hold_directly, @function\n"
-    "hold_directly:\n"
+	"	.type hold_directly, @function\n"
+	"hold_directly:\n"
 	ASM_ENDBR
 	ASM_RET
-    "	.size hold_directly, . - hold_directly\n"
-    "	.popsection\n");
+	"	.size hold_directly, . - hold_directly\n"
+	"	.popsection\n");
 
 static struct ftrace_ops direct_ops;
 
