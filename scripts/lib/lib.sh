@@ -3,7 +3,7 @@
 #
 # What the shell scripts share. To be sourced.
 
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034	# who sources this uses them
 CACHE=${XDG_CACHE_HOME:-${HOME:?is not set, nor is XDG_CACHE_HOME}/.cache}/userfault
 SCRIPTS=$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")
 # The tests of these scripts set another list
@@ -58,14 +58,14 @@ need_root()
 	[ "$(id -u)" -ne 0 ] || return 0
 	command -v sudo >/dev/null ||
 		die "$1 needs root, and there is no sudo" "Do it as root, or install sudo."
-	# shellcheck disable=SC2034
+	# shellcheck disable=SC2034	# who sources this uses it
 	ROOT=(sudo)
 }
 
 # The machine's sources as "SUITE URI COMPONENT"
 machine_sources()
 {
-	# shellcheck disable=SC2016
+	# shellcheck disable=SC2016	# apt replaces the names
 	apt-get indextargets --format '$(RELEASE) $(REPO_URI) $(COMPONENT)' \
 		'Identifier: Packages' | sort -u
 }
