@@ -189,6 +189,14 @@ static char *const *with_us(char *const *env, char **room)
 	return room;
 }
 
+static void copy_variable(const char *name, char *const *env)
+{
+	const char *value = value_of(name, env);
+
+	if (value)
+		setenv(name, value, true);
+}
+
 static void complete_own_environment(void)
 {
 	char *room[room_for(environ)];
@@ -196,10 +204,10 @@ static void complete_own_environment(void)
 
 	if (wanted == environ)
 		return;
-	setenv(PRELOAD, value_of(PRELOAD, wanted), true);
+	copy_variable(PRELOAD, wanted);
 	for (size_t i = 0; i < LENGTH_OF(names); i++)
 		if (variables[i][0])
-			setenv(names[i], value_of(names[i], wanted), true);
+			copy_variable(names[i], wanted);
 }
 
 /* --- what is called in libc's place -------------------------------------------- */
