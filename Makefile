@@ -65,9 +65,9 @@ UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
 .PHONY: module user demo try selftests torture fuzz kselftest third-party bench features errno-record docs \
-	check-layout check-interfaces install install-module \
+	check check-tidy check-analyzer check-sparse check-layout check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
-	bootstrap-stock FORCE
+	bootstrap-check bootstrap-stock FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -103,6 +103,8 @@ help:
 	@echo 'make fuzz [KERNEL=K] [SECONDS=60] [SEED=N] [V=1]'
 	@echo '                         make random sequences of calls on the module and on native userfaultfd,'
 	@echo '                         in a VM, and compare; "scripts/fuzz --replay FILE" makes one again'
+	@echo 'make check [TOOL=T]      analyze the sources with sparse, checkpatch, coccinelle, clang-tidy and others,'
+	@echo '                         or with one tool: "scripts/check --help" lists them'
 	@echo 'make check-layout        print which file of kernel/ includes which; fail if there is a circle'
 	@echo 'make check-interfaces [KERNEL=K | KERNELS=all]'
 	@echo "                         compare the module's declarations of mm's private functions with the"
@@ -129,6 +131,9 @@ bootstrap:
 
 bootstrap-one:
 	@scripts/bootstrap $(or $(KERNEL),--one)
+
+bootstrap-check:
+	@scripts/bootstrap --check $(CHECKED_KERNEL)
 
 bootstrap-stock:
 	@scripts/bootstrap $(STOCK_KERNELS)
@@ -416,6 +421,50 @@ build/selftests/32/fuzz: $(FUZZ_C_OBJECTS:build/obj/%=build/obj/32/%)
 	$(link_32)
 
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
+
+# --- analyzing the sources ---------------------------------------------------
+
+# The newest stock kernel whose modules this machine's compiler builds: sparse runs beside it.
+CHECKED_KERNEL = $(lastword $(foreach kernel,$(STOCK_KERNELS),$(if $(filter host,$(call compiler,$(kernel))),$(kernel))))
+TOOL :=
+
+check: bootstrap-check
+	$(if $(TOOL),,$(build) docs)
+	@scripts/check --kernel $(CHECKED_KERNEL) $(TOOL)
+
+# These take seconds for a file. So a file is analyzed again only after it, or what it includes, or
+# the list of checks has changed.
+define analyzed
+@$(1) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
+@touch $@
+endef
+
+ANALYZED_C := $(foreach folder,user/redirect selftests/redirect selftests/abi selftests/compat,$(wildcard $(folder)/*.c))
+TIDIED := $(shell find user selftests -name '*.cpp')
+check-analyzer: $(ANALYZED_C:%=build/check/analyzer/%.ok)
+check-tidy: $(TIDIED:%=build/check/tidy/%.ok)
+
+build/check/analyzer/selftests/abi/%.c.ok: USER_CFLAGS += -D_GNU_SOURCE -isystem $(dir $(KSELFTEST_HARNESS))
+build/check/analyzer/selftests/fuzz/%.c.ok: USER_CFLAGS += -D_GNU_SOURCE
+build/check/analyzer/selftests/compat/%.c.ok: USER_CFLAGS += $(for_32_bits)
+build/check/analyzer/%.c.ok: %.c | compilers $(KSELFTEST_HARNESS)
+	@mkdir -p $(@D)
+	@$(CC) $(filter-out -M%,$(USER_CFLAGS)) -O2 -fanalyzer -c -o /dev/null $<
+	$(call analyzed,$(CC) $(filter-out -M%,$(USER_CFLAGS)))
+
+TIDY_FLAGS := $(filter-out -M%,$(USER_CXXFLAGS)) -Iselftests
+build/check/tidy/%.cpp.ok: %.cpp .clang-tidy user/.clang-tidy | compilers
+	@mkdir -p $(@D)
+	@clang-tidy-19 --quiet $< -- $(TIDY_FLAGS)
+	$(call analyzed,$(CXX) $(TIDY_FLAGS))
+
+# sparse knows no __has_include; the kernels that this machine's compiler builds have none of the
+# headers that are asked for. Each file is checked, whether it has to be compiled or not.
+check-sparse:
+	$(call kbuild,$(CACHE)/kernels/$(CHECKED_KERNEL)/build,build/$(CHECKED_KERNEL),$(MODULE_SOURCES),KCFLAGS=-Werror C=2 \
+		CF="-Wsparse-error -D'__has_include(header)=0'")
+
+-include $(shell find build/check -name '*.d' 2>/dev/null)
 
 # --- what runs in a VM --------------------------------------------------------
 

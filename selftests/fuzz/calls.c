@@ -157,7 +157,7 @@ static void note_message(const struct uffd_msg *message)
 
 int do_read(const struct fuzz_call *call)
 {
-	struct uffd_msg messages[20];
+	struct uffd_msg messages[20] = {0};
 	size_t size = call->arguments[0] % (sizeof(messages) + 1);
 	void *where = call->place ? address_of(call->place, size) : messages;
 	int result = outcome(read(fd_of(call), where, size));

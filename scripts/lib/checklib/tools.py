@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tools. Each function returns its tool's exit status, and the lines that it has printed."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+from vmlib import Failure
+
+SOURCES = pathlib.Path(__file__).resolve().parents[3]
+FINDING = re.compile(r"(?P<path>[\w./-]+):(?P<line>\d+)(?::[\d-]+)*: ?(?P<text>.*)")
+# What a tool prints beside its findings
+CHATTER = re.compile(r"|  [A-Z]+ .*|make(\[\d+\])?: (Entering|Leaving) directory .*|/\S*spatch .*"
+                     r"|Use of uninitialized value \$root .*|find: .?/include.?: No such file or directory"
+                     r"|Please check for false positives .*|When using \"patch\" mode, .*")
+INTERPRETERS = {"bash": "shell", "sh": "shell", "python3": "python"}
+
+
+def run(*command, cwd=SOURCES, **options):
+    try:
+        done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", **options)
+    except FileNotFoundError as error:
+        raise Failure(f"there is no {error.filename}", "Run: make check") from error
+    lines = (line.replace(f"{SOURCES}/", "") for line in done.stdout.splitlines())
+    return done.returncode, [line for line in lines if not CHATTER.fullmatch(line)]
+
+
+def sources(*patterns):
+    """The project's files of these names."""
+    status, paths = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns)
+    if status:
+        raise Failure("git can't list the sources", " ".join(paths))
+    return [path for path in paths if (SOURCES / path).is_file()]
+
+
+def scripts(language, suffix):
+    """The files whose first line names an interpreter of the language, or that have the suffix."""
+    for path in sources():
+        first = (SOURCES / path).open(errors="replace").readline()
+        interpreter = re.match(r"#!\s*\S*?(\w+)\s*$", first)
+        if path.endswith(suffix) or interpreter and INTERPRETERS.get(interpreter[1]) == language:
+            yield path
+
+
+def shellcheck(_kernel):
+    """Also finds what a script sources: in its folder, or in scripts/."""
+    return run("shellcheck", "--format=gcc", "--external-sources", "--source-path=SCRIPTDIR:scripts",
+               *scripts("shell", ".sh"))
+
+
+def pyflakes(_kernel):
+    return run("pyflakes3", *scripts("python", ".py"))
+
+
+def clang_format(_kernel):
+    """The C++ only: for what clang-format can't know of the kernel's style, there is checkpatch."""
+    return run("clang-format-19", "--dry-run", "--Werror", *sources("*.cpp", "*.hpp"))
+
+
+def clang_tidy(_kernel):
+    return make("check-tidy")
+
+
+def analyzer(_kernel):
+    return make("check-analyzer")
+
+
+def sparse(_kernel):
+    """Beside the kernel of the Makefile's CHECKED_KERNEL."""
+    return make("check-sparse")
+
+
+def make(*words):
+    """What needs the compilers' options is made: see there."""
+    return run("make", "--no-print-directory", "--keep-going", "--silent", f"-j{os.cpu_count()}", *words)
+
+
+def checkers(kernel):
+    """The folder that has the kernel's scripts."""
+    fetched = subprocess.run([SOURCES / "scripts/lib/fetch-checkers", kernel], stdout=subprocess.PIPE, text=True)
+    if fetched.returncode:
+        raise Failure("there are no scripts of the kernel to check with", "See above.")
+    return pathlib.Path(fetched.stdout.strip())
+
+
+def checkpatch(kernel):
+    """All that is compiled into a kernel. Other C is for libc, whose habits are not the kernel's.
+
+    checkpatch leaves a file where it runs.
+    """
+    return run("perl", checkers(kernel) / "scripts/checkpatch.pl", "--no-tree", "--file", "--terse", "--strict",
+               "--show-types", "--no-summary", "--max-line-length=100",
+               *(SOURCES / path for path in sources("kernel/*.[chS]", "uapi/*.h", "scripts/tests/modules/*.c")),
+               cwd=checkers(kernel))
+
+
+def coccinelle(kernel):
+    """The kernel's semantic patches but those that are programs in OCaml, which have to be compiled: one
+    is for a driver, the other finds 0 for NULL, as sparse does."""
+    folder = checkers(kernel)
+    worst, said = 0, []
+    for patch in sorted(folder.glob("scripts/coccinelle/**/*.cocci")):
+        if "ocaml" in patch.read_text():
+            continue
+        environment = {**os.environ, "srctree": str(folder), "KBUILD_EXTMOD": "kernel", "MODE": "report",
+                       "COCCI": str(patch)}
+        status, lines = run("bash", folder / "scripts/coccicheck", env=environment)
+        worst, said = max(worst, status), said + lines
+    return worst, said
+
+
+ALL = {
+    "shellcheck": shellcheck,
+    "pyflakes": pyflakes,
+    "format": clang_format,
+    "tidy": clang_tidy,
+    "analyzer": analyzer,
+    "sparse": sparse,
+    "checkpatch": checkpatch,
+    "coccinelle": coccinelle,
+}
