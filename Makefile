@@ -439,7 +439,7 @@ define analyzed
 @touch $@
 endef
 
-ANALYZED_C := $(foreach folder,user/redirect selftests/redirect selftests/abi selftests/compat,$(wildcard $(folder)/*.c))
+ANALYZED_C := $(foreach folder,user/redirect selftests/redirect selftests/abi selftests/compat selftests/fuzz,$(wildcard $(folder)/*.c))
 TIDIED := $(shell find user selftests -name '*.cpp')
 check-analyzer: $(ANALYZED_C:%=build/check/analyzer/%.ok)
 check-tidy: $(TIDIED:%=build/check/tidy/%.ok)

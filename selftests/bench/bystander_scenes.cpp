@@ -47,9 +47,8 @@ class Mapping final : public Calls {
 	Instructions call() override
 	{
 		const Stopwatch watch;
-		void *const memory =
-			mapped(::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE,
-				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+		void *const memory = mapped(::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE,
+						   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 
 		checked(::munmap(memory, page_size()), "munmap");
 		return watch.elapsed();
@@ -138,14 +137,16 @@ template <class Kind>
 void append(std::vector<Subject> &subjects, const std::string &name, const std::string &unit)
 {
 	const auto add = [&](const char *where, auto around, double factor) {
-		subjects.push_back(
-			{.name = name + ", " + where,
-			 .unit = unit,
-			 .make = [](Backend) { return std::make_unique<Kind>(); },
-			 .target = {factor, Target::without},
-			 .around = [=](Backend backend) {
-				 return backend == Backend::module ? around() : without_module();
-			 }});
+		subjects.push_back({.name = name + ", " + where,
+				    .unit = unit,
+				    .make = [](Backend) { return std::make_unique<Kind>(); },
+				    .target = {factor, Target::without},
+				    .around =
+					    [=](Backend backend) {
+						    return backend == Backend::module
+								   ? around()
+								   : without_module();
+					    }});
 	};
 
 	add("no context", without_context, 1.0);

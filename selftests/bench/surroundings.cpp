@@ -76,9 +76,8 @@ public:
 			checked(::open(module_file, O_RDONLY | O_CLOEXEC), module_file)));
 
 		checked(::syscall(SYS_finit_module, file.get(), "", 0), "finit_module");
-		wait_until("the device is there", [] {
-			return ::access(device_of(Backend::module).c_str(), F_OK) == 0;
-		});
+		wait_until("the device is there",
+			   [] { return ::access(device_of(Backend::module).c_str(), F_OK) == 0; });
 	}
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Why the module may answer a call differently from native userfaultfd of the running kernel: the one
- * place for such reasons, for the tests of this folder and for the fuzzer. Documentation/userfault.rst
- * tells users of them.
+ * Why the module may answer a call differently from native userfaultfd of the running kernel: the
+ * one place for such reasons, for the tests of this folder and for the fuzzer.
+ * Documentation/userfault.rst tells users of them.
  */
 #ifndef SELFTESTS_REASONS_HPP
 #define SELFTESTS_REASONS_HPP

@@ -493,20 +493,19 @@ constexpr Change changes[] = {
 class CallsMeanwhile {
 public:
 	CallsMeanwhile(const Context &context, const Memory &memory, std::string when)
-		: context_(context),
-		  when_(std::move(when)), starts_{{"registered", memory.address(0)},
-						  {"registered + 1", memory.address(0) + 1},
-						  {"0", 0},
-						  {"2^63", 1ull << 63}}
+		: context_(context), when_(std::move(when)),
+		  starts_{{"registered", memory.address(0)},
+			  {"registered + 1", memory.address(0) + 1},
+			  {"0", 0},
+			  {"2^63", 1ull << 63}}
 	{
 		checked(::mprotect(read_only_.page(0), page_size(), PROT_READ));
 	}
 
 	void add_to(std::vector<Row> &rows) const
 	{
-		for (const auto &command :
-		     {wake, copy, zeropage, resume, writeprotect, poison, move, rwprotect,
-		      set_mode}) {
+		for (const auto &command : {wake, copy, zeropage, resume, writeprotect, poison,
+					    move, rwprotect, set_mode}) {
 			for (const auto &start : starts_)
 				for (const std::uint64_t length : {0ull, 1ull, 4096ull, ~0ull})
 					rows.push_back(row(command, start, length));

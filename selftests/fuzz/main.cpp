@@ -117,7 +117,8 @@ bool wait_for_one(int &worst)
 	const auto ended = ::waitpid(-1, &status, WNOHANG);
 
 	if (ended > 0 && WIFSIGNALED(status))
-		std::cout << "left a worker that was killed by signal " << WTERMSIG(status) << std::endl;
+		std::cout << "left a worker that was killed by signal " << WTERMSIG(status)
+			  << std::endl;
 	if (ended > 0)
 		worst = std::max(worst, WIFEXITED(status) ? WEXITSTATUS(status) : int(failed));
 	else if (!ended)

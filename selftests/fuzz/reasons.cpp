@@ -201,15 +201,18 @@ bool has_protected_nothing(const Difference &difference)
 bool unprotects_what_is_registered_again(const Difference &difference)
 {
 	return selftests::kernel() < 7003 &&
-	       came_before(difference,
-			   [](const auto &call, const auto &record) {
-				   return call.code == FUZZ_register && !record.result &&
-					  !(call.arguments[2] & UFFDIO_REGISTER_MODE_WP);
-			   }) &&
-	       came_before(difference, [](const auto &call, const auto &record) {
-		       return call.code == FUZZ_register && !record.result &&
-			      call.arguments[2] & UFFDIO_REGISTER_MODE_WP;
-	       });
+	       came_before(
+		       difference,
+		       [](const auto &call, const auto &record) {
+			       return call.code == FUZZ_register && !record.result &&
+				      !(call.arguments[2] & UFFDIO_REGISTER_MODE_WP);
+		       }) &&
+	       came_before(
+		       difference,
+		       [](const auto &call, const auto &record) {
+			       return call.code == FUZZ_register && !record.result &&
+				      call.arguments[2] & UFFDIO_REGISTER_MODE_WP;
+		       });
 }
 
 bool unregisters_only_what_mremap_moved(const Difference &difference)
@@ -235,10 +238,12 @@ bool merges_what_is_unregistered(const Difference &difference)
 	       contents(difference.module) == contents(difference.native) &&
 	       std::ranges::count(difference.module.state, '\n') <
 		       std::ranges::count(difference.native.state, '\n') &&
-	       came_before(difference, [](const auto &call, const auto &record) {
-		       return is_one_of(call.code, {FUZZ_register, FUZZ_unregister}) &&
-			      !record.result;
-	       });
+	       came_before(
+		       difference,
+		       [](const auto &call, const auto &record) {
+			       return is_one_of(call.code, {FUZZ_register, FUZZ_unregister}) &&
+				      !record.result;
+		       });
 }
 
 bool fills_private_zero_device(const Difference &difference)

@@ -36,7 +36,8 @@ void judge_leaks(const Kmemleak &kmemleak, Ktap &report)
 	if (said.empty())
 		report.pass(leak_test);
 	else
-		report.fail(leak_test, "kmemleak: " + std::to_string(leaked_objects(said)) + " leaked");
+		report.fail(leak_test,
+			    "kmemleak: " + std::to_string(leaked_objects(said)) + " leaked");
 }
 
 ExitCode report_aftermath(Ktap &report)

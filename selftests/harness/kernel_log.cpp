@@ -90,8 +90,7 @@ std::vector<std::string> complaints_of(const std::vector<std::string> &lines, bo
 	bool trace_is_expected = false;
 
 	for (const auto &line : lines) {
-		if (has_any_of(expected, line) ||
-		    (native && line.starts_with(native_shows_caller)))
+		if (has_any_of(expected, line) || (native && line.starts_with(native_shows_caller)))
 			trace_is_expected = true;
 		if (line == end_of_trace)
 			trace_is_expected = false;

@@ -11,12 +11,9 @@ namespace selftests {
 namespace {
 
 constexpr auto paths = {
-	"/proc/sys/kernel/core_pattern",
-	"/proc/sys/kernel/ftrace_enabled",
-	"/proc/sys/vm/max_map_count",
-	"/proc/sys/vm/unprivileged_userfaultfd",
-	"/sys/kernel/mm/ksm/run",
-	"/sys/kernel/mm/ksm/sleep_millisecs",
+	"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/ftrace_enabled",
+	"/proc/sys/vm/max_map_count",	 "/proc/sys/vm/unprivileged_userfaultfd",
+	"/sys/kernel/mm/ksm/run",	 "/sys/kernel/mm/ksm/sleep_millisecs",
 };
 
 } // namespace

@@ -304,8 +304,7 @@ void Supervisor::keep_functions_taken(bool wanted)
 	if (context_ || ::sysconf(_SC_NPROCESSORS_ONLN) == 1)
 		return;
 
-	const userfault::Fd device(
-		::open(device_of(Backend::module).c_str(), O_RDWR | O_CLOEXEC));
+	const userfault::Fd device(::open(device_of(Backend::module).c_str(), O_RDWR | O_CLOEXEC));
 
 	if (device)
 		context_ = userfault::Fd(::ioctl(device.get(), USERFAULTFD_IOC_NEW, O_CLOEXEC));

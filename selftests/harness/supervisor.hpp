@@ -15,8 +15,8 @@ namespace selftests {
 
 /*
  * Runs each test in its own process, and judges it from outside: by its exit status, the time it
- * takes, the processes and the settings that it leaves behind, the kernel's log and its memory. Makes this
- * process adopt all orphans among its descendants. Not thread-safe.
+ * takes, the processes and the settings that it leaves behind, the kernel's log and its memory.
+ * Makes this process adopt all orphans among its descendants. Not thread-safe.
  */
 class Supervisor {
 public:

@@ -28,8 +28,7 @@ namespace {
 
 /* The output goes to a file: a pipe would fill up while nobody reads it. */
 Command::Command(const Words &words, const std::function<void()> &prepare)
-	: output_(static_cast<int>(checked(::memfd_create("output", MFD_CLOEXEC)))),
-	  process_([&] {
+	: output_(static_cast<int>(checked(::memfd_create("output", MFD_CLOEXEC)))), process_([&] {
 		  if (prepare)
 			  prepare();
 		  ::dup2(output_.get(), STDOUT_FILENO);

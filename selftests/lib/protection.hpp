@@ -15,7 +15,8 @@ struct Watched {
 	using Fill = std::function<void(const Memory &)>;
 
 	/* Memory as @fill leaves it. */
-	Watched(Memory memory, const Fill &fill, userfault::Context context, userfault::Modes modes);
+	Watched(Memory memory, const Fill &fill, userfault::Context context,
+		userfault::Modes modes);
 
 	bool is_protected(std::size_t index) const;
 	/* Whether the pages [@first, @first + @count), and no others, are protected. */

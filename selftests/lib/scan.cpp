@@ -28,7 +28,8 @@ std::vector<ScanRegion> scan_for(std::uint64_t category, Range range, std::uint6
 {
 	const Fd pagemap(
 		static_cast<int>(checked(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC))));
-	std::vector<ScanRegion> found(range.length / page_size() / 2 + 1); /* if every other one is */
+	std::vector<ScanRegion> found(range.length / page_size() / 2 +
+				      1); /* if every other one is */
 	Scan scan = {};
 
 	scan.size = sizeof(scan);

@@ -189,8 +189,7 @@ TEST_CASE("with WP_ASYNC absent pages are protected too", "[wp][wp-async]")
 TEST_CASE("with WP_ASYNC a write unprotects only a part of a huge page", "[wp][wp-async]")
 {
 	need(Features::WpAsync);
-	const Guarded guarded(Memory::aligned(page_table, huge_page), make_huge,
-			      Features::WpAsync);
+	const Guarded guarded(Memory::aligned(page_table, huge_page), make_huge, Features::WpAsync);
 
 	guarded.protect();
 	guarded.memory.word(9) = 1;

@@ -28,9 +28,9 @@ namespace {
 /* Moves the first pages of @memory to the start of @target; -1 if that fails. */
 long move(const Memory &memory, std::size_t old_count, const Memory &target, std::size_t new_count)
 {
-	const void *moved = ::mremap(memory.page(0), old_count * page_size(),
-				     new_count * page_size(), MREMAP_MAYMOVE | MREMAP_FIXED,
-				     target.page(0));
+	const void *moved =
+		::mremap(memory.page(0), old_count * page_size(), new_count * page_size(),
+			 MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0));
 
 	return moved == target.page(0) ? 0 : -1;
 }
@@ -132,15 +132,17 @@ TEST_CASE("page operations work as soon as the event has been read", "[event][ch
 	const World world(2, Features::EventRemove);
 
 	for (unsigned i = 0; i < 100; i++) {
-		auto dropping = in_thread(
-			[&] { return ::madvise(world.memory.page(0), page_size(), MADV_DONTNEED); });
+		auto dropping = in_thread([&] {
+			return ::madvise(world.memory.page(0), page_size(), MADV_DONTNEED);
+		});
 
 		next_of<Remove>(world.context);
 		const auto progress = world.context.zeropage(world.memory.range(1, 1));
 		CHECK_FALSE(progress.error);
 		CHECK(dropping.get() == 0);
-		auto again = in_thread(
-			[&] { return ::madvise(world.memory.page(1), page_size(), MADV_DONTNEED); });
+		auto again = in_thread([&] {
+			return ::madvise(world.memory.page(1), page_size(), MADV_DONTNEED);
+		});
 		next_of<Remove>(world.context);
 		CHECK(again.get() == 0);
 	}

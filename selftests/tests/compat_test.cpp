@@ -112,8 +112,8 @@ TEST_CASE("a 64-bit program fills a 32-bit one from memory above 4 GiB", "[compa
 	Command watched({program, "watched", device_of(backend_under_test())},
 			as_third(sockets.second));
 	std::uint64_t start = 0;
-	const auto context = Context::adopt(take(receive_fd(
-		sockets.first.get(), std::as_writable_bytes(std::span(&start, 1)))));
+	const auto context = Context::adopt(take(
+		receive_fd(sockets.first.get(), std::as_writable_bytes(std::span(&start, 1)))));
 	const Memory high(2);
 
 	REQUIRE(high.address(0) >> 32 != 0);
@@ -140,21 +140,24 @@ TEST_CASE("a 32-bit program fills a 64-bit one from memory of its own alone", "[
 	const auto sockets = take(socket_pair());
 	std::uint64_t start = world.memory.address(0);
 
-	take(send_fd(sockets.first.get(), world.context.fd(),
-		     std::as_bytes(std::span(&start, 1))));
+	take(send_fd(sockets.first.get(), world.context.fd(), std::as_bytes(std::span(&start, 1))));
 	const auto outcome = run({program, "monitor", device_of(backend_under_test())},
 				 as_third(sockets.second));
 	/* Natively the source is checked against the wrong process's address space, if at all. */
-	const std::string beyond = backend_under_test() == Backend::module ? "EINVAL, 0"
-									   : "EFAULT, -14";
+	const std::string beyond =
+		backend_under_test() == Backend::module ? "EINVAL, 0" : "EFAULT, -14";
 
 	CHECK(outcome.output == "the memory is above 4 GiB: 1\n"
-				"copy from above 4 GiB: " + beyond + "\n"
-				"copy from across 4 GiB: " + beyond + "\n"
-				"copy: 0, 8192\n"
-				"wake: 0\n"
-				"zero: 0, 4096\n"
-				"move: EINVAL, 0\n");
+				"copy from above 4 GiB: " +
+					beyond +
+					"\n"
+					"copy from across 4 GiB: " +
+					beyond +
+					"\n"
+					"copy: 0, 8192\n"
+					"wake: 0\n"
+					"zero: 0, 4096\n"
+					"move: EINVAL, 0\n");
 	CHECK(outcome.status == 0);
 	CHECK(world.memory.page(0)[1] == std::byte{'a'});
 	CHECK(world.memory.page(1)[1] == std::byte{'b'});

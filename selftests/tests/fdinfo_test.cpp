@@ -87,9 +87,9 @@ TEST_CASE("fdinfo names no command that the module does not have", "[fdinfo][mod
 	 * Commands that this registration doesn't name: those on ranges registered for minor faults
 	 * or read-write protection, and those that native userfaultfd of an older kernel lacks.
 	 */
-	const auto others = Ioctls::Continue | Ioctls::Poison | Ioctls::Move |
-			    (has(offered.offered, Features::Rwp) ? Ioctls::ReadWriteProtect
-								 : Ioctls::None);
+	const auto others =
+		Ioctls::Continue | Ioctls::Poison | Ioctls::Move |
+		(has(offered.offered, Features::Rwp) ? Ioctls::ReadWriteProtect : Ioctls::None);
 
 	CHECK(Ioctls{ioctls_told(context)} == (offered.ioctls | on_range | others));
 }

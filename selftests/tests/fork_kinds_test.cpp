@@ -197,8 +197,7 @@ TEST_CASE("memory that is wiped on fork is ordinary and empty in a child that is
 TEST_CASE("memory that is wiped on fork is not protected in the child",
 	  "[fork_event][fork_kinds][wp][smp]")
 {
-	const Guarded guarded(
-		wiped_on_fork(2), [](const Memory &) {}, Features::EventFork);
+	const Guarded guarded(wiped_on_fork(2), [](const Memory &) {}, Features::EventFork);
 	const auto &memory = guarded.memory;
 
 	guarded.protect();

@@ -122,8 +122,9 @@ void fill_until(const SmallFileSystem &system, const Memory &source, const std::
 
 	for (std::size_t n = 0; !done; n++) {
 		const auto first = n * 37 % pages;
-		const auto error = system.copy(first, source, std::min(pages - first, n * 11 % 70 + 1))
-					   .error.value();
+		const auto error =
+			system.copy(first, source, std::min(pages - first, n * 11 % 70 + 1))
+				.error.value();
 
 		if (error && error != EEXIST && error != EAGAIN && error != ENOMEM)
 			give_up("an unexpected error");
@@ -209,9 +210,9 @@ TEST_CASE("room that was paid for pages that were not filled is given back", "[f
 	const MemoryGroup group;
 	const SmallFileSystem system(pages, room);
 
-	CHECK(system.room() == room);	/* its own data is shmem too, but not the group's */
+	CHECK(system.room() == room); /* its own data is shmem too, but not the group's */
 	group.add(::getpid());
-	fill_and_punch(system);		/* a first time, so that the threads have what they need */
+	fill_and_punch(system); /* a first time, so that the threads have what they need */
 	system.punch(0, pages);
 	const auto before = committed();
 

@@ -95,7 +95,8 @@ void check_told_of_fork()
 
 void write_tracing(const std::string &file, const std::string &text)
 {
-	const Fd to(static_cast<int>(checked(::open((tracing + file).c_str(), O_WRONLY | O_APPEND))));
+	const Fd to(
+		static_cast<int>(checked(::open((tracing + file).c_str(), O_WRONLY | O_APPEND))));
 	const auto line = text + '\n';
 
 	if (::write(to.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
@@ -212,8 +213,7 @@ TEST_CASE("no other module can hold a function while there is a context", "[load
 	const auto context = open_context();
 
 	for (const auto *parameters : {"", "direct=1"})
-		CHECK(load_module(holder_file, parameters) ==
-		      std::errc::device_or_resource_busy);
+		CHECK(load_module(holder_file, parameters) == std::errc::device_or_resource_busy);
 	check_told_of_removal();
 }
 

@@ -67,7 +67,8 @@ HUGE_TEST_CASE("a thread that touches a poisoned huge page gets the SIGBUS of ba
 	CHECK_FALSE(progress.error);
 	CHECK(poisoned.pages.pool() == before);
 	const Pipe pipe;
-	CHECK(::write(pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(1)), 1) == -1);
+	CHECK(::write(pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(1)), 1) ==
+	      -1);
 	CHECK(errno == EFAULT);
 	/* A child inherits the poison of a private mapping. */
 	if (TestType::kind == MemoryKind::private_huge)
@@ -81,8 +82,8 @@ HUGE_TEST_CASE("poisoning a huge page ends the wait of its waiters", "[hugetlb][
 
 	/* An access of the kernel: it waits, and then fails with EFAULT. */
 	auto writer = in_thread([&] {
-		const auto written =
-			::write(pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(0)), 1);
+		const auto written = ::write(
+			pipe.in.get(), reinterpret_cast<void *>(poisoned.memory.address(0)), 1);
 		return written < 0 ? errno : 0;
 	});
 	CHECK(next_fault(poisoned.context).address == poisoned.memory.address(0));

@@ -382,7 +382,10 @@ struct FaultingCall {
 		next_fault(world.context);
 	}
 
-	void signal(int number) const { checked(::syscall(SYS_tgkill, ::getpid(), id.load(), number)); }
+	void signal(int number) const
+	{
+		checked(::syscall(SYS_tgkill, ::getpid(), id.load(), number));
+	}
 
 	const World &world;
 	std::atomic<pid_t> id = 0;
@@ -404,7 +407,8 @@ std::size_t told_until_asleep(const FaultingCall &call, long number)
 	return told;
 }
 
-void check_signal_lets_wait(long number, const std::function<long(const World &, const Pipe &)> &work)
+void check_signal_lets_wait(long number,
+			    const std::function<long(const World &, const Pipe &)> &work)
 {
 	const CountingSignals signals;
 	const World world(1);
@@ -471,7 +475,7 @@ TEST_CASE("a signal leaves a futex waiting for its page", "[kernel_fault]")
 	const auto *word = reinterpret_cast<volatile std::uint32_t *>(&world.memory.word(0));
 	FaultingCall call(world, [word] {
 		return ::syscall(SYS_futex, word, FUTEX_WAIT, 1, nullptr, nullptr, 0) == -1 ? errno
-											   : 0;
+											    : 0;
 	});
 
 	call.signal(SIGUSR1);

@@ -166,7 +166,8 @@ std::size_t kernel_memory()
 	std::size_t kib, sum = 0;
 
 	while (file >> key >> kib && std::getline(file, unit))
-		if ((key == "SUnreclaim:" && !kmemleak) || key == "VmallocUsed:" || key == "Percpu:")
+		if ((key == "SUnreclaim:" && !kmemleak) || key == "VmallocUsed:" ||
+		    key == "Percpu:")
 			sum += kib;
 	return sum;
 }
@@ -361,8 +362,7 @@ TEST_CASE("unloading while threads are woken on other processors", "[load][modul
  * own. That VM has one processor: for each place in the module that calls the kernel, loading stops
  * all other processors, and an emulator would spend most of its time on that.
  */
-TEST_CASE("loading and unloading fifty times with work in between",
-	  "[load][module][slow][alone]")
+TEST_CASE("loading and unloading fifty times with work in between", "[load][module][slow][alone]")
 {
 	const unsigned times = 50, warm_up = 10;
 	auto options = options_for();

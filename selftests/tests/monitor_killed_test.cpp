@@ -98,9 +98,9 @@ long unmap_second(const Memory &memory)
 long move_first(const Memory &memory)
 {
 	const Memory target(1);
-	const bool moved = ::mremap(memory.page(0), page_size(), page_size(),
-				    MREMAP_MAYMOVE | MREMAP_FIXED,
-				    target.page(0)) == target.page(0);
+	const bool moved =
+		::mremap(memory.page(0), page_size(), page_size(), MREMAP_MAYMOVE | MREMAP_FIXED,
+			 target.page(0)) == target.page(0);
 
 	const_cast<Memory &>(memory).unmap(0, 1); /* says that there is a hole */
 	return moved;

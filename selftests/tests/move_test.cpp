@@ -189,7 +189,8 @@ TEST_CASE("pages can be moved within a mapping, back and forth", "[move]")
 	need(Features::Move);
 	const World world(16);
 	const auto move = [&](std::size_t to, std::size_t from, std::size_t count) {
-		return world.context.move(world.memory.address(to), world.memory.range(from, count));
+		return world.context.move(world.memory.address(to),
+					  world.memory.range(from, count));
 	};
 
 	for (std::size_t i = 0; i < 8; i++)
@@ -275,8 +276,10 @@ TEST_CASE("pages can be moved only into this context's memory", "[move]")
 	const Memory unregistered(2);
 	const auto &context = move.world.context;
 
-	CHECK(context.move(other.memory.address(0), move.source.range(0, 1)).error.value() == EINVAL);
-	CHECK(context.move(unregistered.address(0), move.source.range(0, 1)).error.value() == EINVAL);
+	CHECK(context.move(other.memory.address(0), move.source.range(0, 1)).error.value() ==
+	      EINVAL);
+	CHECK(context.move(unregistered.address(0), move.source.range(0, 1)).error.value() ==
+	      EINVAL);
 	CHECK(has_pattern(move.source.bytes(0, 1), 0));
 	other.fill(0);
 	CHECK(context.move(move.world.memory.address(0), other.memory.range(0, 1)));
@@ -287,8 +290,8 @@ TEST_CASE("the source of a move must lie in one mapping", "[move]")
 {
 	Move move(8, 8);
 
-	CHECK(move.world.context.move(move.world.memory.address(0),
-				      {move.source.address(7), 2 * page_size()})
+	CHECK(move.world.context
+		      .move(move.world.memory.address(0), {move.source.address(7), 2 * page_size()})
 		      .error.value() != 0);
 	move.source.unmap(6, 2);
 	CHECK(move.move(0, 4, 3).error.value() == EINVAL);
@@ -301,8 +304,8 @@ TEST_CASE("a huge page that fits is moved whole", "[move][thp]")
 	const HugeMove move;
 	const auto moved = frame_of(move.source, 0);
 
-	const auto progress = move.context.move(move.memory.address(page_table),
-						move.source.range());
+	const auto progress =
+		move.context.move(move.memory.address(page_table), move.source.range());
 	CHECK(progress.done == huge_page);
 	CHECK_FALSE(progress.error);
 	CHECK(smaps_bytes(move.memory.range(), "AnonHugePages") == huge_page);
@@ -360,7 +363,8 @@ TEST_CASE("moving a huge page that a child shares is EBUSY and does not split it
 	const HugeMove move;
 	const Process child([] { return ::pause(); });
 
-	CHECK(move.context.move(move.memory.address(0), move.source.range()).error.value() == EBUSY);
+	CHECK(move.context.move(move.memory.address(0), move.source.range()).error.value() ==
+	      EBUSY);
 	CHECK(move.context.move(move.memory.address(1), move.source.range(0, 1)).error.value() ==
 	      EBUSY);
 	CHECK(smaps_bytes(move.source.range(), "AnonHugePages") == huge_page);
@@ -409,7 +413,8 @@ TEST_CASE("moving a pinned huge page is EBUSY and leaves it there", "[move][thp]
 	const auto pinned = frame_of(move.source, 0);
 	const Pin pin(move.source, 17, 1);
 
-	CHECK(move.context.move(move.memory.address(0), move.source.range()).error.value() == EBUSY);
+	CHECK(move.context.move(move.memory.address(0), move.source.range()).error.value() ==
+	      EBUSY);
 	CHECK(frame_of(move.source, 0) == pinned);
 	CHECK(has_pattern(move.source.bytes(17, 1), 17));
 }
@@ -443,8 +448,7 @@ TEST_CASE("moving a part of a huge page with another reference is EBUSY", "[move
 	CHECK(has_pattern(move.memory.bytes(5, 1), 9));
 }
 
-TEST_CASE("threads that move parts of one huge page don't block one another",
-	  "[move][thp][smp]")
+TEST_CASE("threads that move parts of one huge page don't block one another", "[move][thp][smp]")
 {
 	const HugeMove move;
 	const auto half = page_table / 2;
@@ -468,7 +472,8 @@ TEST_CASE("threads that move pages of one mapping don't block one another", "[mo
 	const World world(2 * threads);
 	const unsigned rounds = repeated(100);
 	const auto pass = [&](std::size_t to, std::size_t from) {
-		return world.context.move(world.memory.address(to), world.memory.range(from, 1)).done;
+		return world.context.move(world.memory.address(to), world.memory.range(from, 1))
+			.done;
 	};
 	std::vector<std::future<std::uint64_t>> movers;
 
@@ -548,9 +553,7 @@ TEST_CASE("pages that are written while they move are never lost or torn", "[mov
 TEST_CASE("a move of another process's memory is EINVAL", "[move]")
 {
 	const Move move(2, 2);
-	Process child([&] {
-		return move.move(0, 0, 1).error.value();
-	});
+	Process child([&] { return move.move(0, 0, 1).error.value(); });
 
 	CHECK(child.wait() == EINVAL);
 	CHECK_FALSE(is_there(move.world.memory, 0));

@@ -21,8 +21,8 @@ class HugeSegment {
 public:
 	explicit HugeSegment(std::size_t count)
 		: bytes_(count * huge_page_size),
-		  id_(static_cast<int>(checked(
-			  ::shmget(IPC_PRIVATE, bytes_, IPC_CREAT | SHM_HUGETLB | 0600)))),
+		  id_(static_cast<int>(
+			  checked(::shmget(IPC_PRIVATE, bytes_, IPC_CREAT | SHM_HUGETLB | 0600)))),
 		  start_(static_cast<std::byte *>(::shmat(id_, nullptr, 0)))
 	{
 		checked(::shmctl(id_, IPC_RMID, nullptr));

@@ -107,9 +107,7 @@ TEST_CASE("any number of pages can be poisoned over any border", "[poison]")
 		INFO(count << " pages");
 		take(context.register_range(memory.range(), Modes::Missing));
 		CHECK(context.poison(memory.range(510, count)).done == count * page_size());
-		const auto code = [&](std::size_t i) {
-			return read(memory, i).code;
-		};
+		const auto code = [&](std::size_t i) { return read(memory, i).code; };
 		CHECK(code(509) == BUS_ADRERR);
 		CHECK(code(510) == BUS_MCEERR_AR);
 		CHECK(code(509 + count) == BUS_MCEERR_AR);
@@ -247,8 +245,8 @@ TEST_CASE("poison stays after its range is unregistered, and moves with mremap",
 
 	const Memory place(1);
 	checked(::mremap(memory.page(1), page_size(), page_size(),
-			 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, place.page(0)) ==
-				MAP_FAILED
+			 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+			 place.page(0)) == MAP_FAILED
 			? -1
 			: 0);
 	CHECK(read(place, 0).code == BUS_MCEERR_AR);

@@ -54,14 +54,10 @@ const std::string served = "served";
 const struct {
 	std::string name, syscall, user_mode, open;
 } sandboxes[]{
-	{"empty-root", served, served, "ENOENT"},
-	{"no-devices", served, served, "ENOENT"},
-	{"nobody", "EPERM", served, "EACCES"},
-	{"no-capabilities", "EPERM", served, served},
-	{"user-namespace", "EPERM", served, served},
-	{"few-descriptors", served, served, "EMFILE"},
-	{"no-open", served, served, "EACCES"},
-	{"no-userfaultfd", "EXFULL", "EXFULL", served},
+	{"empty-root", served, served, "ENOENT"},    {"no-devices", served, served, "ENOENT"},
+	{"nobody", "EPERM", served, "EACCES"},	     {"no-capabilities", "EPERM", served, served},
+	{"user-namespace", "EPERM", served, served}, {"few-descriptors", served, served, "EMFILE"},
+	{"no-open", served, served, "EACCES"},	     {"no-userfaultfd", "EXFULL", "EXFULL", served},
 };
 
 /* Ways in which a program opens a file at a descriptor number that it believes to be free. */
@@ -72,10 +68,9 @@ const Words spawns{"closefrom", "close", "dup2", "open"};
 
 /* Ways in which a program executes another one without an environment. */
 const Words ways{
-	"execve",      "execve-null",  "execv",	  "execvp",   "execvpe", "execl",
-	"execlp",      "execle",       "fexecve", "execveat", "syscall", "syscall-at",
-	"posix_spawn", "posix_spawnp", "system",  "popen",    "wordexp", "others",
-	"kept",
+	"execve", "execve-null", "execv",    "execvp",	"execvpe",    "execl",	     "execlp",
+	"execle", "fexecve",	 "execveat", "syscall", "syscall-at", "posix_spawn", "posix_spawnp",
+	"system", "popen",	 "wordexp",  "others",	"kept",
 };
 
 const Words stress_userfaultfd{stress_ng, "--userfaultfd", "1", "--temp-path", "/tmp"};
@@ -354,8 +349,8 @@ TEST_CASE("a program finds the device of a kernel that has none", "[redirect][mo
 	need_programs();
 	const Renamed away("/dev/userfaultfd");
 
-	for (const auto *entry : {"open", "openat", "__open_2", "syscall-open", "syscall-openat",
-				  "fopen", "freopen"}) {
+	for (const auto *entry :
+	     {"open", "openat", "__open_2", "syscall-open", "syscall-openat", "fopen", "freopen"}) {
 		CAPTURE(entry);
 		CHECK(served_by({}, entry) == name_of(Backend::module));
 	}
@@ -466,8 +461,7 @@ TEST_CASE("programs that close all descriptors past libc are served", "[redirect
 	      on_backend_said({served, served}));
 }
 
-TEST_CASE("programs that take the number of an unknown descriptor are served",
-	  "[redirect]")
+TEST_CASE("programs that take the number of an unknown descriptor are served", "[redirect]")
 {
 	need_programs();
 	for (const auto &taker : takers) {
@@ -658,9 +652,8 @@ TEST_CASE("stress-ng --userfaultfd holds contexts of the module", "[redirect]")
 	const int device = is_module; /* userfault-run keeps it open */
 
 	/* Before that, stress-ng has asked for one, to see whether it can. */
-	wait_until("stress-ng works", [&] {
-		return command.output().find("dispatching hogs") != std::string::npos;
-	});
+	wait_until("stress-ng works",
+		   [&] { return command.output().find("dispatching hogs") != std::string::npos; });
 	wait_until("stress-ng holds a userfaultfd", [&] {
 		return holds_userfaultfd("stress-ng") &&
 		       (module_users() > before + device) == is_module;

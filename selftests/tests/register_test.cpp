@@ -95,12 +95,12 @@ MEMORY_TEST_CASE("a registration names commands that native userfaultfd doesn't 
 	const auto newer = Ioctls::Poison | Ioctls::Move;
 	const Memory memory(1, TestType::kind);
 
-	for (const auto modes : {Modes::Missing, Modes::WriteProtect,
-				 Modes::Missing | Modes::WriteProtect}) {
+	for (const auto modes :
+	     {Modes::Missing, Modes::WriteProtect, Modes::Missing | Modes::WriteProtect}) {
 		CHECK(named(Backend::module, memory, modes, Features::None) ==
 		      named(Backend::native, memory, modes, Features::None));
-		for (const auto features : {Features::WpUnpopulated, Features::WpAsync,
-					    Features::Poison, Features::Move})
+		for (const auto features :
+		     {Features::WpUnpopulated, Features::WpAsync, Features::Poison, Features::Move})
 			CHECK(has(named(Backend::module, memory, modes, features), newer));
 	}
 }

@@ -53,8 +53,7 @@ MEMORY_TEST_CASE("with RWP_ASYNC an access to a protected page resolves itself a
 TEST_CASE("with RWP_ASYNC an absent page counts as not accessed, and a new page as accessed",
 	  "[rwp][rwp-async]")
 {
-	const Tracked tracked(
-		Memory(4), [](const Memory &) {}, Features::RwpAsync);
+	const Tracked tracked(Memory(4), [](const Memory &) {}, Features::RwpAsync);
 
 	tracked.protect();
 	CHECK(accessed_ranges(tracked.memory.range()).empty());
@@ -113,8 +112,7 @@ TEST_CASE("after RWP_ASYNC is turned off, accesses are reported again", "[rwp][s
 
 TEST_CASE("turning RWP_ASYNC on reports faults on missing pages again", "[rwp][set-mode]")
 {
-	const Tracked tracked(
-		Memory(1), [](const Memory &) {}, Features::None, Modes::Missing);
+	const Tracked tracked(Memory(1), [](const Memory &) {}, Features::None, Modes::Missing);
 	auto reader = tracked.touch(0, Access::read);
 
 	CHECK(next_fault(tracked.context).flags == FaultFlags::None);
@@ -181,7 +179,8 @@ TEST_CASE("no thread is left waiting when RWP_ASYNC is turned on and off", "[rwp
 	for (unsigned round = 0; round < repeated(200); round++) {
 		tracked.protect();
 		if (round % 2)
-			wait_until("a thread waits", [&] { return fdinfo(tracked.context.fd()).total > 0; });
+			wait_until("a thread waits",
+				   [&] { return fdinfo(tracked.context.fd()).total > 0; });
 		take(tracked.context.set_mode(Features::RwpAsync));
 		/* After this, no thread waits, whether its fault was read or not. */
 		wait_for_waiters(tracked.context, 0);

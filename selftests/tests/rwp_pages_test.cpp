@@ -50,8 +50,8 @@ void use_huge_zero_page(const Memory &memory)
 long move_mapping(const Memory &from, const Memory &to)
 {
 	const auto length = from.range().length;
-	const void *moved = ::mremap(from.page(0), length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
-				     to.page(0));
+	const void *moved =
+		::mremap(from.page(0), length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to.page(0));
 
 	return moved == to.page(0) ? 0 : -1;
 }
@@ -348,8 +348,7 @@ TEST_CASE("a huge page that moves stays read-write-protected, or has access", "[
 
 TEST_CASE("a page moved into read-write-protected memory is protected", "[rwp][move]")
 {
-	const Tracked tracked(
-		Memory(4), [](const Memory &) {}, Features::None, Modes::Missing);
+	const Tracked tracked(Memory(4), [](const Memory &) {}, Features::None, Modes::Missing);
 	const Memory source(4);
 
 	write_pattern(source.bytes(0, 1), 0);
@@ -368,8 +367,7 @@ TEST_CASE("a page moved into read-write-protected memory is protected", "[rwp][m
 TEST_CASE("a thread whose page is moved into read-write-protected memory then waits for access",
 	  "[rwp][move]")
 {
-	const Tracked tracked(
-		Memory(1), [](const Memory &) {}, Features::None, Modes::Missing);
+	const Tracked tracked(Memory(1), [](const Memory &) {}, Features::None, Modes::Missing);
 	const auto source = patterned(1);
 	auto reader = tracked.touch(0, Access::read);
 
@@ -409,8 +407,7 @@ TEST_CASE("a huge page moved into read-write-protected memory is protected", "[r
 TEST_CASE("a page in swap moved into read-write-protected memory is protected", "[rwp][move][swap]")
 {
 	constexpr std::size_t pages = 20;
-	const Tracked tracked(
-		Memory(pages), [](const Memory &) {}, Features::None, Modes::Missing);
+	const Tracked tracked(Memory(pages), [](const Memory &) {}, Features::None, Modes::Missing);
 	const Swap swap(swap_bytes);
 	const auto source = patterned(pages);
 

@@ -172,10 +172,14 @@ TEST_CASE("wrong arguments of a read-write protection are refused and nothing is
 	const auto to = tracked.memory.address(0);
 	const auto page = page_size();
 	const uffdio_rwprotect wrong[] = {
-		{.range = {to, 0}, .mode = 1},	      {.range = {to, page - 1}, .mode = 1},
-		{.range = {to + 8, page}, .mode = 1}, {.range = {to, -to}, .mode = 1},
-		{.range = {-page, page}, .mode = 1},  {.range = {to, -page}, .mode = 1},
-		{.range = {to, page}, .mode = 3},     {.range = {to, page}, .mode = 4},
+		{.range = {to, 0}, .mode = 1},
+		{.range = {to, page - 1}, .mode = 1},
+		{.range = {to + 8, page}, .mode = 1},
+		{.range = {to, -to}, .mode = 1},
+		{.range = {-page, page}, .mode = 1},
+		{.range = {to, -page}, .mode = 1},
+		{.range = {to, page}, .mode = 3},
+		{.range = {to, page}, .mode = 4},
 		{.range = {to, page}, .mode = 1 | 1ull << 63},
 	};
 
@@ -249,9 +253,8 @@ TEST_CASE("without the feature for it nothing is registered for read-write prote
 	const auto context = open_context();
 
 	CHECK(error_of(context.register_range(memory.range(), Modes::ReadWriteProtect)) == EINVAL);
-	CHECK(error_of(context.register_range(memory.range(), Modes::Missing |
-								      Modes::ReadWriteProtect)) ==
-	      EINVAL);
+	CHECK(error_of(context.register_range(memory.range(),
+					      Modes::Missing | Modes::ReadWriteProtect)) == EINVAL);
 	CHECK(error_of(context.set_mode(Features::RwpAsync)) == EINVAL);
 	take(context.register_range(memory.range(), Modes::Missing));
 	CHECK_FALSE(context.rwprotect(memory.range()));
@@ -313,8 +316,7 @@ TEST_CASE("a registration that leaves protection out is refused, and changes not
 
 TEST_CASE("with both modes a fault is reported as missing or read-write-protected", "[rwp]")
 {
-	const Tracked tracked(
-		Memory(2), [](const Memory &) {}, Features::None, Modes::Missing);
+	const Tracked tracked(Memory(2), [](const Memory &) {}, Features::None, Modes::Missing);
 	auto reader = tracked.touch(0, Access::read);
 
 	CHECK(next_fault(tracked.context).flags == FaultFlags::None);
@@ -327,8 +329,7 @@ TEST_CASE("with both modes a fault is reported as missing or read-write-protecte
 
 TEST_CASE("a copy is not read-write-protected, and can't be write-protected", "[rwp]")
 {
-	const Tracked tracked(
-		Memory(2), [](const Memory &) {}, Features::None, Modes::Missing);
+	const Tracked tracked(Memory(2), [](const Memory &) {}, Features::None, Modes::Missing);
 	const auto source = patterned(2);
 	const auto at = tracked.memory.address(0);
 
@@ -410,8 +411,8 @@ TEST_CASE("a kernel access that walks the page table to a read-write-protected p
 	const iovec local{&seen, sizeof(seen)}, remote{tracked.memory.page(0), sizeof(seen)};
 
 	tracked.protect();
-	auto read = in_thread(
-		[&] { return ::process_vm_readv(::getpid(), &local, 1, &remote, 1, 0); });
+	auto read =
+		in_thread([&] { return ::process_vm_readv(::getpid(), &local, 1, &remote, 1, 0); });
 	serve(tracked, 0, Access::read);
 	CHECK(read.get() == sizeof(seen));
 	CHECK(seen == pattern_word(0));

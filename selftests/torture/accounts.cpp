@@ -75,7 +75,8 @@ std::string wrong_counters()
 {
 	constexpr std::uint64_t slack = 1024; /* KiB */
 	const auto status = "/proc/self/status";
-	const auto counted = field(status, "VmRSS"), mapped = field("/proc/self/smaps_rollup", "Rss");
+	const auto counted = field(status, "VmRSS"),
+		   mapped = field("/proc/self/smaps_rollup", "Rss");
 
 	if (const auto huge = field(status, "HugetlbPages"))
 		return "HugetlbPages is " + std::to_string(huge) + " kB without a huge page";

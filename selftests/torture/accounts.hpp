@@ -9,8 +9,8 @@
 namespace torture {
 
 /*
- * What the kernel counts, from before the first round: after each round it has to be the same again.
- * Compared with the first round's, so that small leaks add up.
+ * What the kernel counts, from before the first round: after each round it has to be the same
+ * again. Compared with the first round's, so that small leaks add up.
  */
 class Accounts {
 public:

@@ -19,8 +19,8 @@ bool is_among(const std::vector<Outcome> &outcomes, Outcome outcome)
 
 bool is_right(const Operation &operation, Outcome outcome)
 {
-	return outcome == Outcome::skipped || outcome == Outcome::lacking || is_among(operation.must, outcome) ||
-	       is_among(operation.may, outcome);
+	return outcome == Outcome::skipped || outcome == Outcome::lacking ||
+	       is_among(operation.must, outcome) || is_among(operation.may, outcome);
 }
 
 /* What @fault is about. */
@@ -36,8 +36,8 @@ std::uint8_t kind_of(const Fault &fault)
 } // namespace
 
 Actor::Actor(World *world, Role role, unsigned number, unsigned lane, std::uint64_t seed)
-	: world_(world), role_(role), number_(number), lane_(lane), seed_(seed),
-	  random_(seed), state_(shared().actors[number]),
+	: world_(world), role_(role), number_(number), lane_(lane), seed_(seed), random_(seed),
+	  state_(shared().actors[number]),
 	  written_(role == Role::toucher ? most_arenas * most_pages : 0), buffer_(largest_page)
 {
 }
@@ -74,7 +74,8 @@ std::size_t Actor::count(std::size_t most)
 bool Actor::fits(const Operation &operation, std::uint8_t faults)
 {
 	return operation.role == Role::monitor && operation.faults & faults &&
-	       arena_->is(operation.needs) && has(world_->offered, operation.features) && (!operation.fits || operation.fits(*this));
+	       arena_->is(operation.needs) && has(world_->offered, operation.features) &&
+	       (!operation.fits || operation.fits(*this));
 }
 
 void Actor::answer(Arena &arena, std::size_t page, const Fault &fault)

@@ -93,9 +93,6 @@ private:
 	std::vector<std::byte> buffer_;
 };
 
-
 } // namespace torture
-
-
 
 #endif

@@ -62,10 +62,10 @@ Outcome punch_hole(Actor &actor)
 	const auto count = actor.count(16);
 	Dropping dropping(arena, actor.page(), count);
 
-	const auto outcome = of_call(::fallocate(
-		arena.file().get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		static_cast<off_t>(actor.page() * arena.page_size()),
-		static_cast<off_t>(count * arena.page_size())));
+	const auto outcome =
+		of_call(::fallocate(arena.file().get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				    static_cast<off_t>(actor.page() * arena.page_size()),
+				    static_cast<off_t>(count * arena.page_size())));
 	if (outcome == Outcome::done)
 		dropping.is_certain(false);
 	arena.wake(actor.page(), count);
@@ -155,6 +155,8 @@ const std::vector<Outcome> odd = {eagain, efault, einval, enomem, ebusy, ehwpois
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> advising = {
 	{"madvise(DONTNEED)", Role::changer, 30, Traits::none, dontneed, {done}, {einval, enomem}},
 	{"madvise(REMOVE)", Role::changer, 12, Traits::shmem, remove_pages, {done},
@@ -171,5 +173,6 @@ const std::vector<Operation> advising = {
 	{"mlock", Role::changer, 4, Traits::none, lock_populated, {done}, odd},
 	{"mlock on fault", Role::changer, 4, Traits::none, lock, {done}, odd},
 };
+/* clang-format on */
 
 } // namespace torture

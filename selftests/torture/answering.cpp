@@ -111,9 +111,9 @@ Outcome resume(Actor &actor)
 }
 
 /*
- * write(2) can't write to hugetlb: through a mapping that isn't registered. The page is made before,
- * so that a lack of huge pages is an error. A file that is cut meanwhile is SIGBUS. Two that
- * wrote at once would leave a page of two generations.
+ * write(2) can't write to hugetlb: through a mapping that isn't registered. The page is made
+ * before, so that a lack of huge pages is an error. A file that is cut meanwhile is SIGBUS. Two
+ * that wrote at once would leave a page of two generations.
  */
 Outcome write_to_huge_file(const Arena &arena, off_t offset, std::span<const std::byte> bytes)
 {
@@ -162,7 +162,8 @@ Outcome write_and_resume(Actor &actor)
 	/* Another monitor may continue with the page before all of it is written. */
 	if (arena.is(Traits::huge))
 		fill.is_zeroes();
-	if (const auto outcome = write_to_file(arena, actor.page(), bytes); outcome != Outcome::done)
+	if (const auto outcome = write_to_file(arena, actor.page(), bytes);
+	    outcome != Outcome::done)
 		return outcome;
 	return of_progress(arena.context().resume({where(actor), bytes.size()}));
 }
@@ -190,8 +191,7 @@ Outcome move(Actor &actor)
 	const Fill fill(actor.entry());
 	const auto source = stamped(actor, actor.page(), fill);
 	std::ranges::copy(source, staging->data());
-	const auto outcome =
-		of_progress(arena.context().move(where(actor), staging->range()));
+	const auto outcome = of_progress(arena.context().move(where(actor), staging->range()));
 	if (outcome == Outcome::done && !is_all_zero(staging->bytes()))
 		return actor.wrong("the page was moved, and is still where it was");
 	if (outcome != Outcome::done && !std::ranges::equal(source, staging->bytes()))
@@ -205,7 +205,8 @@ Outcome unprotect(Actor &actor)
 	const auto count = actor.count(8);
 	const Lifting lifting(arena, actor.page(), count);
 
-	return of_result(arena.context().write_unprotect({where(actor), count * arena.page_size()}));
+	return of_result(
+		arena.context().write_unprotect({where(actor), count * arena.page_size()}));
 }
 
 Outcome give_access(Actor &actor)
@@ -229,8 +230,8 @@ Outcome copy_to_no_page(Actor &actor)
 {
 	const auto &arena = actor.arena();
 
-	return of_progress(arena.context().copy(where(actor) + 1,
-						actor.buffer().first(arena.page_size())));
+	return of_progress(
+		arena.context().copy(where(actor) + 1, actor.buffer().first(arena.page_size())));
 }
 
 Outcome copy_from_nowhere(Actor &actor)
@@ -276,12 +277,14 @@ constexpr auto eagain = of_errno(EAGAIN), eexist = of_errno(EEXIST), enoent = of
 /* The page is there meanwhile, mappings change or have changed, the file was cut, memory is short,
    the process was killed. */
 const std::vector<Outcome> races = {eagain, eexist, enoent, efault, enomem, esrch};
-const std::vector<Outcome> cut = {eagain, eexist, enoent, efault, enomem, esrch, sigbus,
-				  of_errno(ENOSPC), of_errno(EINTR)};
+const std::vector<Outcome> cut = {eagain, eexist, enoent,	    efault,	    enomem,
+				  esrch,  sigbus, of_errno(ENOSPC), of_errno(EINTR)};
 const std::vector<Outcome> moving = {eagain, eexist, enoent, efault, enomem, esrch, ebusy, einval};
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> answering = {
 	{"answer: copy", Role::monitor, 40, Traits::none, copy, {done, eexist}, races, missing},
 	{"answer: copy many", Role::monitor, 15, Traits::none, copy_many, {done, eagain}, races,
@@ -311,5 +314,6 @@ const std::vector<Operation> answering = {
 	{"mistake: an unknown command", Role::monitor, 1, Traits::none, do_unknown_command,
 	 {einval}, {enotty, esrch}, missing | minor | written | accessed},
 };
+/* clang-format on */
 
 } // namespace torture

@@ -39,7 +39,8 @@ constexpr Kind all_kinds[] = {
 	 Features::PagefaultFlagWp | Features::WpAsync},
 	{"loose", plain | lossy, 64, Modes::Missing, Features::None},
 	{"alike", plain | alike, 64, Modes::Missing, Features::None},
-	{"guarded", plain | protect_all, 64, Modes::Missing | Modes::ReadWriteProtect, Features::Rwp},
+	{"guarded", plain | protect_all, 64, Modes::Missing | Modes::ReadWriteProtect,
+	 Features::Rwp},
 	{"sigbus", plain | sigbus, 64, Modes::Missing, Features::Sigbus},
 };
 
@@ -88,8 +89,8 @@ bool Arena::open(const std::string &device)
 		if (!file_ || ::ftruncate(file_.get(), static_cast<off_t>(size())))
 			return false;
 	}
-	auto opened = Context::open({.device = device, .nonblocking = true,
-				     .required = kind_.features});
+	auto opened =
+		Context::open({.device = device, .nonblocking = true, .required = kind_.features});
 	if (!opened || map(0, pages()))
 		return false;
 	context_ = std::move(opened->context);
@@ -195,8 +196,8 @@ void Arena::wake(std::size_t first, std::size_t count) const
 }
 
 /*
- * A private mapping of a file, too: while it isn't registered, mm puts pages of zeroes into the file,
- * which it would find there again. Poison isn't in the file, and goes by MADV_DONTNEED alone.
+ * A private mapping of a file, too: while it isn't registered, mm puts pages of zeroes into the
+ * file, which it would find there again. Poison isn't in the file, and goes by MADV_DONTNEED alone.
  */
 int Arena::drop(std::size_t first, std::size_t count) const
 {

@@ -24,14 +24,14 @@ enum class Traits : std::uint64_t {
 	anonymous = 1 << 0, /* private, without a file, of small pages */
 	shmem = 1 << 1,	    /* a shared file */
 	small = 1 << 2,
-	huge = 1 << 3,	     /* hugetlb */
+	huge = 1 << 3,	      /* hugetlb */
 	transparent = 1 << 4, /* it may have huge pages */
-	privately = 1 << 5,  /* MAP_PRIVATE: a drop is MADV_DONTNEED, and a fork copies it */
-	lossy = 1 << 6,	     /* MADV_FREE is used on it */
-	alike = 1 << 7,	     /* its pages have the same content, for KSM */
-	protect = 1 << 8,    /* write protection is used */
+	privately = 1 << 5,   /* MAP_PRIVATE: a drop is MADV_DONTNEED, and a fork copies it */
+	lossy = 1 << 6,	      /* MADV_FREE is used on it */
+	alike = 1 << 7,	      /* its pages have the same content, for KSM */
+	protect = 1 << 8,     /* write protection is used */
 	protect_all = 1 << 9, /* read-write protection is used */
-	itself = 1 << 10,    /* protection that resolves itself */
+	itself = 1 << 10,     /* protection that resolves itself */
 	events = 1 << 11,
 	sigbus = 1 << 12, /* a missing page is a SIGBUS instead of a message */
 };
@@ -68,7 +68,8 @@ public:
 	};
 
 	/* In the process whose memory it is; nothing if the kernel lacks something for it. */
-	static std::unique_ptr<Arena> make(Place place, const Kind &kind, const std::string &device);
+	static std::unique_ptr<Arena> make(Place place, const Kind &kind,
+					   const std::string &device);
 	/* In a process that monitors it. */
 	Arena(Place place, const Kind &kind, userfault::Context context, userfault::Fd file);
 

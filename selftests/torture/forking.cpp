@@ -187,6 +187,8 @@ constexpr auto eagain = of_errno(EAGAIN), enomem = of_errno(ENOMEM);
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> forking = {
 	/* A child that isn't registered would put zeroes into a file. */
 	{"fork", Role::changer, 8, Traits::anonymous, fork_and_read, {done},
@@ -200,6 +202,7 @@ const std::vector<Operation> forking = {
 	{"kill -9 of one whose threads wait", Role::changer, 3, Traits::none, kill_waiters, {killed},
 	 {enomem, eagain}},
 };
+/* clang-format on */
 
 int run_waiters(std::string_view what_then)
 {

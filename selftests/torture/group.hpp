@@ -9,8 +9,8 @@
 namespace torture {
 
 /*
- * A control group, which can limit and freeze its processes. If the kernel has none, all calls fail,
- * and nothing else happens.
+ * A control group, which can limit and freeze its processes. If the kernel has none, all calls
+ * fail, and nothing else happens.
  */
 class Group {
 public:
@@ -27,7 +27,8 @@ public:
 	bool exists() const;
 	/* Kills all of its processes, and waits until they are gone. */
 	bool kill_all() const;
-	/* Waits until nothing is charged to it any more, and removes it; says what is left, or nothing. */
+	/* Waits until nothing is charged to it any more, and removes it; says what is left, or
+	 * nothing. */
 	std::string remove() const;
 
 private:

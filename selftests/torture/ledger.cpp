@@ -82,7 +82,8 @@ std::string describe(Verdict verdict, const Reading &reading)
 
 bool sigbus_is_right(const PageEntry &entry, const Before &before)
 {
-	return !entry.open.quiet_since(before.open) || may_be_there(entry.poisoned, before.poison_floor);
+	return !entry.open.quiet_since(before.open) ||
+	       may_be_there(entry.poisoned, before.poison_floor);
 }
 
 bool sigsegv_is_right(const PageEntry &entry, const Before &before)

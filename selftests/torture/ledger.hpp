@@ -16,9 +16,9 @@ namespace torture {
  * =======================================
  *
  * The ledger has an entry for each page of each arena. It is in memory that all processes share and
- * that is never registered. No lock orders it with the pages: faults, fills and changes race as they
- * like. So each rule below is an argument why a reader that breaks it has found a bug, whatever the
- * schedule was. Where the ledger can't know, it makes no claim.
+ * that is never registered. No lock orders it with the pages: faults, fills and changes race as
+ *they like. So each rule below is an argument why a reader that breaks it has found a bug, whatever
+ *the schedule was. Where the ledger can't know, it makes no claim.
  *
  * Filling. A monitor takes a new generation from @issued before it calls the kernel, and the page's
  * stamp has it. @in_flight counts those that have taken one and have not returned yet.
@@ -30,8 +30,8 @@ namespace torture {
  *	 never seen. For SIGBUS of poison the same holds with @poisoned.
  *
  * Dropping. Whatever drops a page (madvise, a hole, unmapping) begins a change before the call, and
- * ends it after the call. Let g be @issued, read before the call, and let @in_flight be 0 when it is
- * read after that: then every fill up to g has returned, since each counts itself before it takes
+ * ends it after the call. Let g be @issued, read before the call, and let @in_flight be 0 when it
+ *is read after that: then every fill up to g has returned, since each counts itself before it takes
  * its generation. A call that then drops the page for certain leaves none of these: so the dropper
  * raises @floor to g + 1 after the call.
  *
@@ -51,8 +51,8 @@ namespace torture {
  * Arenas in which the kernel itself may drop pages (MADV_FREE) make no claim of kind (4).
  *
  * Open pages. Between @open's beginning and end, the page may be unmapped, without access, beyond
- * the file's end or not registered: then SIGSEGV, SIGBUS and zeroes are right. Whatever opens a page
- * drops it once it is registered again, before @open ends; so zeroes that mm has made are gone.
+ * the file's end or not registered: then SIGSEGV, SIGBUS and zeroes are right. Whatever opens a
+ *page drops it once it is registered again, before @open ends; so zeroes that mm has made are gone.
  *
  * Protection. A lane counts a write in @begun before it, and in @done after it. Everything that may
  * end the protection of a page is bracketed by @lifts: the monitor's answer, a fill (which makes an
@@ -111,7 +111,8 @@ struct PageEntry {
 	std::atomic<std::uint32_t> issued = 0, in_flight = 0, zeroed = 0, poisoned = 0;
 	std::atomic<std::uint32_t> floor = 0, poison_floor = 0;
 	Span changes, open, lifts;
-	/* Somebody writes to the page in its file, and others must not. Stays so if he is killed. */
+	/* Somebody writes to the page in its file, and others must not. Stays so if he is killed.
+	 */
 	std::atomic<bool> file_written = false;
 	std::array<Lane, slots> writes, reads;
 };
@@ -119,7 +120,8 @@ struct PageEntry {
 /* What a reader has to know before it reads. */
 struct Before {
 	explicit Before(const PageEntry &entry)
-		: floor(entry.floor), poison_floor(entry.poison_floor), changes(entry.changes.mark()), open(entry.open.mark())
+		: floor(entry.floor), poison_floor(entry.poison_floor),
+		  changes(entry.changes.mark()), open(entry.open.mark())
 	{
 	}
 
@@ -146,11 +148,11 @@ private:
 
 enum class Verdict {
 	right,
-	bad_word,    /* neither zero nor of this page */
-	unfilled,    /* zeroes that nobody has put there */
+	bad_word, /* neither zero nor of this page */
+	unfilled, /* zeroes that nobody has put there */
 	never_issued,
-	dropped,     /* older than the floor */
-	mixed,	     /* of more than one generation, though nothing has changed */
+	dropped, /* older than the floor */
+	mixed,	 /* of more than one generation, though nothing has changed */
 };
 
 /* About a page that was read; allocates no memory. @lossy: see (4). */

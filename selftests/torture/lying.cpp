@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lies: answers that put into a page what the ledger doesn't allow, or that change something without
- * telling the ledger. Each stands for a mistake of the kernel, and shows that the torture notices it:
- * scripts/tests/runner-tests has it tell each of them. It tells none by itself.
+ * Lies: answers that put into a page what the ledger doesn't allow, or that change something
+ * without telling the ledger. Each stands for a mistake of the kernel, and shows that the torture
+ * notices it: scripts/tests/runner-tests has it tell each of them. It tells none by itself.
  */
 #include "torture/actor.hpp"
 #include "torture/change.hpp"
@@ -18,7 +18,8 @@ using namespace userfault;
 
 namespace {
 
-constexpr const char *names[] = {"page", "zeroes", "future", "past", "mixed", "dropped", "unprotected"};
+constexpr const char *names[] = {"page",  "zeroes",  "future",	   "past",
+				 "mixed", "dropped", "unprotected"};
 
 template <std::size_t lie> bool tells(Actor &)
 {
@@ -112,8 +113,14 @@ Outcome unprotect_in_secret(Actor &actor)
 using enum Outcome;
 /* Whatever the kernel says to it is right: what counts is what the others find. */
 const std::vector<Outcome> anything = {
-	done, of_errno(EAGAIN), of_errno(EEXIST), of_errno(ENOENT), of_errno(EFAULT),
-	of_errno(ENOMEM), of_errno(ESRCH), of_errno(EINVAL),
+	done,
+	of_errno(EAGAIN),
+	of_errno(EEXIST),
+	of_errno(ENOENT),
+	of_errno(EFAULT),
+	of_errno(ENOMEM),
+	of_errno(ESRCH),
+	of_errno(EINVAL),
 };
 
 template <std::size_t lie>
@@ -131,6 +138,8 @@ unsigned lie_of(std::string_view name)
 	return found == std::end(names) ? 0 : static_cast<unsigned>(found - names) + 1;
 }
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> lying = {
 	lying_row<0>("lie: another page", Traits::small, copy_other_page, missing),
 	lying_row<1>("lie: zeroes", Traits::small, answer_with_zeroes, missing),
@@ -141,5 +150,6 @@ const std::vector<Operation> lying = {
 	 anything, missing, has_droppable_neighbour},
 	lying_row<6>("lie: no longer protected", Traits::protect, unprotect_in_secret, written),
 };
+/* clang-format on */
 
 } // namespace torture

@@ -7,8 +7,8 @@
 namespace torture {
 
 /*
- * Makes this machine ready: swap on a compressed RAM disk, huge pages, KSM, control groups. Prints a
- * line for what the kernel lacks.
+ * Makes this machine ready: swap on a compressed RAM disk, huge pages, KSM, control groups. Prints
+ * a line for what the kernel lacks.
  */
 void prepare_machine();
 

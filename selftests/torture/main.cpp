@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Torture: everything that memory can meet, at once, as long as one likes, in rounds. Each round makes
- * worlds, lets their actors run, takes them down, and looks whether all is as it was before. It is to
- * run in a VM of its own, as root: scripts/torture starts that.
+ * Torture: everything that memory can meet, at once, as long as one likes, in rounds. Each round
+ * makes worlds, lets their actors run, takes them down, and looks whether all is as it was before.
+ * It is to run in a VM of its own, as root: scripts/torture starts that.
  */
 #include "harness/kernel_log.hpp"
 #include "harness/kmemleak.hpp"
@@ -61,12 +61,17 @@ template <class Number> bool parse(const char *text, Number &number)
 std::optional<Options> options_from(int argc, char **argv)
 {
 	static const option known[] = {
-		{"seconds", required_argument, nullptr, 's'}, {"seed", required_argument, nullptr, 'e'},
-		{"round", required_argument, nullptr, 'r'},   {"steps", required_argument, nullptr, 't'},
-		{"patience", required_argument, nullptr, 'p'}, {"plan", no_argument, nullptr, 'l'},
+		{"seconds", required_argument, nullptr, 's'},
+		{"seed", required_argument, nullptr, 'e'},
+		{"round", required_argument, nullptr, 'r'},
+		{"steps", required_argument, nullptr, 't'},
+		{"patience", required_argument, nullptr, 'p'},
+		{"plan", no_argument, nullptr, 'l'},
 		{"nothing", no_argument, nullptr, 'n'},
-		{"waiters", required_argument, nullptr, 'w'}, {"lie", required_argument, nullptr, 'i'},
-		{"native", no_argument, nullptr, 'v'},	      {"gentle", no_argument, nullptr, 'g'},
+		{"waiters", required_argument, nullptr, 'w'},
+		{"lie", required_argument, nullptr, 'i'},
+		{"native", no_argument, nullptr, 'v'},
+		{"gentle", no_argument, nullptr, 'g'},
 		{},
 	};
 	Options options;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Operations that change mappings. Each opens the pages, in the ledger's sense, and leaves them
- * mapped at home, registered, and dropped if anybody but a monitor could have made a page meanwhile.
+ * mapped at home, registered, and dropped if anybody but a monitor could have made a page
+ * meanwhile.
  */
 #include "torture/actor.hpp"
 #include "torture/change.hpp"
@@ -26,8 +27,8 @@ void pause_a_moment(Actor &actor)
 }
 
 /*
- * Registers pages again that may have lost their registration, and drops what mm may have put there.
- * Threads that waited at the old mapping try again.
+ * Registers pages again that may have lost their registration, and drops what mm may have put
+ * there. Threads that waited at the old mapping try again.
  */
 Outcome watch_again(Actor &actor, Opening &opening)
 {
@@ -248,6 +249,8 @@ constexpr auto einval = of_errno(EINVAL), enomem = of_errno(ENOMEM), efault = of
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> mapping = {
 	{"mmap over", Role::changer, 5, Traits::none, map_anew, {done}, {}},
 	{"munmap", Role::changer, 5, Traits::none, unmap, {done}, {}},
@@ -261,5 +264,6 @@ const std::vector<Operation> mapping = {
 	 {efault, enomem}},
 	{"truncate", Role::changer, 4, Traits::none, truncate_file, {done}, {}, no_fault, has_file},
 };
+/* clang-format on */
 
 } // namespace torture

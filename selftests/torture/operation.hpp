@@ -35,8 +35,8 @@ enum Faults : std::uint8_t { no_fault = 0, missing = 1, minor = 2, written = 4, 
 struct Operation {
 	const char *name;
 	Role role;
-	unsigned weight;  /* how often it is drawn, beside the others of its role */
-	Traits needs;	  /* of the arena that it is done on */
+	unsigned weight; /* how often it is drawn, beside the others of its role */
+	Traits needs;	 /* of the arena that it is done on */
 	Outcome (*run)(Actor &actor);
 	std::vector<Outcome> must; /* outcomes that have to happen, if it is tried often enough */
 	std::vector<Outcome> may;  /* further outcomes that are right; any other one is wrong */
@@ -57,8 +57,8 @@ struct Step {
 };
 
 /*
- * Draws a step. It may be of an arena that the world lacks: so a kernel's features don't change what
- * comes after.
+ * Draws a step. It may be of an arena that the world lacks: so a kernel's features don't change
+ * what comes after.
  */
 Step draw_step(Role role, Random &random);
 

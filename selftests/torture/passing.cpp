@@ -42,15 +42,15 @@ std::uint64_t first_word(const Mapping &memory, std::size_t page)
 std::future<std::uint64_t> reader_that_waits(const Context &context, const Mapping &memory,
 					     std::size_t page)
 {
-	auto reader = std::async(std::launch::async, [&memory, page] {
-		return first_word(memory, page);
-	});
+	auto reader = std::async(std::launch::async,
+				 [&memory, page] { return first_word(memory, page); });
 	while (!context.poll().value_or(false))
 		;
 	return reader;
 }
 
-/* Fills the page of the next fault with a stamp, and returns the word that its reader has to see. */
+/* Fills the page of the next fault with a stamp, and returns the word that its reader has to see.
+ */
 std::optional<std::uint64_t> serve_one(Actor &actor, const Context &context)
 {
 	const auto message = context.read();
@@ -127,8 +127,9 @@ Outcome both_backends(Actor &actor)
 	const auto of_ours = serve_one(actor, *ours), of_native = serve_one(actor, *native);
 	if (!of_ours || !of_native)
 		return actor.wrong("a backend doesn't serve its range");
-	return one.get() == *of_ours && other.get() == *of_native ? Outcome::done
-								  : actor.wrong("a page is another");
+	return one.get() == *of_ours && other.get() == *of_native
+		       ? Outcome::done
+		       : actor.wrong("a page is another");
 }
 
 /* Of two that move the same page, one succeeds. */
@@ -178,6 +179,8 @@ constexpr auto enomem = of_errno(ENOMEM);
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> passing = {
 	{"open and close a context", Role::changer, 4, Traits::none, open_and_close, {done}, {enomem}},
 	{"pass a context on", Role::changer, 4, Traits::none, pass_on, {done}, {enomem}},
@@ -185,5 +188,6 @@ const std::vector<Operation> passing = {
 	{"move a page twice at once", Role::changer, 4, Traits::none, move_twice, {done}, {late}},
 	{"rain of signals", Role::changer, 10, Traits::none, signal_rain, {done}, {}},
 };
+/* clang-format on */
 
 } // namespace torture

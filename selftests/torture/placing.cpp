@@ -64,8 +64,7 @@ Outcome soft_offline(Actor &actor)
 {
 	const auto &arena = actor.arena();
 
-	return of_call(
-		::madvise(arena.page(actor.page()), arena.page_size(), MADV_SOFT_OFFLINE));
+	return of_call(::madvise(arena.page(actor.page()), arena.page_size(), MADV_SOFT_OFFLINE));
 }
 
 Outcome compact(Actor &)
@@ -90,8 +89,8 @@ std::uint64_t number_at(const char *path, std::uint64_t index)
 Outcome is_merged(Actor &actor)
 {
 	constexpr std::uint64_t present = 1ull << 63, frame = (1ull << 55) - 1, ksm = 1ull << 21;
-	const auto entry = number_at("/proc/self/pagemap",
-				     actor.arena().address(actor.page()) / page_size());
+	const auto entry =
+		number_at("/proc/self/pagemap", actor.arena().address(actor.page()) / page_size());
 
 	if (::access("/sys/kernel/mm/ksm/run", F_OK))
 		return Outcome::lacking;
@@ -119,6 +118,8 @@ constexpr auto eagain = of_errno(EAGAIN), efault = of_errno(EFAULT), einval = of
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> placing = {
 	{"move pages to a node", Role::changer, 8, Traits::none, move_to_node, {done, late},
 	 {enomem, efault, of_errno(ENOENT)}},
@@ -131,5 +132,6 @@ const std::vector<Operation> placing = {
 	{"a merged page", Role::changer, 3, Traits::alike, is_merged, {done, late}, {}},
 	{"unmerge pages", Role::changer, 3, Traits::alike, unmerge, {done}, {enomem, eintr}},
 };
+/* clang-format on */
 
 } // namespace torture

@@ -106,7 +106,8 @@ Outcome watch_writes(Actor &actor)
 	const auto count = actor.count(8);
 	auto watches = watches_of(arena, actor.page(), count);
 
-	if (const auto done = arena.context().write_protect(arena.range(actor.page(), count)); !done)
+	if (const auto done = arena.context().write_protect(arena.range(actor.page(), count));
+	    !done)
 		return of_error(done.error());
 	note_begun(watches);
 	let_others_run(actor);
@@ -144,8 +145,8 @@ std::vector<bool> protected_pages(const Arena &arena, std::size_t first, std::si
 }
 
 /*
- * Protection that resolves itself. The writes are counted before pagemap is read: so a page that has
- * been written to by then can't be protected any more.
+ * Protection that resolves itself. The writes are counted before pagemap is read: so a page that
+ * has been written to by then can't be protected any more.
  */
 Outcome watch_tracked(Actor &actor)
 {
@@ -154,7 +155,8 @@ Outcome watch_tracked(Actor &actor)
 	auto watches = watches_of(arena, actor.page(), count);
 	std::vector<std::optional<unsigned>> written;
 
-	if (const auto done = arena.context().write_protect(arena.range(actor.page(), count)); !done)
+	if (const auto done = arena.context().write_protect(arena.range(actor.page(), count));
+	    !done)
 		return of_error(done.error());
 	note_begun(watches);
 	let_others_run(actor);
@@ -180,6 +182,8 @@ constexpr auto eagain = of_errno(EAGAIN), enoent = of_errno(ENOENT), enomem = of
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> protecting = {
 	{"protect from writes", Role::tracker, 30, Traits::protect, watch_writes, {done},
 	 {eagain, enoent, enomem}, no_fault, does_not_resolve_itself},
@@ -188,5 +192,6 @@ const std::vector<Operation> protecting = {
 	{"track writes", Role::tracker, 15, Traits::itself, watch_tracked, {done},
 	 {eagain, enoent, enomem}},
 };
+/* clang-format on */
 
 } // namespace torture

@@ -151,8 +151,8 @@ void Round::start(Member &member)
 	sockets->second.reset();
 	if (member.plan.inside)
 		return;
-	member.view = World{.number = member.plan.number, .device = member.plan.device,
-			    .inside = false};
+	member.view =
+		World{.number = member.plan.number, .device = member.plan.device, .inside = false};
 	if (const auto grant = Context::probe({.device = member.plan.device}))
 		member.view.offered = grant->offered;
 	if (!receive_world(member.plan, sockets->first.get(), member.view))
@@ -191,8 +191,7 @@ bool Round::kill_subject(Member &member)
 		fail("a world's processes can't be killed");
 	for (auto &actor : shared().actors)
 		if (&actor - shared().actors.data() >= member.plan.first_actor() &&
-		    &actor - shared().actors.data() <
-			    member.plan.first_actor() + Plan::actors_each)
+		    &actor - shared().actors.data() < member.plan.first_actor() + Plan::actors_each)
 			actor.since = 0;
 	start(member);
 	return true;

@@ -17,9 +17,9 @@ namespace torture {
 
 struct Settings {
 	std::uint64_t seed = 1;
-	unsigned number = 0; /* of the round */
-	unsigned steps = 150; /* of each actor */
-	bool native = false; /* all worlds are on native userfaultfd */
+	unsigned number = 0;   /* of the round */
+	unsigned steps = 150;  /* of each actor */
+	bool native = false;   /* all worlds are on native userfaultfd */
 	unsigned patience = 1; /* how much slower the kernel is than a stock one */
 };
 
@@ -32,7 +32,7 @@ struct Member {
 
 	Plan plan;
 	Group group;
-	World view;	 /* its contexts, if its monitors are outside */
+	World view;	   /* its contexts, if its monitors are outside */
 	pid_t subject = 0; /* 0: it has ended */
 	pid_t monitor = 0;
 };

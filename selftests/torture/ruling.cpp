@@ -117,8 +117,7 @@ Outcome run_out_of_memory(Actor &)
 	if (victim < 0 || ::waitpid(victim, &status, 0) < 0)
 		return of_errno(errno);
 	group.remove();
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? Outcome::killed
-								  : Outcome::late;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? Outcome::killed : Outcome::late;
 }
 
 Outcome drop_caches(Actor &)
@@ -142,6 +141,8 @@ using enum Outcome;
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> ruling = {
 	{"kill -9 of a monitor", Role::boss, 20, Traits::none, kill_monitor, {killed}, {}, no_fault,
 	 nullptr, 8},
@@ -158,5 +159,6 @@ const std::vector<Operation> ruling = {
 	{"swapoff and swapon", Role::boss, 2, Traits::none, swap_off_and_on, {done},
 	 {of_errno(ENOMEM)}, no_fault, nullptr, 4, true},
 };
+/* clang-format on */
 
 } // namespace torture

@@ -35,10 +35,11 @@ std::uint64_t slot_word(const Stamp &stamp, std::size_t place, unsigned count);
 
 /* What a reader found in a page, all of it except the slots. */
 struct Reading {
-	bool zeroes = false;		/* there are words of zero */
-	unsigned oldest = ~0u;		/* generation; more than newest if there are zeroes only */
+	bool zeroes = false;   /* there are words of zero */
+	unsigned oldest = ~0u; /* generation; more than newest if there are zeroes only */
 	unsigned newest = 0;
-	std::optional<std::size_t> bad; /* the place of a word that is neither zero nor of this page */
+	std::optional<std::size_t>
+		bad; /* the place of a word that is neither zero nor of this page */
 	std::uint64_t bad_word = 0;
 };
 

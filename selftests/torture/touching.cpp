@@ -27,8 +27,7 @@ Outcome judge_signal(Actor &actor, const Before &before, Outcome outcome)
 
 Outcome judge_reading(Actor &actor, const Before &before, const Reading &reading)
 {
-	const auto verdict =
-		judge(actor.entry(), before, reading, actor.arena().is(Traits::lossy));
+	const auto verdict = judge(actor.entry(), before, reading, actor.arena().is(Traits::lossy));
 
 	return verdict == Verdict::right ? Outcome::done : actor.wrong(describe(verdict, reading));
 }
@@ -176,6 +175,8 @@ constexpr auto efault = of_errno(EFAULT);
 
 } // namespace
 
+/* Formatted by hand: a row is an operation. */
+/* clang-format off */
 const std::vector<Operation> touching = {
 	{"read a page", Role::toucher, 40, Traits::none, read_page, {done, sigbus}, {sigsegv}},
 	{"write to a page", Role::toucher, 40, Traits::none, write_page, {done, sigbus}, {sigsegv}},
@@ -185,5 +186,6 @@ const std::vector<Operation> touching = {
 	 {late}},
 	{"read(2) into a page", Role::toucher, 6, Traits::none, write_by_kernel, {done, efault}, {}},
 };
+/* clang-format on */
 
 } // namespace torture

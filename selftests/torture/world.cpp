@@ -61,7 +61,8 @@ std::vector<std::thread> start_actors(const Plan &plan, std::uint64_t seed, Worl
 
 	for (const auto &[role, number] : plan.actors())
 		threads.emplace_back([&world, &plan, seed, role, number] {
-			Actor(&world, role, number, number - plan.first_actor(), seed).run(plan.steps);
+			Actor(&world, role, number, number - plan.first_actor(), seed)
+				.run(plan.steps);
 		});
 	return threads;
 }
@@ -86,9 +87,9 @@ std::vector<std::pair<Role, unsigned>> Plan::actors() const
 	std::vector<std::pair<Role, unsigned>> all;
 	unsigned number = first_actor();
 
-	for (const auto &[role, count] : {std::pair(Role::toucher, touchers),
-					  std::pair(Role::changer, changers),
-					  std::pair(Role::tracker, trackers)})
+	for (const auto &[role, count] :
+	     {std::pair(Role::toucher, touchers), std::pair(Role::changer, changers),
+	      std::pair(Role::tracker, trackers)})
 		for (unsigned i = 0; i < count; i++)
 			all.emplace_back(role, number++);
 	return all;
@@ -113,7 +114,8 @@ int run_subject(const Plan &plan, std::uint64_t seed, int socket)
 
 	if (!plan.inside && !send_world(world, socket))
 		return 1;
-	auto monitors = plan.inside ? start_monitors(plan, seed, world) : std::vector<std::thread>();
+	auto monitors =
+		plan.inside ? start_monitors(plan, seed, world) : std::vector<std::thread>();
 	join(start_actors(plan, seed, world));
 	unmap_all(world); /* which may wait for a monitor */
 	world.state().monitors_end = true;

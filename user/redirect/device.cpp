@@ -50,7 +50,8 @@ int open_for_ioctl(const std::string &path)
 
 	if (errno == EACCES || errno == EPERM)
 		refuse(why, "Become root, or join the group that may open the device.");
-	refuse(why, "Load the module again: modprobe userfault, or insmod build/running/userfault.ko.");
+	refuse(why,
+	       "Load the module again: modprobe userfault, or insmod build/running/userfault.ko.");
 }
 
 /* Raises the limit of descriptors to @wanted as long as this lives, if the process may do that. */

@@ -154,7 +154,8 @@ public:
 	Result<void> write_protect(Range range) const;
 
 	/* Undoes write_protect(), and lets waiters of @range go on. The same errors. */
-	Result<void> write_unprotect(Range range, UnprotectModes modes = UnprotectModes::None) const;
+	Result<void> write_unprotect(Range range,
+				     UnprotectModes modes = UnprotectModes::None) const;
 
 	/*
 	 * Protects the pages of @range from every access: whole pages, all of them registered with
