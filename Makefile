@@ -64,8 +64,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo try selftests torture fuzz kselftest third-party bench features errno-record docs \
-	check check-tidy check-analyzer check-sparse check-layout check-interfaces install install-module \
+.PHONY: module user demo try selftests torture fuzz planted kselftest third-party bench features errno-record \
+	docs check check-tidy check-analyzer check-sparse check-layout check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
 	bootstrap-check bootstrap-stock FORCE
 .DELETE_ON_ERROR:
@@ -96,6 +96,9 @@ help:
 	@echo 'make third-party [KERNEL=K] [V=1]'
 	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
 	@echo '                         natively and through userfault-run, in VMs; V=1 shows their output'
+	@echo 'make planted [KERNEL=K] [BUG=B]'
+	@echo '                         plant the bugs of selftests/planted in copies of the module, or one of'
+	@echo '                         them, and show which tests find each, in VMs, after how many seconds'
 	@echo 'make bench [KERNEL=K] [TEST=T] [V=1]'
 	@echo '                         compare the module with native userfaultfd, in executed instructions:'
 	@echo '                         prints a table, and writes build/bench/K.json; T is a part of a name;'
@@ -188,6 +191,15 @@ compiler = $(call kernel_field,5,$(filter $(1):%,$(KERNEL_ROWS)))
 
 $(LISTED_KERNELS:%=build/%/userfault.ko): build/%/userfault.ko: FORCE
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*,$(MODULE_SOURCES),KCFLAGS=-Werror,$(call kernel_make,$*))
+
+# The module with a planted bug: the stem is KERNEL/BUG. All bugs of a kernel are built in the same
+# folder, one after the other, so that each takes only the objects that differ from the last one's.
+build/planted/%/userfault.ko: FORCE
+	@mkdir -p build/planted/$(*D)/sources $(@D)
+	@rsync -rc --delete $(MODULE_SOURCES) build/planted/$(*D)/sources/
+	@patch -s -p1 --fuzz=0 --no-backup-if-mismatch -d build/planted/$(*D)/sources <selftests/planted/$(*F).patch
+	$(call kbuild,$(CACHE)/kernels/$(*D)/build,build/planted/$(*D)/objects,$(MODULE_SOURCES:%=build/planted/$(*D)/sources/%),KCFLAGS=-Werror,$(call kernel_make,$(*D)))
+	@cp build/planted/$(*D)/objects/userfault*.ko $(@D)/
 
 # Modules that misbehave, to prove that the runner notices it
 build/%/runner: FORCE
@@ -545,6 +557,19 @@ $(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 	@find $@ -xtype l -delete
 	+@cd $@/tools/testing/selftests/[mv]m && $(MAKE) --no-print-directory OUTPUT=$$PWD EXTRA_CFLAGS=-w \
 		$$(for name in $(THIRD_PARTY); do test ! -e $$name.c || echo $$PWD/$$name; done)
+
+# Bugs that are planted in the module, each as KERNEL/BUG
+BUG :=
+PLANTED = $(shell scripts/planted --list $(KERNEL:%=--kernel %) $(BUG))
+PLANTED_KERNELS = $(sort $(patsubst %/,%,$(dir $(PLANTED))))
+
+planted:
+	@scripts/planted --check $(BUG)
+	@scripts/bootstrap $(PLANTED_KERNELS)
+	$(build) user $(TESTS) $(PLANTED_KERNELS:%=build/%/userfault.ko) $(PLANTED_KERNELS:%=build/%/runner)
+	+@for each in $(PLANTED); do \
+		$(MAKE) --no-print-directory $(PARALLEL) build/planted/$$each/userfault.ko || exit; done
+	@scripts/planted $(KERNEL:%=--kernel %) $(BUG)
 
 # The figures are stored as JSON; the table is made from them.
 BENCH_RESULTS = build/bench/$(VM_KERNEL)$(if $(TEST),-some).json

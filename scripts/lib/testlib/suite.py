@@ -15,6 +15,9 @@ from . import ktap
 
 SOURCES = pathlib.Path(__file__).resolve().parents[3]
 BUILD = SOURCES / "build"
+# A few of all tests: those that sleep, wake, move pages, and take the kernel's locks in turn
+FEW = ",".join(f"{tag}~[slow]~[.]" for tag in (
+    "[fault]", "[wake]", "[event]", "[move]", "[changed]", "[hooks]", "[rwp]", "[wp-async]", "[stress]"))
 NO_TEST_SELECTED = f"echo {shlex.quote(ktap.HEADER)}; echo 1..0"
 BACKENDS = ("module", "native")
 TEST_SECONDS = 30
@@ -153,14 +156,15 @@ def _guest_script(backends, arguments):
         exit $worst"""
 
 
-def kunit_in_vm(kernel, vm_options=()):
-    """The command that runs the KUnit tests. They have ended when their module is loaded.
+def kunit_in_vm(kernel, vm_options=(), modules=None):
+    """The command that runs the KUnit tests. They have ended when their module is loaded, which is in the
+    folder modules, or where make puts it.
 
     It prints a document for each of KUNIT_SUITES, then one on what they have left in the kernel.
     """
     return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options, "--no-module",
             "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
-            "--carry", f"{BUILD}/{kernel}/userfault_kunit.ko:/lib/userfault_kunit.ko",
+            "--carry", f"{modules or BUILD / kernel}/userfault_kunit.ko:/lib/userfault_kunit.ko",
             "--", "sh", "-c", f"""
         echo 'userfault selftests: kunit' >/dev/kmsg
         insmod /lib/userfault_kunit.ko

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Planted bugs: the patches of selftests/planted, each of which breaks the module on purpose.
+
+A patch begins with a head that says what is wrong, and what this does to a program. Most bugs show on
+every kernel. A line "Kernel: NAME..." in the head lists the only kernels that can show this one.
+"""
+
+import dataclasses
+import re
+import subprocess
+
+from . import suite
+
+FOLDER = suite.SOURCES / "selftests/planted"
+BUILT = suite.BUILD / "planted"
+ANY_KERNEL = "6.12"         # where a bug is planted that every kernel shows
+# A patch may have moved, but is never bent to fit: it might land in the wrong place.
+PATCH = ["patch", "-p1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "--reject-file=-"]
+
+
+@dataclasses.dataclass
+class Bug:
+    name: str
+    kernels: list           # the only ones that can show it; empty: every kernel can
+
+    @property
+    def patch(self):
+        return FOLDER / f"{self.name}.patch"
+
+    def kernel(self, wanted=None):
+        """The kernel to plant it in, if need be the wanted one; None if that can't show it."""
+        if wanted and self.kernels and wanted not in self.kernels:
+            return None
+        return wanted or (self.kernels or [ANY_KERNEL])[0]
+
+    def module_folder(self, kernel):
+        """Where make puts the modules that have the bug."""
+        return BUILT / kernel / self.name
+
+    def why_not(self, folder=suite.SOURCES):
+        """What patch(1) says if it can't apply the patch to the sources in a folder; else ""."""
+        return _patch(self.patch, folder, "--dry-run")
+
+    def apply(self, folder):
+        """Applies the patch to the sources in a folder. Returns as why_not()."""
+        return _patch(self.patch, folder)
+
+
+def _patch(patch, folder, *options):
+    ran = subprocess.run([*PATCH, *options, "--directory", folder, "--input", patch], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return " / ".join(ran.stdout.splitlines()) if ran.returncode else ""
+
+
+def _read(patch):
+    head = patch.read_text().partition("\n--- ")[0]
+    kernels = re.search(r"^Kernel: (.*)$", head, re.MULTILINE)
+    return Bug(patch.stem, kernels[1].split() if kernels else [])
+
+
+def all_bugs():
+    return [_read(patch) for patch in sorted(FOLDER.glob("*.patch"))]
