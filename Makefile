@@ -471,7 +471,8 @@ build/check/tidy/%.cpp.ok: %.cpp .clang-tidy user/.clang-tidy | compilers
 	$(call analyzed,$(CXX) $(TIDY_FLAGS))
 
 # sparse knows no __has_include; the kernels that this machine's compiler builds have none of the
-# headers that are asked for. Each file is checked, whether it has to be compiled or not.
+# headers that are asked for. It follows neither what is compiled for other kernels only, nor the
+# unit tests, which need a debug kernel.
 check-sparse:
 	$(call kbuild,$(CACHE)/kernels/$(CHECKED_KERNEL)/build,build/$(CHECKED_KERNEL),$(MODULE_SOURCES),KCFLAGS=-Werror C=2 \
 		CF="-Wsparse-error -D'__has_include(header)=0'")
@@ -566,7 +567,7 @@ PLANTED_KERNELS = $(sort $(patsubst %/,%,$(dir $(PLANTED))))
 planted:
 	@scripts/planted --check $(BUG)
 	@scripts/bootstrap $(PLANTED_KERNELS)
-	$(build) user $(TESTS) $(PLANTED_KERNELS:%=build/%/userfault.ko) $(PLANTED_KERNELS:%=build/%/runner)
+	$(build) user $(TESTS) build/selftests/torture build/selftests/fuzz build/selftests/32/fuzz $(PLANTED_KERNELS:%=build/%/userfault.ko) $(PLANTED_KERNELS:%=build/%/runner)
 	+@for each in $(PLANTED); do \
 		$(MAKE) --no-print-directory $(PARALLEL) build/planted/$$each/userfault.ko || exit; done
 	@scripts/planted $(KERNEL:%=--kernel %) $(BUG)
