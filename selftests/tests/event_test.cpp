@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
+#include <deque>
 #include <cstring>
 #include <linux/userfault.h>
 #include <sys/ioctl.h>
@@ -491,6 +492,22 @@ TEST_CASE("closing a context lets the calls go on that wait for its events", "[e
 	CHECK(dropping.result() == 0);
 	unmapping.get();
 	CHECK(world.memory.word(0) == 0);
+}
+
+TEST_CASE("closing a context lets more calls go on than there are processors", "[event]")
+{
+	/* So some of them go on only when the context is closed. */
+	const std::size_t count = 16;
+	World world(count, Features::EventRemove);
+	std::deque<WaitingCall> calls;
+
+	for (std::size_t i = 0; i < count; i++)
+		calls.emplace_back(world.context, SYS_madvise,
+				   [&, i] { return drop(world.memory, i, 1); });
+	world.region.release();
+	static_cast<void>(Fd(world.context.release()));
+	for (auto &call : calls)
+		CHECK(call.result() == 0);
 }
 
 TEST_CASE("killing the monitor lets the calls go on that wait for its events", "[event]")

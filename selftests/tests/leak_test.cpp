@@ -12,10 +12,16 @@
 #include "lib/process.hpp"
 #include "lib/world.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <chrono>
+#include <fcntl.h>
+#include <fstream>
 #include <functional>
+#include <string>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace selftests;
@@ -43,6 +49,64 @@ void check_for_leaks(unsigned times, const std::function<void()> &work)
 	wait_until("the address spaces are gone", [&] { return count_mms() <= mms + mm_noise; });
 	CHECK(memory.missing().value_or(0) == 0);
 }
+
+/* Missing memory below the program's own: a fork copies it first. */
+void register_lowest_memory(const Context &context)
+{
+	const auto length = 2 * page_size();
+	void *start =
+		::mmap(reinterpret_cast<void *>(1 << 20), length, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (start == MAP_FAILED)
+		skip("there is no room below the program");
+	take(context.register_range({reinterpret_cast<Address>(start), length}, Modes::Missing));
+}
+
+/* How many bytes the kernel promises to all programs, if it is told not to promise too much. */
+std::size_t commit_limit()
+{
+	std::ifstream file("/proc/meminfo");
+
+	for (std::string line; std::getline(file, line);)
+		if (line.starts_with("CommitLimit:"))
+			return std::stoul(line.substr(line.find(' '))) << 10;
+	give_up("/proc/meminfo has no limit");
+}
+
+/* Forks that fail, because all memory is promised already. */
+class FailingForks {
+public:
+	FailingForks()
+		: promised_(commit_limit() / page_size()),
+		  mode_(::open("/proc/sys/vm/overcommit_memory", O_RDWR | O_CLOEXEC))
+	{
+		if (!mode_)
+			skip("this needs the right to change what memory is promised");
+		checked(::pread(mode_.get(), &before_, 1, 0));
+	}
+
+	/* The error of a fork. */
+	int fork() const
+	{
+		set('2');
+		const pid_t child = ::fork();
+		const int error = child < 0 ? errno : 0;
+		if (child == 0)
+			::_exit(0);
+		set(before_);
+		if (child > 0)
+			checked(::waitpid(child, nullptr, 0));
+		return error;
+	}
+
+private:
+	void set(char mode) const { checked(::pwrite(mode_.get(), &mode, 1, 0)); }
+
+	Memory promised_;
+	Fd mode_;
+	char before_ = 0;
+};
 
 /* Ends the test if @progress is anything else than @error before the first page. */
 void expect(const Progress &progress, int error)
@@ -139,6 +203,27 @@ TEST_CASE("contexts and handshakes leak nothing", "[leak]")
 			give_up("a second handshake went through");
 		take(context.register_range(memory.range(1, 1), Modes::Missing));
 	});
+}
+
+TEST_CASE("forks that fail leak nothing", "[leak][fork_event]")
+{
+	const auto context = open_context(Features::EventFork);
+	const FailingForks forks;
+	std::atomic<bool> stop = false;
+
+	register_lowest_memory(context);
+	/* Before 6.12 a fork that fails is an event, too. */
+	auto reader = in_thread([&] {
+		while (!stop)
+			if (take(context.poll(std::chrono::milliseconds(5))))
+				take(context.read());
+	});
+	check_for_leaks(60, [&] {
+		if (forks.fork() != ENOMEM)
+			give_up("the fork should have failed");
+	});
+	stop = true;
+	reader.get();
 }
 
 TEST_CASE("processes that end leak nothing", "[leak]")

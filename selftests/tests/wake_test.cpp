@@ -2,8 +2,11 @@
 /* UFFDIO_WAKE: which threads go on, and which don't. */
 #include "lib/world.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <sys/mman.h>
+#include <variant>
 #include <vector>
 
 using namespace selftests;
@@ -150,4 +153,39 @@ TEST_CASE("all the waiters of a page are woken together", "[wake][smp]")
 	for (auto &reader : readers)
 		CHECK(reader.get() == pattern_word(0));
 	CHECK(fdinfo(world.context.fd()).total == 0);
+}
+
+TEST_CASE("no waiter sleeps on that was woken while it was about to sleep", "[wake][smp]")
+{
+	/* Most are woken several times before their fault is read and their page is filled. */
+	const std::size_t threads = 4, pages = threads * repeated(100);
+	const World world(pages);
+	std::vector<std::future<void>> readers, wakers;
+	std::atomic<bool> stop = false;
+	const auto fill_pages = [&] {
+		while (auto message = take(world.context.read()))
+			if (const auto *fault = std::get_if<Fault>(&*message))
+				world.context.zeropage({fault->address, page_size()},
+						       ZeropageModes::DontWake);
+	};
+
+	for (unsigned i = 0; i < 2; i++)
+		wakers.push_back(in_thread([&] {
+			while (!stop)
+				take(world.context.wake(world.memory.range()));
+		}));
+	for (std::size_t first = 0; first < threads; first++)
+		readers.push_back(in_thread([&, first] {
+			for (std::size_t i = first; i < pages; i += threads)
+				if (world.memory.word(i))
+					give_up("a page is not zero");
+		}));
+	wait_until("all pages are read", [&] {
+		fill_pages();
+		return std::ranges::all_of(readers, is_done<void>);
+	});
+	CHECK(fdinfo(world.context.fd()).total == 0);
+	stop = true;
+	for (auto &waker : wakers)
+		waker.get();
 }
