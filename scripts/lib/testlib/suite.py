@@ -160,9 +160,11 @@ def kunit_in_vm(kernel, vm_options=(), modules=None):
     """The command that runs the KUnit tests. They have ended when their module is loaded, which is in the
     folder modules, or where make puts it.
 
+    Since Linux 6.16 the kernel runs them by itself only if it is told to.
+
     It prints a document for each of KUNIT_SUITES, then one on what they have left in the kernel.
     """
-    return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options, "--no-module",
+    return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options, "--no-module", "--append", "kunit.autorun=1",
             "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
             "--carry", f"{modules or BUILD / kernel}/userfault_kunit.ko:/lib/userfault_kunit.ko",
             "--", "sh", "-c", f"""
