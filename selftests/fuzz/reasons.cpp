@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <linux/userfault.h>
+#include <sstream>
+#include <string>
+#include <vector>
 
 namespace fuzz {
 
@@ -188,9 +191,57 @@ bool keeps_unread_messages(const Difference &difference)
 	       });
 }
 
+/* What other pages a call or an access finds, or whom it wakes: not what a command answers. */
+bool is_about_faults(const Difference &difference)
+{
+	for (const auto *record : {difference.of_module(), difference.of_native()})
+		if (record && (record->kind != FUZZ_RESULT || record->call != record->step ||
+			       is_one_of(difference.program.calls[record->call].code,
+					 {FUZZ_load, FUZZ_store, FUZZ_send, FUZZ_receive})))
+			return true;
+	return is_about_messages(difference);
+}
+
+/* A state without its pages' protection. Pages that are alike then are one run: 2*+p 1*+ is 3*+. */
+std::string without_protection(const std::string &state)
+{
+	std::istringstream lines(state);
+	std::string text;
+
+	for (std::string line; std::getline(lines, line); text += '\n') {
+		std::istringstream words(line);
+		std::string last;
+		unsigned long count = 0;
+
+		for (std::string word; words >> word;) {
+			const auto star = word.find('*');
+			if (star == word.npos || !std::isdigit(word.front())) {
+				text += ' ' + word;
+				continue;
+			}
+			auto page = word.substr(star);
+			std::erase(page, 'p');
+			if (page != last && count)
+				text += ' ' + std::to_string(count) + last;
+			count = (page == last ? count : 0) + std::stoul(word);
+			last = page;
+		}
+		text += ' ' + std::to_string(count) + last;
+	}
+	return text;
+}
+
+bool is_about_protection(const Difference &difference)
+{
+	if (difference.of_module() || difference.of_native())
+		return is_about_faults(difference);
+	return without_protection(difference.module.state) ==
+	       without_protection(difference.native.state);
+}
+
 bool has_protected_nothing(const Difference &difference)
 {
-	return selftests::kernel() >= 6004 &&
+	return selftests::kernel() >= 6004 && is_about_protection(difference) &&
 	       came_before(difference, [](const auto &call, const auto &record) {
 		       return is_one_of(call.code, {FUZZ_writeprotect, FUZZ_rwprotect}) &&
 			      (record.result == -ENOENT || record.result == -EINVAL) &&
@@ -198,26 +249,41 @@ bool has_protected_nothing(const Difference &difference)
 	       });
 }
 
+bool overlap(const fuzz_call &one, const fuzz_call &other)
+{
+	const auto start = std::max(one.arguments[0], other.arguments[0]);
+
+	return start - one.arguments[0] < one.arguments[1] &&
+	       start - other.arguments[0] < other.arguments[1];
+}
+
+/* Registered for protection, and then again without it. */
 bool unprotects_what_is_registered_again(const Difference &difference)
 {
-	return selftests::kernel() < 7003 &&
+	std::vector<const fuzz_call *> with;
+
+	return selftests::kernel() < 7003 && is_about_protection(difference) &&
 	       came_before(
 		       difference,
-		       [](const auto &call, const auto &record) {
-			       return call.code == FUZZ_register && !record.result &&
-				      !(call.arguments[2] & UFFDIO_REGISTER_MODE_WP);
-		       }) &&
-	       came_before(
-		       difference,
-		       [](const auto &call, const auto &record) {
-			       return call.code == FUZZ_register && !record.result &&
-				      call.arguments[2] & UFFDIO_REGISTER_MODE_WP;
+		       [&](const auto &call, const auto &record) {
+			       if (call.code != FUZZ_register || record.result)
+				       return false;
+			       if (call.arguments[2] & UFFDIO_REGISTER_MODE_WP) {
+				       with.push_back(&call);
+				       return false;
+			       }
+			       return std::ranges::any_of(with, [&](const auto *before) {
+				       return overlap(*before, call);
+			       });
 		       });
 }
 
 bool unregisters_only_what_mremap_moved(const Difference &difference)
 {
-	return came_before(difference,
+	const bool in_state = !difference.of_module() && !difference.of_native();
+
+	return (in_state || is_about_faults(difference)) &&
+	       came_before(difference,
 			   [](const auto &call, const auto &record) {
 				   return call.code == FUZZ_mremap && !record.result;
 			   }) &&
@@ -299,6 +365,8 @@ const struct {
 
 const char *reason_for(const Difference &difference)
 {
+	if (!difference.module.complete || !difference.native.complete)
+		return nullptr;
 	if (const auto *text = reason_for_single_call(difference))
 		return text;
 	for (const auto &reason : reasons)

@@ -104,9 +104,9 @@ void Session::announce(const char *what, const fuzz_program &program) const
 }
 
 /*
- * Without what native userfaultfd of this kernel doesn't have, and without mlock() on ramfs: if a
- * page isn't there, and is protected with WP_ASYNC, mlock() faults again and again until a signal
- * comes, natively too.
+ * Without what native userfaultfd of this kernel doesn't have, and without mlock() on ramfs: in a
+ * locked mapping filemap_fault() takes the marker of a protected page that isn't there for a page,
+ * and the thread faults again and again until a signal comes; natively too.
  */
 fuzz_program Session::fitted(fuzz_program program) const
 {
@@ -249,6 +249,7 @@ void Session::learn(const fuzz_program &program, const Transcript &module, Execu
 
 void Session::try_program(const fuzz_program &program, Executor &executor)
 {
+	executor.forget_coverage();
 	announce("try", program);
 	const auto both = run_on_both(program, executor);
 	for (const auto *transcript : {&both.module, &both.native})
