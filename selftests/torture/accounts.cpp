@@ -36,7 +36,8 @@ Accounts::Counts Accounts::now()
 	for (const std::string name : {"free_hugepages", "resv_hugepages", "surplus_hugepages"})
 		counts[name] = {number_in(huge_pages + name), 0};
 	counts["nr_shmem"] = {field("/proc/vmstat", "nr_shmem"), 8};
-	counts["nr_mlock"] = {field("/proc/vmstat", "nr_mlock"), 0};
+	/* Each processor keeps a batch of pages that are no longer locked. */
+	counts["nr_mlock"] = {field("/proc/vmstat", "nr_mlock"), 64};
 	counts["nr_anon_pages"] = {field("/proc/vmstat", "nr_anon_pages"), 96};
 	counts["nr_page_table_pages"] = {field("/proc/vmstat", "nr_page_table_pages"), 32};
 	counts["SwapFree"] = {field("/proc/meminfo", "SwapFree"), 2048};

@@ -38,7 +38,8 @@ std::uint8_t kind_of(const Fault &fault)
 Actor::Actor(World *world, Role role, unsigned number, unsigned lane, std::uint64_t seed)
 	: world_(world), role_(role), number_(number), lane_(lane), seed_(seed), random_(seed),
 	  state_(shared().actors[number]),
-	  written_(role == Role::toucher ? most_arenas * most_pages : 0), buffer_(largest_page)
+	  written_(role == Role::toucher ? most_arenas * most_pages : 0), seen_(written_.size()),
+	  buffer_(largest_page)
 {
 }
 

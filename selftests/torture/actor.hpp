@@ -36,6 +36,13 @@ struct Written {
 	Span::Mark changes, open;
 };
 
+/* Which generation a lane has found in a page, and when; 0: zeroes. */
+struct Seen {
+	bool any = false;
+	unsigned generation = 0;
+	Span::Mark changes, open, file_writes;
+};
+
 /*
  * Does one operation after the other. Which ones, on which arenas and pages, depends on the seed,
  * the round and the actor's number alone: each step draws from a sequence of its own.
@@ -64,6 +71,7 @@ public:
 	Random &random() { return random_; }
 	unsigned lane() const { return lane_; }
 	Written &written() { return written_[arena_->number() * most_pages + page_]; }
+	Seen &seen() { return seen_[arena_->number() * most_pages + page_]; }
 	/* As large as the largest page. */
 	std::span<std::byte> buffer() { return buffer_; }
 
@@ -90,6 +98,7 @@ private:
 	const userfault::Fault *fault_ = nullptr;
 	std::size_t operation_ = 0;
 	std::vector<Written> written_;
+	std::vector<Seen> seen_;
 	std::vector<std::byte> buffer_;
 };
 

@@ -159,12 +159,11 @@ Outcome write_and_resume(Actor &actor)
 	const Fill fill(entry);
 	const auto bytes = stamped(actor, actor.page(), fill);
 
-	/* Another monitor may continue with the page before all of it is written. */
-	if (arena.is(Traits::huge))
-		fill.is_zeroes();
-	if (const auto outcome = write_to_file(arena, actor.page(), bytes);
-	    outcome != Outcome::done)
-		return outcome;
+	entry.file_writes.begin();
+	const auto written = write_to_file(arena, actor.page(), bytes);
+	entry.file_writes.end();
+	if (written != Outcome::done)
+		return written;
 	return of_progress(arena.context().resume({where(actor), bytes.size()}));
 }
 

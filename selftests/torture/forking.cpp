@@ -86,13 +86,10 @@ bool check_inherited(Actor &actor, const Inherited &inherited, std::uint32_t liv
 	return verdict == Verdict::right;
 }
 
-/* The child's write is its own: its parent sees nothing of it. */
+/* The child's write is its own: if its parent saw it, that would be a word of no page. */
 void write_in_child(Actor &actor, std::size_t page)
 {
-	const auto &arena = actor.arena();
-	const auto place = slot_place(arena.page_size(), slots - 1);
-
-	guarded([&] { arena.words(page)[place] = ~0ull; });
+	guarded([&] { actor.arena().words(page)[0] = ~0ull; });
 }
 
 [[noreturn]] void run_child(Actor &actor, const std::vector<Inherited> &inherited,

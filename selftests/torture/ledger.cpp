@@ -45,6 +45,7 @@ Verdict judge(const PageEntry &entry, const Before &before, const Reading &readi
 	if (reading.bad)
 		return Verdict::bad_word;
 	if (reading.zeroes && entry.open.quiet_since(before.open) &&
+	    entry.file_writes.quiet_since(before.file_writes) &&
 	    !may_be_there(entry.zeroed, before.floor))
 		return Verdict::unfilled;
 	if (!stamped)

@@ -26,8 +26,9 @@ namespace torture {
  *   (1) A word of generation g is in the page only if g was issued before: a reader that looks at
  *	 @issued after the page finds g or more there.
  *   (2) Zeroes are in the page only if a monitor was about to answer with zeroes (@zeroed), or if
- *	 the page was open, see below. Nothing else may make a page: what was never resolved is
- *	 never seen. For SIGBUS of poison the same holds with @poisoned.
+ *	 the page was open, see below, or while the file that it is of was written to: mm may show
+ *	 a page of the file before the write has come to it. Nothing else may make a page: what was
+ *never resolved is never seen. For SIGBUS of poison the same holds with @poisoned.
  *
  * Dropping. Whatever drops a page (madvise, a hole, unmapping) begins a change before the call, and
  * ends it after the call. Let g be @issued, read before the call, and let @in_flight be 0 when it
@@ -46,7 +47,8 @@ namespace torture {
  *
  *   (4) If no change begins, is under way, or ends while a reader reads, then all words are of one
  *	 generation, or all are zero: a page that is there is complete, and stays. The same holds
- *	 for a lane: what it has written last is there, if no change came after it.
+ *	 for a lane: what it has written last is there, and the generation is the one that it has
+ *	 found before, if no change came after it.
  *
  * Arenas in which the kernel itself may drop pages (MADV_FREE) make no claim of kind (4).
  *
@@ -110,7 +112,9 @@ struct Lane {
 struct PageEntry {
 	std::atomic<std::uint32_t> issued = 0, in_flight = 0, zeroed = 0, poisoned = 0;
 	std::atomic<std::uint32_t> floor = 0, poison_floor = 0;
-	Span changes, open, lifts;
+	/* @file_writes: somebody writes to the page in its file, which shows zeroes until it is
+	 * done. */
+	Span changes, open, lifts, file_writes;
 	/* Somebody writes to the page in its file, and others must not. Stays so if he is killed.
 	 */
 	std::atomic<bool> file_written = false;
@@ -121,12 +125,13 @@ struct PageEntry {
 struct Before {
 	explicit Before(const PageEntry &entry)
 		: floor(entry.floor), poison_floor(entry.poison_floor),
-		  changes(entry.changes.mark()), open(entry.open.mark())
+		  changes(entry.changes.mark()), open(entry.open.mark()),
+		  file_writes(entry.file_writes.mark())
 	{
 	}
 
 	std::uint32_t floor, poison_floor;
-	Span::Mark changes, open;
+	Span::Mark changes, open, file_writes;
 };
 
 /* A generation for one page, from before the call that fills it until after it. */

@@ -216,7 +216,7 @@ Outcome shrink_and_grow(Actor &actor)
 	if (::mremap(arena.page(first), shorter, length, 0) == MAP_FAILED) {
 		outcome = of_errno(errno);
 		if (arena.map(first, count))
-			return of_errno(errno);
+			return actor.wrong("mapping it again: " + name_of(of_errno(errno)));
 	}
 	arena.wake(first, count);
 	const auto watched = watch_again(actor, opening);

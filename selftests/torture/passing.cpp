@@ -53,10 +53,13 @@ std::future<std::uint64_t> reader_that_waits(const Context &context, const Mappi
  */
 std::optional<std::uint64_t> serve_one(Actor &actor, const Context &context)
 {
-	const auto message = context.read();
 	const auto bytes = actor.buffer().first(page_size());
+	auto message = context.read();
 
-	if (!message || !*message || !std::holds_alternative<Fault>(**message))
+	/* The thread that faulted may have been frozen since, and then faults again. */
+	while (message && !*message)
+		message = context.read();
+	if (!message || !std::holds_alternative<Fault>(**message))
 		return std::nullopt;
 	write_stamp(bytes, {most_arenas - 1, 0, 1});
 	const auto &fault = std::get<Fault>(**message);
@@ -72,7 +75,7 @@ Outcome open_and_close(Actor &actor)
 	auto context = open_on(actor.world().device);
 
 	if (!memory || !context)
-		return Outcome::skipped;
+		return actor.wrong("a context can't be opened");
 	if (auto done = context->register_range(memory->range(), Modes::Missing); !done)
 		return of_error(done.error());
 	auto reader = reader_that_waits(*context, *memory, actor.random().below(few));
@@ -89,7 +92,7 @@ Outcome pass_on(Actor &actor)
 	std::byte payload[1] = {};
 
 	if (!memory || !context || !sockets)
-		return Outcome::skipped;
+		return actor.wrong("a context can't be opened");
 	if (auto done = context->register_range(memory->range(), Modes::Missing); !done)
 		return of_error(done.error());
 	auto reader = reader_that_waits(*context, *memory, 0);
@@ -112,7 +115,7 @@ Outcome both_backends(Actor &actor)
 	auto ours = open_on(actor.world().device), native = open_on(native_device);
 
 	if (!memory || !ours || !native)
-		return Outcome::skipped;
+		return actor.wrong("a context can't be opened");
 	const Range all = memory->range(), first = {all.start, all.length / 2},
 		    second = {first.end(), first.length};
 	if (auto done = ours->register_range(first, Modes::Missing); !done)
@@ -141,7 +144,7 @@ Outcome move_twice(Actor &actor)
 	if (!has(actor.world().offered, Features::Move))
 		return Outcome::lacking;
 	if (!source || !target || !context)
-		return Outcome::skipped;
+		return actor.wrong("a context can't be opened");
 	if (auto done = context->register_range(target->range(), Modes::Missing); !done)
 		return of_error(done.error());
 	write_stamp(source->bytes(), {most_arenas - 1, 0, 1});

@@ -43,20 +43,25 @@ pid_t fork_bound()
 	return child;
 }
 
-void kill_and_reap(pid_t &pid)
-{
-	if (pid <= 0)
-		return;
-	::kill(pid, SIGKILL);
-	while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
-		;
-	pid = 0;
-}
-
 std::string ended_how(int status)
 {
 	return WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
 				   : "status " + std::to_string(WEXITSTATUS(status));
+}
+
+/* It may have ended before, and then it has to have ended well. */
+void kill_and_reap(pid_t &pid)
+{
+	int status = 0;
+
+	if (pid <= 0)
+		return;
+	::kill(pid, SIGKILL);
+	while (::waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		fail("a process of the round ended with " + ended_how(status));
+	pid = 0;
 }
 
 /* What everybody does, for somebody who has to find out why one of them doesn't get on. */

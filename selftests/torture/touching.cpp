@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <string>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -25,11 +26,35 @@ Outcome judge_signal(Actor &actor, const Before &before, Outcome outcome)
 	return actor.wrong("nothing explains " + name_of(outcome));
 }
 
+/*
+ * A page that is there stays: if no change came, this lane finds the generation that it has found
+ * before. One that was lost, and filled again, is another.
+ */
+Outcome compare_with_seen(Actor &actor, const Before &before, const Reading &reading)
+{
+	const auto &entry = actor.entry();
+	auto &seen = actor.seen();
+	const auto last = seen;
+	const bool stamped = reading.oldest <= reading.newest;
+
+	seen = {reading.oldest == reading.newest || !stamped, stamped ? reading.newest : 0,
+		before.changes, before.open, before.file_writes};
+	if (!last.any || !seen.any || last.generation == seen.generation ||
+	    !entry.changes.quiet_since(last.changes) || !entry.open.quiet_since(last.open) ||
+	    !entry.file_writes.quiet_since(last.file_writes))
+		return Outcome::done;
+	return actor.wrong("the page was of generation " + std::to_string(last.generation) +
+			   ", is of " + std::to_string(seen.generation) + ", and didn't change");
+}
+
 Outcome judge_reading(Actor &actor, const Before &before, const Reading &reading)
 {
-	const auto verdict = judge(actor.entry(), before, reading, actor.arena().is(Traits::lossy));
+	const bool lossy = actor.arena().is(Traits::lossy);
+	const auto verdict = judge(actor.entry(), before, reading, lossy);
 
-	return verdict == Verdict::right ? Outcome::done : actor.wrong(describe(verdict, reading));
+	if (verdict != Verdict::right)
+		return actor.wrong(describe(verdict, reading));
+	return lossy ? Outcome::done : compare_with_seen(actor, before, reading);
 }
 
 /* Counts an access for the tracker, see the ledger. */
