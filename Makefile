@@ -201,8 +201,9 @@ build/planted/%/userfault.ko: FORCE
 	$(call kbuild,$(CACHE)/kernels/$(*D)/build,build/planted/$(*D)/objects,$(MODULE_SOURCES:%=build/planted/$(*D)/sources/%),KCFLAGS=-Werror,$(call kernel_make,$(*D)))
 	@cp build/planted/$(*D)/objects/userfault*.ko $(@D)/
 
-# Modules that misbehave, to prove that the runner notices it
-build/%/runner: FORCE
+# Modules that misbehave, to prove that the runner notices it. After the module, whose folder theirs is
+# in: its rule looks through all of that.
+build/%/runner: FORCE | build/%/userfault.ko
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard scripts/tests/modules/*.c) scripts/tests/modules/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
 
 check-layout:
