@@ -70,6 +70,8 @@ public:
 		});
 	}
 
+	/* What fails here ends the benchmark, and so may an exception. */
+	// NOLINTNEXTLINE(bugprone-exception-escape)
 	~NoModule() override
 	{
 		const userfault::Fd file(static_cast<int>(

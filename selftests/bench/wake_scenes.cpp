@@ -19,6 +19,7 @@
 #include <string>
 #include <unistd.h>
 #include <userfault/fd.hpp>
+#include <utility>
 
 namespace bench {
 
@@ -162,20 +163,20 @@ Subject nobody(const char *name, std::size_t pages, std::size_t waiters, Target 
 		[=](Backend backend) {
 			return std::make_unique<WakingNobody>(backend, pages, waiters);
 		},
-		target};
+		std::move(target)};
 }
 
 template <class Kind> Subject subject(const char *name, const char *unit, Target target = {})
 {
 	return {name, unit, [](Backend backend) { return std::make_unique<Kind>(backend); },
-		target};
+		std::move(target)};
 }
 
 Subject subject(const char *name, std::size_t waiters, Target target = {})
 {
 	return {name, "call",
 		[=](Backend backend) { return std::make_unique<Waking>(backend, waiters); },
-		target};
+		std::move(target)};
 }
 
 } // namespace

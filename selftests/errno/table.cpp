@@ -97,7 +97,7 @@ void Table::look_at_what_is_left()
 void Table::start_over()
 {
 	stage_.reset();
-	stage_.emplace(backend_, setting_, files_);
+	stage_ = std::make_unique<Stage>(backend_, setting_, files_);
 	state_before_ = state_at_first_;
 }
 

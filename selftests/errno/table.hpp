@@ -7,7 +7,7 @@
 
 #include <cstdint>
 #include <linux/userfault.h>
-#include <optional>
+#include <memory>
 #include <string>
 #include <sys/ioctl.h>
 #include <utility>
@@ -79,7 +79,7 @@ private:
 	Setting setting_;
 	Renewal renewal_;
 	StageFiles files_;
-	std::optional<Stage> stage_;
+	std::unique_ptr<Stage> stage_;
 	std::string state_at_first_, state_before_;
 	std::vector<Row> rows_;
 };

@@ -98,7 +98,7 @@ std::optional<Options> options_from(int argc, char **argv)
 /* Prints a line now and then, and tells the round to end when the time is over. */
 class Progress {
 public:
-	Progress(std::uint64_t seconds) : end_(seconds_now() + seconds) {}
+	explicit Progress(std::uint64_t seconds) : end_(seconds_now() + seconds) {}
 
 	bool is_over() const { return shared().failed || seconds_now() >= end_; }
 

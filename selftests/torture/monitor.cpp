@@ -2,7 +2,9 @@
 #include "torture/monitor.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <poll.h>
+#include <utility>
 #include <variant>
 
 namespace torture {
@@ -66,11 +68,13 @@ bool Monitor::read_all()
 
 void Monitor::read_one(Arena &arena)
 {
-	auto message = arena.context().read();
+	auto read = arena.context().read();
 
+	if (!read)
+		return;
 	/* Another monitor may have been faster. */
-	if (message && *message)
-		handle(arena, **message);
+	if (std::optional<Message> message = std::move(*read))
+		handle(arena, *message);
 }
 
 void Monitor::handle(Arena &arena, Message &message)
@@ -98,7 +102,8 @@ void Monitor::answer_aside()
 {
 	for (; !aside_.empty(); aside_.pop_back()) {
 		const auto &[arena, fault] = aside_.back();
-		actor_.answer(*arena, *arena->index_of(fault.address), fault);
+		if (const auto page = arena->index_of(fault.address))
+			actor_.answer(*arena, *page, fault);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 #include <userfault/mapping.hpp>
 #include <userfault/socket.hpp>
 
@@ -54,15 +55,19 @@ std::future<std::uint64_t> reader_that_waits(const Context &context, const Mappi
 std::optional<std::uint64_t> serve_one(Actor &actor, const Context &context)
 {
 	const auto bytes = actor.buffer().first(page_size());
-	auto message = context.read();
+	std::optional<Message> message;
 
 	/* The thread that faulted may have been frozen since, and then faults again. */
-	while (message && !*message)
-		message = context.read();
-	if (!message || !std::holds_alternative<Fault>(**message))
+	while (!message) {
+		auto read = context.read();
+		if (!read)
+			return std::nullopt;
+		message = std::move(*read);
+	}
+	if (!std::holds_alternative<Fault>(*message))
 		return std::nullopt;
 	write_stamp(bytes, {most_arenas - 1, 0, 1});
-	const auto &fault = std::get<Fault>(**message);
+	const auto &fault = std::get<Fault>(*message);
 	if (const auto progress = context.copy(fault.address, bytes); !progress)
 		return std::nullopt;
 	return *reinterpret_cast<const std::uint64_t *>(bytes.data());
