@@ -67,7 +67,11 @@ public:
 	PageEntry &entry() const { return arena_->entry(page_); }
 	/* At most @most pages, from page() on. */
 	std::size_t count(std::size_t most);
-	const userfault::Fault &fault() const { return *fault_; }
+	/* For a monitor: the address of the page of the fault, at home or away. */
+	userfault::Address fault_page() const
+	{
+		return fault_->address & ~(arena_->page_size() - 1);
+	}
 	Random &random() { return random_; }
 	unsigned lane() const { return lane_; }
 	Written &written() { return written_[arena_->number() * most_pages + page_]; }

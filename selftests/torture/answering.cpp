@@ -30,12 +30,6 @@ std::span<std::byte> stamped(Actor &actor, std::size_t page, const Fill &fill)
 	return bytes;
 }
 
-/* Where the fault is: the page's address, at home or away. */
-Address where(Actor &actor)
-{
-	return actor.fault().address & ~(actor.arena().page_size() - 1);
-}
-
 Outcome of_progress(const Progress &progress)
 {
 	return of_error(progress.error);
@@ -54,7 +48,7 @@ Outcome copy(Actor &actor)
 	const Fill fill(actor.entry());
 
 	return of_progress(actor.arena().context().copy(
-		where(actor), stamped(actor, actor.page(), fill), copy_modes(actor)));
+		actor.fault_page(), stamped(actor, actor.page(), fill), copy_modes(actor)));
 }
 
 /* The page of the fault, and those after it. */
@@ -70,7 +64,7 @@ Outcome copy_many(Actor &actor)
 		const auto source = stamped(actor, actor.page() + i, fills.back());
 		std::ranges::copy(source, bytes.begin() + static_cast<long>(i * source.size()));
 	}
-	return of_progress(arena.context().copy(where(actor), bytes, copy_modes(actor)));
+	return of_progress(arena.context().copy(actor.fault_page(), bytes, copy_modes(actor)));
 }
 
 bool may_be_zero(Actor &actor)
@@ -84,7 +78,7 @@ Outcome zeropage(Actor &actor)
 
 	fill.is_zeroes();
 	return of_progress(
-		actor.arena().context().zeropage({where(actor), actor.arena().page_size()}));
+		actor.arena().context().zeropage({actor.fault_page(), actor.arena().page_size()}));
 }
 
 bool may_be_poison(Actor &actor)
@@ -98,7 +92,7 @@ Outcome poison(Actor &actor)
 
 	fill.is_poison();
 	return of_progress(
-		actor.arena().context().poison({where(actor), actor.arena().page_size()}));
+		actor.arena().context().poison({actor.fault_page(), actor.arena().page_size()}));
 }
 
 /* It makes no content, but a page that isn't protected. */
@@ -107,7 +101,7 @@ Outcome resume(Actor &actor)
 	const Lifting lifting(actor.arena(), actor.page(), 1);
 
 	return of_progress(
-		actor.arena().context().resume({where(actor), actor.arena().page_size()}));
+		actor.arena().context().resume({actor.fault_page(), actor.arena().page_size()}));
 }
 
 /*
@@ -164,7 +158,7 @@ Outcome write_and_resume(Actor &actor)
 	entry.file_writes.end();
 	if (written != Outcome::done)
 		return written;
-	return of_progress(arena.context().resume({where(actor), bytes.size()}));
+	return of_progress(arena.context().resume({actor.fault_page(), bytes.size()}));
 }
 
 /* Only the process itself can move its pages, and only pages that no file has. */
@@ -190,7 +184,8 @@ Outcome move(Actor &actor)
 	const Fill fill(actor.entry());
 	const auto source = stamped(actor, actor.page(), fill);
 	std::ranges::copy(source, staging->data());
-	const auto outcome = of_progress(arena.context().move(where(actor), staging->range()));
+	const auto outcome =
+		of_progress(arena.context().move(actor.fault_page(), staging->range()));
 	if (outcome == Outcome::done && !is_all_zero(staging->bytes()))
 		return actor.wrong("the page was moved, and is still where it was");
 	if (outcome != Outcome::done && !std::ranges::equal(source, staging->bytes()))
@@ -205,7 +200,7 @@ Outcome unprotect(Actor &actor)
 	const Lifting lifting(arena, actor.page(), count);
 
 	return of_result(
-		arena.context().write_unprotect({where(actor), count * arena.page_size()}));
+		arena.context().write_unprotect({actor.fault_page(), count * arena.page_size()}));
 }
 
 Outcome give_access(Actor &actor)
@@ -214,7 +209,8 @@ Outcome give_access(Actor &actor)
 	const auto count = actor.count(8);
 	const Lifting lifting(arena, actor.page(), count);
 
-	return of_result(arena.context().rwunprotect({where(actor), count * arena.page_size()}));
+	return of_result(
+		arena.context().rwunprotect({actor.fault_page(), count * arena.page_size()}));
 }
 
 Outcome only_wake(Actor &actor)
@@ -229,8 +225,8 @@ Outcome copy_to_no_page(Actor &actor)
 {
 	const auto &arena = actor.arena();
 
-	return of_progress(
-		arena.context().copy(where(actor) + 1, actor.buffer().first(arena.page_size())));
+	return of_progress(arena.context().copy(actor.fault_page() + 1,
+						actor.buffer().first(arena.page_size())));
 }
 
 Outcome copy_from_nowhere(Actor &actor)
@@ -238,7 +234,7 @@ Outcome copy_from_nowhere(Actor &actor)
 	const auto &arena = actor.arena();
 	auto *nowhere = reinterpret_cast<const std::byte *>(arena.away() - (1ull << 29));
 
-	return of_progress(arena.context().copy(where(actor), {nowhere, arena.page_size()}));
+	return of_progress(arena.context().copy(actor.fault_page(), {nowhere, arena.page_size()}));
 }
 
 Outcome fill_elsewhere(Actor &actor)

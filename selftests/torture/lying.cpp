@@ -33,18 +33,13 @@ bool has_droppable_neighbour(Actor &actor)
 	       !actor.arena().is(Traits::events);
 }
 
-Address where(Actor &actor)
-{
-	return actor.fault().address & ~(actor.arena().page_size() - 1);
-}
-
 /* A fill that is told to the ledger, but has other content. */
 Outcome copy_stamp(Actor &actor, const Stamp &stamp)
 {
 	const auto bytes = actor.buffer().first(actor.arena().page_size());
 
 	write_stamp(bytes, stamp);
-	return of_error(actor.arena().context().copy(where(actor), bytes).error);
+	return of_error(actor.arena().context().copy(actor.fault_page(), bytes).error);
 }
 
 Outcome copy_other_page(Actor &actor)
@@ -59,7 +54,7 @@ Outcome answer_with_zeroes(Actor &actor)
 {
 	const auto &arena = actor.arena();
 
-	return of_error(arena.context().zeropage({where(actor), arena.page_size()}).error);
+	return of_error(arena.context().zeropage({actor.fault_page(), arena.page_size()}).error);
 }
 
 Outcome copy_from_the_future(Actor &actor)
@@ -89,7 +84,7 @@ Outcome copy_two_halves(Actor &actor)
 		    arena.stamp(actor.page(), fill.generation()));
 	std::ranges::copy(actor.buffer().subspan(arena.page_size()).first(arena.page_size() / 2),
 			  bytes.begin());
-	return of_error(arena.context().copy(where(actor), bytes).error);
+	return of_error(arena.context().copy(actor.fault_page(), bytes).error);
 }
 
 /* The page before this one goes, with all that was written to it. */
@@ -107,7 +102,7 @@ Outcome unprotect_in_secret(Actor &actor)
 {
 	const auto &arena = actor.arena();
 
-	return of_result(arena.context().write_unprotect({where(actor), arena.page_size()}));
+	return of_result(arena.context().write_unprotect({actor.fault_page(), arena.page_size()}));
 }
 
 using enum Outcome;
