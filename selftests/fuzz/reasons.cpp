@@ -293,23 +293,31 @@ bool unregisters_only_what_mremap_moved(const Difference &difference)
 	       });
 }
 
-/* Only the borders of mappings differ, and the module has fewer. */
-bool merges_what_is_unregistered(const Difference &difference)
+/*
+ * How many more mappings native userfaultfd leaves, negative if it leaves fewer; 0 if more than the
+ * borders of mappings differs.
+ */
+std::ptrdiff_t more_mappings_natively(const Difference &difference)
 {
 	const auto contents = [](const Transcript &transcript) {
 		return transcript.state.substr(transcript.mappings().size());
 	};
 
-	return selftests::kernel() < 6012 && !difference.of_module() && !difference.of_native() &&
-	       contents(difference.module) == contents(difference.native) &&
-	       std::ranges::count(difference.module.state, '\n') <
-		       std::ranges::count(difference.native.state, '\n') &&
-	       came_before(
-		       difference,
-		       [](const auto &call, const auto &record) {
-			       return is_one_of(call.code, {FUZZ_register, FUZZ_unregister}) &&
-				      !record.result;
-		       });
+	if (difference.of_module() || difference.of_native() ||
+	    contents(difference.module) != contents(difference.native))
+		return 0;
+	return std::ranges::count(difference.native.state, '\n') -
+	       std::ranges::count(difference.module.state, '\n');
+}
+
+/* Only the borders of mappings differ, and the module has fewer. */
+bool merges_what_is_unregistered(const Difference &difference)
+{
+	return selftests::kernel() < 6012 && more_mappings_natively(difference) > 0 &&
+	       came_before(difference, [](const auto &call, const auto &record) {
+		       return is_one_of(call.code, {FUZZ_register, FUZZ_unregister}) &&
+			      !record.result;
+	       });
 }
 
 bool fills_private_zero_device(const Difference &difference)
@@ -326,18 +334,14 @@ bool fills_private_zero_device(const Difference &difference)
 /* Only the borders of mappings differ, after a command that fills was refused. */
 bool prepares_mapping_first(const Difference &difference)
 {
-	const auto contents = [](const Transcript &transcript) {
-		return transcript.state.substr(transcript.mappings().size());
-	};
-
-	return selftests::kernel() < 6012 && !difference.of_module() && !difference.of_native() &&
-	       contents(difference.module) == contents(difference.native) &&
-	       std::ranges::count(difference.module.state, '\n') >
-		       std::ranges::count(difference.native.state, '\n') &&
-	       came_before(difference, [](const auto &call, const auto &record) {
-		       return is_one_of(call.code, {FUZZ_copy, FUZZ_zeropage, FUZZ_continue}) &&
-			      (record.result == -ENOENT || record.result == -EINVAL);
-	       });
+	return selftests::kernel() < 6012 && more_mappings_natively(difference) < 0 &&
+	       came_before(
+		       difference,
+		       [](const auto &call, const auto &record) {
+			       return is_one_of(call.code,
+						{FUZZ_copy, FUZZ_zeropage, FUZZ_continue}) &&
+				      (record.result == -ENOENT || record.result == -EINVAL);
+		       });
 }
 
 /* Each has its paragraph in Documentation/userfault.rst. */
