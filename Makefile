@@ -445,31 +445,21 @@ check: bootstrap-check
 	$(if $(TOOL),,$(build) docs)
 	@scripts/check --kernel $(CHECKED_KERNEL) $(TOOL)
 
-# These take seconds for a file. So a file is analyzed again only after it, or what it includes, or
-# the list of checks has changed.
-define analyzed
-@$(1) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
-@touch $@
-endef
-
+# Analyzers that take seconds for a file: scripts/check runs these commands, and remembers which had
+# nothing to say. A line has the tool, the file and the command.
 ANALYZED_C := $(foreach folder,user/redirect selftests/redirect selftests/abi selftests/compat selftests/fuzz,$(wildcard $(folder)/*.c))
 TIDIED := $(shell find user selftests -name '*.cpp')
-check-analyzer: $(ANALYZED_C:%=build/check/analyzer/%.ok)
-check-tidy: $(TIDIED:%=build/check/tidy/%.ok)
+flags_in_abi = -D_GNU_SOURCE -isystem $(dir $(KSELFTEST_HARNESS))
+flags_in_compat = $(for_32_bits)
+flags_in_fuzz = -D_GNU_SOURCE
 
-build/check/analyzer/selftests/abi/%.c.ok: USER_CFLAGS += -D_GNU_SOURCE -isystem $(dir $(KSELFTEST_HARNESS))
-build/check/analyzer/selftests/fuzz/%.c.ok: USER_CFLAGS += -D_GNU_SOURCE
-build/check/analyzer/selftests/compat/%.c.ok: USER_CFLAGS += $(for_32_bits)
-build/check/analyzer/%.c.ok: %.c | compilers $(KSELFTEST_HARNESS)
-	@mkdir -p $(@D)
-	@$(CC) $(filter-out -M%,$(USER_CFLAGS)) -O2 -fanalyzer -c -o /dev/null $<
-	$(call analyzed,$(CC) $(filter-out -M%,$(USER_CFLAGS)))
-
-TIDY_FLAGS := $(filter-out -M%,$(USER_CXXFLAGS)) -Iselftests
-build/check/tidy/%.cpp.ok: %.cpp .clang-tidy user/.clang-tidy | compilers
-	@mkdir -p $(@D)
-	@clang-tidy-19 --quiet $< -- $(TIDY_FLAGS)
-	$(call analyzed,$(CXX) $(TIDY_FLAGS))
+analyses: | compilers $(KSELFTEST_HARNESS)
+	$(foreach file,$(TIDIED),$(info tidy $(file) clang-tidy-19 --quiet $(file) -- \
+		$(filter-out -M%,$(USER_CXXFLAGS)) -Iselftests))
+	$(foreach file,$(ANALYZED_C),$(info analyzer $(file) $(filter-out ccache,$(CC)) \
+		$(filter-out -M%,$(USER_CFLAGS)) $(flags_in_$(notdir $(patsubst %/,%,$(dir $(file))))) \
+		-O2 -fanalyzer -c -o /dev/null $(file)))
+	@:
 
 # sparse knows no __has_include; the kernels that this machine's compiler builds have none of the
 # headers that are asked for. It follows neither what is compiled for other kernels only, nor the
@@ -477,8 +467,6 @@ build/check/tidy/%.cpp.ok: %.cpp .clang-tidy user/.clang-tidy | compilers
 check-sparse:
 	$(call kbuild,$(CACHE)/kernels/$(CHECKED_KERNEL)/build,build/$(CHECKED_KERNEL),$(MODULE_SOURCES),KCFLAGS=-Werror C=2 \
 		CF="-Wsparse-error -D'__has_include(header)=0'")
-
--include $(shell find build/check -name '*.d' 2>/dev/null)
 
 # --- what runs in a VM --------------------------------------------------------
 

@@ -7,7 +7,7 @@ that silences nothing any more fails the check.
 
 import re
 
-from .tools import FINDING, SOURCES
+from .program import FINDING, SOURCES
 
 ROWS = [
     ("checkpatch", r"COMPLEX_MACRO|MULTISTATEMENT_MACRO|TRAILING_SEMICOLON|MACRO_ARG_(UNUSED|PRECEDENCE)",

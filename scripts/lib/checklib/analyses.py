@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs the analyzers that take seconds for a file, and remembers the files that they had nothing to say of.
+
+What is remembered outlives the checkout: it is in the cache folder. A file is analyzed again when it, a
+header of the project that it includes, the list of checks or the command has changed.
+"""
+
+import functools
+import hashlib
+import multiprocessing.pool
+import os
+import re
+
+from vmlib import Failure, kernels
+
+from . import program
+from .program import SOURCES
+
+INCLUDE = re.compile(rb'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
+HEADER_FOLDERS = ("selftests", "user/include", "uapi")
+CHECKS = (".clang-tidy", "user/.clang-tidy")
+
+
+def commands(tool):
+    """{file: command} as the Makefile has them, which knows the compilers' options."""
+    status, lines = program.make("analyses")
+    rows = [line.split(" ", 2) for line in lines]
+    if status:
+        raise Failure("make can't list what is to be analyzed", "\n".join(lines))
+    return {row[1]: row[2].split() for row in rows if row[0] == tool}
+
+
+@functools.cache
+def content(path):
+    return (SOURCES / path).read_bytes()
+
+
+@functools.cache
+def included(path):
+    """The project's headers that a file includes itself."""
+    found = set()
+    for name in map(os.fsdecode, INCLUDE.findall(content(path))):
+        candidates = (os.path.normpath(os.path.join(folder, name))
+                      for folder in (os.path.dirname(path), *HEADER_FOLDERS))
+        found.update(candidate for candidate in candidates if (SOURCES / candidate).is_file())
+    return found
+
+
+def read_for(path):
+    """All of the project that is read when this file is compiled."""
+    seen, new = set(), {path}
+    while new:
+        seen |= new
+        new = set().union(*map(included, new)) - seen
+    return sorted(seen)
+
+
+@functools.cache
+def version(name):
+    return program.run(name, "--version")[1]
+
+
+def key(path, command):
+    """Differs whenever the analysis could."""
+    digest = hashlib.sha256(repr((version(command[0]), command)).encode())
+    for each in (*CHECKS, *read_for(path)):
+        digest.update(each.encode() + b"\0" + hashlib.sha256(content(each)).digest())
+    return digest.hexdigest()
+
+
+def analyze(tool, path, command):
+    remembered = kernels.cache_folder() / "analyzed" / tool / f"{path}.ok"
+    now = key(path, command)
+    if remembered.is_file() and remembered.read_text() == now:
+        return 0, []
+    status, said = program.run(*command)
+    if not status and not said:
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        remembered.write_text(now)
+    return status, said
+
+
+def run(tool):
+    with multiprocessing.pool.ThreadPool(os.cpu_count()) as pool:
+        results = pool.starmap(analyze, [(tool, *row) for row in commands(tool).items()], chunksize=1)
+    return max((status for status, _ in results), default=0), [line for _, said in results for line in said]
