@@ -90,9 +90,9 @@ help:
 	@echo 'make torture [KERNEL=K] [SECONDS=60] [SEED=N] [ROUND=N] [MEMORY=M] [V=1]'
 	@echo '                         let everything that memory can meet happen at once, in a VM, and check'
 	@echo '                         all data; the same seed has each thread and process do the same again'
-	@echo 'make kselftest [KERNEL=K] [V=1]'
+	@echo 'make kselftest [KERNEL=K] [TEST=P] [V=1]'
 	@echo '                         build and run the tests, including those in C, as a target of the'
-	@echo "                         kernel's own framework, in a VM"
+	@echo "                         kernel's own framework, in a VM; P is a program: 'abi_*' those in C"
 	@echo 'make third-party [KERNEL=K] [V=1]'
 	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
 	@echo '                         natively and through userfault-run, in VMs; V=1 shows their output'
@@ -531,7 +531,7 @@ kselftest: bootstrap-one
 	+@$(MAKE) --no-print-directory -C $(KSELFTEST) TARGETS=userfault FORCE_TARGETS=1 \
 		USERFAULT=$(CURDIR) USERLDFLAGS=-static KSFT_INSTALL_PATH=$(abspath build/kselftest/installed) \
 		install
-	@scripts/kselftest --kernel $(VM_KERNEL) $(verbose)
+	@scripts/kselftest --kernel $(VM_KERNEL) $(verbose) $(if $(TEST),$(call quoted,$(TEST)))
 
 # Programs of others, from each kernel's sources. Their warnings are not ours to fix.
 THIRD_PARTY := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/third-party-programs | sort -u)
