@@ -408,7 +408,7 @@ private:
 MEMORY_TEST_CASE("a wake-up is never lost between the fault and the wait", "[fault][slow][smp]")
 {
 	/* No monitor reads the faults: a writer that misses the one wake-up waits for ever. */
-	const std::size_t pages = repeated(1024);
+	const std::size_t pages = repeated(512);
 	const World world(pages, TestType::kind);
 	Race race(world);
 	std::vector<std::future<void>> fillers;

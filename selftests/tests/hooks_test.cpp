@@ -165,7 +165,7 @@ TEST_CASE("mm's functions are taken only while there is a context", "[load][hook
 TEST_CASE("many threads at once can make and close contexts, starting with none",
 	  "[load][hooks][module]")
 {
-	constexpr int threads = 8, times = 50;
+	constexpr int threads = 8, times = 20;
 	std::vector<std::future<int>> makers;
 
 	wait_until_given_back();

@@ -338,7 +338,7 @@ TEST_CASE("a shared huge file is truncated while it is filled", "[hugetlb][modul
 	});
 	std::size_t filled = 0;
 
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < 100; round++) {
 		const std::size_t at = round % 4;
 		const auto progress =
 			file.context.copy(file.memory.address(at), source.bytes(at, 4 - at));

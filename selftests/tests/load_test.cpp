@@ -352,7 +352,7 @@ void load_anew_and_work()
 TEST_CASE("unloading while threads are woken on other processors", "[load][module][smp]")
 {
 	need_the_module_file();
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 4; i++)
 		load_anew_and_work();
 	CHECK(module_is_loaded(name));
 }

@@ -447,7 +447,7 @@ TEST_CASE("the file changes in every way while its pages are mapped", "[minor][s
 			}
 		}));
 	wait_until("something was mapped", [&] { return mapped > 0; });
-	for (std::size_t n = 0; n < repeated(120); n++) {
+	for (std::size_t n = 0; n < repeated(60); n++) {
 		const auto first = n * 53 % pages;
 		const auto count = std::min(pages - first, n * 7 % 40 + 1);
 		minor.memory().drop(first, count);
@@ -493,7 +493,7 @@ TEST_CASE("a page table that is taken away while pages are mapped is no error", 
 		while (!done)
 			collapse();
 	});
-	for (unsigned round = 0; round < repeated(300); round++) {
+	for (unsigned round = 0; round < repeated(120); round++) {
 		checked(::madvise(minor.memory().page(0), huge_page, MADV_DONTNEED));
 		for (std::size_t first = 0; first < page_table; first += 64) {
 			const auto progress = minor.resume(first, 64);

@@ -462,7 +462,7 @@ TEST_CASE("holes are punched while pages are filled and read", "[shmem][smp]")
 	{
 		const Fillers fillers(file);
 
-		for (std::size_t n = 0; n < repeated(300); n++) {
+		for (std::size_t n = 0; n < repeated(120); n++) {
 			const auto start = n * 53 % pages;
 			const auto count = std::min(pages - start, n * 7 % 64 + 1);
 			if (n % 2)

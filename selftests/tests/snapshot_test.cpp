@@ -212,7 +212,7 @@ TEST_CASE("no write is missed while pages are protected, swapped and moved",
 	const MemoryGroup group;
 	group.add(::getpid());
 	const auto guarded = snapshot_world(Features::None);
-	const unsigned rounds = repeated(8);
+	const unsigned rounds = repeated(4);
 	std::size_t told = 0, swapped = 0, written = 0;
 
 	for (unsigned round = 0; round < rounds; round++) {
@@ -248,7 +248,7 @@ TEST_CASE("no write goes unseen while protection resolves itself and pages are s
 	const MemoryGroup group;
 	group.add(::getpid());
 	const auto guarded = snapshot_world(Features::WpAsync);
-	const unsigned rounds = repeated(8);
+	const unsigned rounds = repeated(4);
 	std::size_t seen = 0;
 	const Writers writers(guarded.memory);
 

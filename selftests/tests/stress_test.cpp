@@ -205,7 +205,7 @@ TEST_CASE("mappings change under faults in every way at once", "[stress][slow][s
 	catch_segv();
 	const Monitor monitor(world.context, filling_if_possible(world.context, world.memory));
 	Readers readers(world.memory, 4);
-	for (unsigned i = 0; i < repeated(180); i++) {
+	for (unsigned i = 0; i < repeated(90); i++) {
 		const std::size_t count = 1 + random() % most;
 		change_mappings(world.context, world.memory, scratch, i % 6,
 				random() % (pages - count), count);
@@ -301,7 +301,7 @@ TEST_CASE("monitors that each take one fault miss none", "[stress][smp]")
 	const World world(crew, options);
 	std::array<std::future<void>, 2 * crew> threads;
 
-	for (unsigned round = 0; round < repeated(60); round++) {
+	for (unsigned round = 0; round < repeated(32); round++) {
 		std::atomic<std::size_t> ready = 0;
 		const auto meet = [&ready] {
 			for (ready++; ready < 2 * crew;)

@@ -158,7 +158,7 @@ TEST_CASE("all the waiters of a page are woken together", "[wake][smp]")
 TEST_CASE("no waiter sleeps on that was woken while it was about to sleep", "[wake][smp]")
 {
 	/* Most are woken several times before their fault is read and their page is filled. */
-	const std::size_t threads = 4, pages = threads * repeated(100);
+	const std::size_t threads = 4, pages = threads * repeated(48);
 	const World world(pages);
 	std::vector<std::future<void>> readers, wakers;
 	std::atomic<bool> stop = false;

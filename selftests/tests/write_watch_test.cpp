@@ -259,7 +259,7 @@ TEST_CASE("a copy that is kept up to date by what was written comes to equal the
 		std::memcpy(copy.page(0), memory.page(0), memory.range().length);
 		{
 			const Writers writers(memory);
-			for (unsigned i = 0; i < repeated(10); i++) {
+			for (unsigned i = 0; i < repeated(4); i++) {
 				const auto before = writers.writes();
 				update();
 				wait_until("more is written",
