@@ -64,8 +64,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr,/usr/local)/lib/udev/rules.d
 MODDIR ?= /lib/modules/$(RELEASE)/updates
 
-.PHONY: module user demo try selftests torture fuzz planted kselftest third-party bench features errno-record \
-	docs check check-tidy check-analyzer check-sparse check-layout check-interfaces install install-module \
+.PHONY: module user demo try selftests torture fuzz planted kselftest third-party nightly bench features errno-record \
+	docs check analyses check-sparse check-layout check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
 	bootstrap-check bootstrap-stock FORCE
 .DELETE_ON_ERROR:
@@ -109,6 +109,7 @@ help:
 	@echo '                         in a VM, and compare; "scripts/fuzz --replay FILE" makes one again'
 	@echo 'make check [TOOL=T]      analyze the sources with sparse, checkpatch, coccinelle, clang-tidy and others,'
 	@echo '                         or with one tool: "scripts/check --help" lists them'
+	@echo 'make nightly             all tests and checks, whole, on all kernels: this takes hours'
 	@echo 'make check-layout        print which file of kernel/ includes which; fail if there is a circle'
 	@echo 'make check-interfaces [KERNEL=K | KERNELS=all]'
 	@echo "                         compare the module's declarations of mm's private functions with the"
@@ -561,6 +562,9 @@ planted:
 	+@for each in $(PLANTED); do \
 		$(MAKE) --no-print-directory $(PARALLEL) build/planted/$$each/userfault.ko || exit; done
 	@scripts/planted $(KERNEL:%=--kernel %) $(BUG)
+
+nightly:
+	@scripts/gate --nightly
 
 # The figures are stored as JSON; the table is made from them.
 BENCH_RESULTS = build/bench/$(VM_KERNEL)$(if $(TEST),-some).json

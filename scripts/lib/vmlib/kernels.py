@@ -37,17 +37,21 @@ def stock_names():
     return _names_of("all")
 
 
+def is_fetched(name):
+    return (cache_folder() / "kernels" / name).is_dir()
+
+
 def default_name():
     """The last stock kernel that has been fetched: Debian may have dropped a later one."""
     stock = stock_names()
-    return next((name for name in reversed(stock) if (cache_folder() / "kernels" / name).is_dir()), stock[-1])
+    return next(filter(is_fetched, reversed(stock)), stock[-1])
 
 
 def built_by_host(name):
     """A stock kernel that has been fetched and whose modules this machine's own compiler builds: this one
     if possible."""
     host = [row[0] for row in _rows() if row[4] == "host" and row[5] == "all"]
-    return next(each for each in (name, *host) if each in host and (cache_folder() / "kernels" / each).is_dir())
+    return next(each for each in (name, *host) if each in host and is_fetched(each))
 
 
 def is_flavour(name):
