@@ -5,11 +5,8 @@
  */
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
-#include "lib/files.hpp"
 #include "lib/maps.hpp"
-#include "lib/process.hpp"
-#include "lib/watched.hpp"
-#include "lib/world.hpp"
+#include "lib/waiting_process.hpp"
 
 #include <array>
 #include <catch2/catch.hpp>
@@ -21,7 +18,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <userfault/socket.hpp>
 #include <vector>
 
 using namespace selftests;
@@ -29,86 +25,26 @@ using namespace userfault;
 
 namespace {
 
-std::array<std::byte, 1> payload{};
-
-/* What the victim waits in. */
-struct Wait {
-	const Watched &watched;
-	long (*wait)(const Memory &memory);
-};
-
-/* A process that waits; this process is its monitor, and has memory at the same addresses. */
-struct Victim {
-	explicit Victim(const Wait &wait)
-		: memory(2, wait.watched.kind), sockets(take(socket_pair())), process([&] {
-			  take(send_fd(sockets.second.get(), watch(wait.watched, memory).fd(),
-				       payload));
-			  wait.wait(memory);
-			  return 1;
-		  }),
-		  context(Context::adopt(take(receive_fd(sockets.first.get(), payload))))
-	{
-	}
+/* A process that waits until it is killed. */
+struct Victim : WaitingProcess {
+	using WaitingProcess::WaitingProcess;
 
 	void kill()
 	{
 		process.signal(SIGKILL);
 		CHECK(process.wait() == Process::killed + SIGKILL);
 	}
-
-	/* Whether the context is that of a process that is gone. */
-	void check_gone() const
-	{
-		const auto source = patterned(1);
-
-		CHECK(fdinfo(context.fd()).total == 0);
-		CHECK_FALSE(take(context.read()));
-		CHECK(context.copy(memory.address(0), source.bytes(0, 1)).error.value() == ESRCH);
-		CHECK(context.wake(memory.range()));
-	}
-
-	Memory memory;
-	std::pair<Fd, Fd> sockets; /* of this process, of the victim */
-	Process process;
-	Context context;
 };
 
-/* The kernel faults, in read(2). */
-long let_kernel_write(const Memory &memory)
-{
-	const Pipe pipe;
-
-	checked(::write(pipe.in.get(), "x", 1));
-	return ::read(pipe.out.get(), memory.page(0), 1);
-}
-
-long unmap_second(const Memory &memory)
-{
-	return ::munmap(memory.page(1), page_size());
-}
-
-long move_first(const Memory &memory)
-{
-	const Memory target(1);
-
-	return ::mremap(memory.page(0), page_size(), page_size(), MREMAP_MAYMOVE | MREMAP_FIXED,
-			target.page(0)) != MAP_FAILED;
-}
-
-long fork_child(const Memory &)
-{
-	return Process([] { return 0; }).wait();
-}
-
-const Wait reading{missing, read_first};
-const Wait writing_file{missing_in_file, write_first};
-const Wait in_kernel{missing, let_kernel_write};
-const Wait writing{guarded, write_first};
-const Wait reading_cached{cached, read_first};
-const Wait reading_tracked{tracked, read_first};
-const Wait unmapping{with_unmap, unmap_second};
-const Wait moving{with_remap, move_first};
-const Wait forking{with_fork, fork_child};
+const Wait reading{missing, read_first, 0};
+const Wait writing_file{missing_in_file, write_first, 5};
+const Wait in_kernel{missing, let_kernel_write, 1};
+const Wait writing{guarded, write_first, 5};
+const Wait reading_cached{cached, read_first, 9};
+const Wait reading_tracked{tracked, read_first, 6};
+const Wait unmapping{with_unmap, unmap_second, 0};
+const Wait moving{with_remap, move_second, 0};
+const Wait forking{with_fork, fork_child, 0};
 
 /* What the monitor has done by the time the victim is killed. */
 struct Point {
@@ -178,7 +114,7 @@ TEST_CASE("a process can be killed at any point while it waits for its monitor",
 
 		serve(victim);
 		victim.kill();
-		victim.check_gone();
+		CHECK(victim.is_gone());
 	}
 }
 
@@ -200,7 +136,7 @@ TEST_CASE("a process can be killed while its page is being filled", "[lifetime]"
 		 */
 		const auto progress = copying.get();
 		CHECK((progress.done == page_size() || progress.error.value() == ESRCH));
-		victim.check_gone();
+		CHECK(victim.is_gone());
 	}
 }
 
@@ -304,6 +240,6 @@ TEST_CASE("the memory of a killed process can be released before the process end
 		       progress.error.value() == ESRCH));
 		checked(::ptrace(PTRACE_CONT, victim.process.pid(), nullptr, nullptr));
 		CHECK(victim.process.wait() == Process::killed + SIGKILL);
-		victim.check_gone();
+		CHECK(victim.is_gone());
 	}
 }
