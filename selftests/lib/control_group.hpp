@@ -15,8 +15,8 @@ namespace selftests {
  */
 class ControlGroup {
 public:
-	/* @controller: "memory", "pids" */
-	explicit ControlGroup(const std::string &controller);
+	/* @controller: "memory", "pids"; without one it has the files that every group has. */
+	explicit ControlGroup(const std::string &controller = "");
 	~ControlGroup();
 	ControlGroup(const ControlGroup &) = delete;
 	ControlGroup &operator=(const ControlGroup &) = delete;
