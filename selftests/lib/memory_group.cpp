@@ -25,6 +25,12 @@ void MemoryGroup::limit(std::size_t bytes) const
 		give_up("the group can't be limited");
 }
 
+void MemoryGroup::kill_together() const
+{
+	if (!group_.write("memory.oom.group", "1"))
+		give_up("the group's processes can't be killed together");
+}
+
 std::size_t MemoryGroup::bytes() const
 {
 	return std::stoul(group_.read("memory.current"));

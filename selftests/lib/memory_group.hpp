@@ -24,6 +24,9 @@ public:
 	/* From now on the group can get at most @bytes more than it has. */
 	void limit(std::size_t bytes) const;
 
+	/* If the kernel kills a process because the group has no more memory, it kills all. */
+	void kill_together() const;
+
 	/* What is charged to the group now. */
 	std::size_t bytes() const;
 
