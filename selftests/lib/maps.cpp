@@ -135,6 +135,17 @@ std::uint64_t pagemap_entry(Address address)
 	return numbers_at("/proc/self/pagemap", address / page_size(), 1).front();
 }
 
+std::size_t page_table_bytes(pid_t process)
+{
+	std::ifstream file("/proc/" + std::to_string(process) + "/status");
+	std::size_t kib;
+
+	for (std::string word; file >> word;)
+		if (word == "VmPTE:" && file >> kib)
+			return kib << 10;
+	return 0;
+}
+
 bool is_protected_at(Address address)
 {
 	return pagemap_entry(address) & pagemap_write_protected;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace selftests {
@@ -38,6 +39,9 @@ std::uint64_t pagemap_entry(userfault::Address address);
 /* The entries of all pages of @memory, read at once. */
 std::vector<std::uint64_t> pagemap_entries(const Memory &memory);
 std::uint64_t page_flags(userfault::Address address);
+
+/* How many bytes of page tables a process has. */
+std::size_t page_table_bytes(pid_t process);
 
 /* Whether a page, present or not, is protected against writes, or against every access. */
 bool is_protected_at(userfault::Address address);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Commands on ranges of any length: a process that calls them, or waits for them, can be killed. */
+#include "lib/consumer.hpp"
+#include "lib/hugetlb.hpp"
 #include "lib/killing.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
@@ -7,8 +9,14 @@
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <functional>
+#include <linux/userfault.h>
+#include <new>
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 using namespace selftests;
 using namespace userfault;
@@ -132,6 +140,52 @@ TEST_CASE("a process that poisons a terabyte can be killed", "[security]")
 	CHECK(can_be_killed_filling(memory, [&] { context.poison(memory.range()); }));
 }
 
+TEST_CASE("a process that copies many huge pages can be killed", "[security][smp]")
+{
+	constexpr std::size_t count = 128;
+	const HugePages pool(count);
+	const HugeMemory memory(count, MemoryKind::private_huge);
+	/* Small pages all of which are the zero page. */
+	const auto source = vast(count * huge_page_size, MAP_PRIVATE);
+	const auto context = open_context();
+	const auto all = source.bytes(0, source.pages());
+
+	take(context.register_range(memory.range(), Modes::Missing));
+	CHECK(can_be_killed({.make = [&] { context.copy(memory.address(0), all); },
+			     .begun = [&] { return memory.is_there(0); },
+			     .over = [&] { return memory.is_there(count - 1); },
+			     .undo = [&] { memory.drop(0, count); }}));
+}
+
+/*
+ * It moves holes of its own memory, which goes with it. What stays is its struct: the kernel writes
+ * the result there even if the process is being killed.
+ */
+TEST_CASE("a process that moves a terabyte can be killed", "[security]")
+{
+	need(Features::Move);
+	const Memory shared(1, MemoryKind::shared_anonymous);
+	auto &call = *new (shared.page(0)) uffdio_move{};
+	const auto move = [&] {
+		const auto target = vast(terabyte, MAP_PRIVATE),
+			   source = vast(terabyte, MAP_PRIVATE);
+		const auto context = open_context(Features::Move);
+
+		take(context.register_range(target.range(), Modes::Missing));
+		call = {.dst = target.address(0),
+			.src = source.address(0),
+			.len = terabyte,
+			.mode = UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
+			.move = 0};
+		static_cast<void>(context.ioctl(UFFDIO_MOVE, &call));
+	};
+
+	CHECK(can_be_killed({.make = move,
+			     .begun = [&] { return call.move != 0; },
+			     .over = [&] { return call.move == terabyte; },
+			     .undo = [&] { call.move = 0; }}));
+}
+
 /* Natively it does everything before it can be killed, here and in the tests that follow. */
 TEST_CASE("a process that protects a terabyte of anonymous memory can be killed",
 	  "[security][module]")
@@ -232,6 +286,60 @@ TEST_CASE("a process that unregisters many mappings can be killed", "[security][
 			     .begun = [&] { return !is_registered(context, memory, 0); },
 			     .over = [&] { return !is_registered(context, memory, last); },
 			     .undo = [&] { take(context.register_range(all, Modes::Missing)); }}));
+}
+
+namespace {
+
+/* So many threads that a read of all their messages takes longer than a signal. */
+constexpr std::size_t crowd = 2'000;
+
+/* Threads with small stacks, each of which reads a page of its own. */
+void start_readers(const Memory &memory)
+{
+	pthread_attr_t attributes;
+
+	::pthread_attr_init(&attributes);
+	::pthread_attr_setstacksize(&attributes, 64 << 10);
+	for (std::size_t i = 0; i < memory.pages(); i++) {
+		pthread_t thread;
+		const auto read = [](void *page) -> void * {
+			static_cast<void>(*static_cast<volatile std::uint64_t *>(page));
+			return nullptr;
+		};
+		if (::pthread_create(&thread, &attributes, read, memory.page(i)))
+			give_up("a thread can't be started");
+	}
+}
+
+} // namespace
+
+TEST_CASE("a process that reads thousands of messages can be killed", "[security][module][smp]")
+{
+	Consumer consumer(crowd, [](const Memory &memory) {
+		start_readers(memory);
+		for (;;)
+			::pause();
+		return 0;
+	});
+	const Memory buffer(crowd * sizeof(uffd_msg) / page_size() + 1,
+			    MemoryKind::shared_anonymous);
+	const auto pending = [&] { return fdinfo(consumer.context.fd()).pending; };
+
+	wait_for_pending(consumer.context, crowd);
+	CHECK(can_be_killed({.make =
+				     [&] {
+					     checked(::read(consumer.context.fd(), buffer.page(0),
+							    crowd * sizeof(uffd_msg)));
+				     },
+			     .begun = [&] { return pending() < crowd; },
+			     .over = [&] { return pending() == 0; },
+			     .undo =
+				     [&] {
+					     take(consumer.context.wake(consumer.memory.range()));
+					     wait_for_pending(consumer.context, crowd);
+				     }}));
+	consumer.process.signal(SIGKILL); /* or all threads would go on one after the other */
+	CHECK(consumer.process.wait() == Process::killed + SIGKILL);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include "lib/consumer.hpp"
 #include "lib/files.hpp"
 #include "lib/hugetlb.hpp"
+#include "lib/maps.hpp"
 #include "lib/memory_group.hpp"
 #include "lib/process.hpp"
 #include "lib/rights.hpp"
@@ -302,6 +303,29 @@ TEST_CASE("contexts are charged to the memory cgroup of the process that makes t
 	CHECK(group.bytes() >= before + count * least);
 	checked(::write(done.in.get(), &word, 1));
 	CHECK(maker.wait() == 0);
+}
+
+TEST_CASE("page tables that a command makes are charged to its caller's group", "[security]")
+{
+	const std::size_t count = 400;
+	const MemoryGroup group;
+	const Pipe ready;
+	Consumer consumer(count * page_table, [](const Memory &) { return ::pause(); });
+	const auto before = page_table_bytes(consumer.process.pid());
+	Process caller([&] {
+		group.add(::getpid());
+		for (std::size_t i = 0; i < count; i++)
+			if (!consumer.context.zeropage(consumer.memory.range(i * page_table, 1)))
+				return 1;
+		return ::write(ready.in.get(), "", 1) == 1 ? ::pause() : 1;
+	});
+	char word;
+
+	checked(::read(ready.out.get(), &word, 1));
+	CHECK(page_table_bytes(consumer.process.pid()) >= before + (count - 1) * page_size());
+	wait_until("the caller's group has paid", [&] {
+		return group.field("memory.stat", "pagetables") >= (count - 1) * page_size();
+	});
 }
 
 /* Natively the source is copied to another page of a gigabyte, and there is none. */
