@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <sys/mount.h>
 #include <thread>
 #include <unistd.h>
 
@@ -79,6 +80,16 @@ TEST_CASE("runner: leaves a setting changed", "[.runner]")
 	std::ofstream limit("/proc/sys/vm/max_map_count");
 
 	CHECK(limit << 65000 << std::flush);
+}
+
+TEST_CASE("runner: leaves a setting that can't be set back", "[.runner]")
+{
+	const auto *path = "/proc/sys/vm/max_map_count";
+	std::ofstream limit(path);
+
+	CHECK(limit << 64000 << std::flush);
+	REQUIRE(::mount(path, path, nullptr, MS_BIND, nullptr) == 0);
+	REQUIRE(::mount(path, path, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) == 0);
 }
 
 TEST_CASE("runner: exits before its end", "[.runner]")

@@ -11,10 +11,28 @@ namespace selftests {
 namespace {
 
 constexpr auto paths = {
-	"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/ftrace_enabled",
-	"/proc/sys/vm/max_map_count",	 "/proc/sys/vm/unprivileged_userfaultfd",
-	"/sys/kernel/mm/ksm/run",	 "/sys/kernel/mm/ksm/sleep_millisecs",
+	"/proc/sys/kernel/core_pattern",
+	"/proc/sys/kernel/ftrace_enabled",
+	"/proc/sys/vm/max_map_count",
+	"/proc/sys/vm/overcommit_memory",
+	"/proc/sys/vm/unprivileged_userfaultfd",
+	"/sys/kernel/mm/ksm/run",
+	"/sys/kernel/mm/ksm/sleep_millisecs",
+	"/sys/kernel/debug/failslab/cache-filter",
+	"/sys/kernel/debug/failslab/ignore-gfp-wait",
+	"/sys/kernel/debug/failslab/interval",
+	"/sys/kernel/debug/failslab/probability",
+	"/sys/kernel/debug/failslab/space",
+	"/sys/kernel/debug/failslab/task-filter",
+	"/sys/kernel/debug/failslab/times",
+	"/sys/kernel/debug/failslab/verbose",
 };
+
+/* Whether the kernel has taken it. */
+bool write_setting(const std::string &path, const std::string &value)
+{
+	return static_cast<bool>(std::ofstream(path) << value << std::flush);
+}
 
 } // namespace
 
@@ -25,15 +43,16 @@ Settings::Settings()
 			before_.emplace(path, std::move(value));
 }
 
-std::vector<std::string> Settings::restore() const
+Settings::Changed Settings::restore() const
 {
-	std::vector<std::string> changed;
+	Changed changed;
 
 	for (const auto &[path, value] : before_) {
 		if (first_line(path) == value)
 			continue;
-		std::ofstream(path) << value;
-		changed.push_back(path);
+		changed.paths.push_back(path);
+		if (!write_setting(path, value))
+			changed.stuck.push_back(path);
 	}
 	return changed;
 }

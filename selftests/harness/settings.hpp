@@ -17,8 +17,13 @@ public:
 	/* Remembers their values. A setting that this kernel doesn't have is left out. */
 	Settings();
 
-	/* Gives them these values back, and returns the paths of those that had others. */
-	std::vector<std::string> restore() const;
+	struct Changed {
+		std::vector<std::string> paths; /* of those that had other values */
+		std::vector<std::string> stuck; /* of those among them that have them still */
+	};
+
+	/* Gives them these values back. */
+	Changed restore() const;
 
 private:
 	std::map<std::string, std::string> before_; /* by path */

@@ -4,7 +4,6 @@
 #include "harness/free_memory.hpp"
 #include "harness/loaded_module.hpp"
 #include "harness/processes.hpp"
-#include "harness/settings.hpp"
 #include "lib/huge_pages.hpp"
 
 #include <algorithm>
@@ -271,12 +270,14 @@ void Supervisor::judge_log(const std::vector<std::string> &complaints, Verdict &
 }
 
 /* A test that failed may have ended before it could set them back. */
-void Supervisor::judge_settings(const std::vector<std::string> &changed, Verdict &verdict)
+/* A test that fails may leave settings changed, but the next tests need their values back. */
+void Supervisor::judge_settings(const Settings::Changed &changed, Verdict &verdict)
 {
-	if (!verdict.wrong.empty())
-		return;
-	for (const auto &path : changed)
-		verdict.wrong.push_back("left a setting changed: " + path);
+	if (verdict.wrong.empty())
+		for (const auto &path : changed.paths)
+			verdict.wrong.push_back("left a setting changed: " + path);
+	for (const auto &path : changed.stuck)
+		verdict.wrong.push_back("a setting can't be set back: " + path);
 }
 
 /* Unloads the module, and loads it again. */

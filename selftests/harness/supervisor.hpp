@@ -6,6 +6,7 @@
 #include "harness/kernel_log.hpp"
 #include "harness/ktap.hpp"
 #include "harness/notes.hpp"
+#include "harness/settings.hpp"
 
 #include <chrono>
 #include <userfault/fd.hpp>
@@ -42,7 +43,7 @@ private:
 	void judge_exit(int status, const Notes &notes, Verdict &verdict);
 	void judge_strays(Verdict &verdict);
 	void judge_log(const std::vector<std::string> &complaints, Verdict &verdict);
-	void judge_settings(const std::vector<std::string> &changed, Verdict &verdict);
+	void judge_settings(const Settings::Changed &changed, Verdict &verdict);
 	void judge_unloading(Verdict &verdict);
 	void report(const std::string &name, const Verdict &verdict);
 

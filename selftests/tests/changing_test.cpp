@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Page operations while mappings change and after a change that failed: whether they work. */
+#include "harness/processes.hpp"
 #include "lib/heap.hpp"
 #include "lib/maps.hpp"
 #include "lib/waiting_call.hpp"
@@ -19,6 +20,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 using namespace selftests;
 using namespace userfault;
@@ -50,9 +53,15 @@ public:
 	{
 		if (!nth_)
 			skip("this kernel has no fault injection");
-		if (!(std::ofstream(settings + "ignore-gfp-wait") << "N" << std::flush) ||
-		    !(std::ofstream(settings + "verbose") << 0 << std::flush))
-			give_up("fault injection can't be set up");
+		set_up("ignore-gfp-wait", "N");
+		set_up("verbose", "0");
+		set_up("times", "-1"); /* else each failure counts down */
+	}
+
+	~Failures()
+	{
+		for (const auto &[name, value] : before_)
+			std::ofstream(settings + name) << value;
 	}
 
 	/* Makes @call; returns whether it came to its @nth allocation, which then failed. */
@@ -66,6 +75,12 @@ public:
 	}
 
 private:
+	void set_up(const std::string &name, const std::string &value)
+	{
+		before_.emplace_back(name, first_line(settings + name));
+		if (!(std::ofstream(settings + name) << value << std::flush))
+			give_up("fault injection can't be set up");
+	}
 	/* set() and get() allocate nothing. */
 	void set(unsigned nth) const
 	{
@@ -82,6 +97,7 @@ private:
 	}
 
 	Fd nth_;
+	std::vector<std::pair<std::string, std::string>> before_;
 	const std::string settings = "/sys/kernel/debug/failslab/";
 };
 
