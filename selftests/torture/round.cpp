@@ -3,10 +3,12 @@
 
 #include "harness/processes.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <iostream>
+#include <iterator>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -85,22 +87,39 @@ void describe_all()
 
 } // namespace
 
+namespace {
+
+/* The boss does it to a world, or to the machine. */
+std::string planned_step(Role role, unsigned number, std::uint64_t seed, unsigned i,
+			 std::size_t worlds)
+{
+	auto random = actor_random(seed, number, i);
+	const auto step = draw_step(role, random);
+	const auto &operation = operations()[step.operation];
+	const auto text = "actor " + std::to_string(number) + ", step " + std::to_string(i) + ": " +
+			  operation.name;
+
+	if (role == Role::boss)
+		return operation.machine ? text
+					 : text + ", world " + std::to_string(random.below(worlds));
+	return text + ", " + kinds()[step.kind].name + ", page " + std::to_string(step.page);
+}
+
+} // namespace
+
 std::vector<std::string> planned(const Settings &settings)
 {
 	const auto seed = Random(settings.seed, settings.number).next();
+	const auto worlds = plans(settings);
+	std::vector<std::pair<Role, unsigned>> actors;
 	std::vector<std::string> lines;
 
-	for (const auto &plan : plans(settings))
-		for (const auto &[role, number] : plan.actors())
-			for (unsigned i = 0; i < settings.steps; i++) {
-				auto random = actor_random(seed, number, i);
-				const auto step = draw_step(role, random);
-				lines.push_back("actor " + std::to_string(number) + ", step " +
-						std::to_string(i) + ": " +
-						operations()[step.operation].name + ", " +
-						kinds()[step.kind].name + ", page " +
-						std::to_string(step.page));
-			}
+	for (const auto &plan : worlds)
+		std::ranges::copy(plan.actors(), std::back_inserter(actors));
+	actors.emplace_back(Role::boss, boss_number);
+	for (const auto &[role, number] : actors)
+		for (unsigned i = 0; i < settings.steps; i++)
+			lines.push_back(planned_step(role, number, seed, i, worlds.size()));
 	return lines;
 }
 

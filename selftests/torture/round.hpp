@@ -23,7 +23,11 @@ struct Settings {
 	unsigned patience = 1; /* how much slower the kernel is than a stock one */
 };
 
-/* What each actor of a round does, as far as the seed says: a line for each step. */
+/*
+ * What each actor of a round does, as far as the seed says: a line for each step. The monitors do
+ * what the others' faults make them do. The boss goes on until all others are done, and the worlds
+ * that it kills begin anew.
+ */
 std::vector<std::string> planned(const Settings &settings);
 
 /* A world as it is seen from outside. */

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/swap.h>
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::size_t mebibyte = 1 << 20;
 
+/* The first that is drawn: planned() draws it, too. */
 Member &some_member(Actor &actor)
 {
 	return actor.round->some_member(actor.random());
@@ -80,14 +82,14 @@ Outcome squeeze(Actor &actor)
 }
 
 /* Touches registered memory until its control group has no more. The log knows it by its name. */
-[[noreturn]] void run_victim(const Group &group)
+[[noreturn]] void run_victim(const Group &group, const std::string &device)
 {
 	constexpr std::size_t length = 64 * mebibyte;
 
 	::prctl(PR_SET_PDEATHSIG, SIGKILL);
 	::prctl(PR_SET_NAME, "torture-victim");
 	auto memory = Mapping::anonymous(length);
-	auto opened = Context::open();
+	auto opened = Context::open({.device = device});
 	if (!memory || !opened ||
 	    !opened->context.register_range(memory->range(), Modes::Missing) || !group.join())
 		::_exit(1);
@@ -104,8 +106,9 @@ Outcome squeeze(Actor &actor)
 	::_exit(0);
 }
 
-Outcome run_out_of_memory(Actor &)
+Outcome run_out_of_memory(Actor &actor)
 {
+	const auto &device = some_member(actor).plan.device;
 	const Group group("torture-victim");
 	int status;
 
@@ -113,7 +116,7 @@ Outcome run_out_of_memory(Actor &)
 		return Outcome::lacking;
 	const pid_t victim = ::fork();
 	if (victim == 0)
-		run_victim(group);
+		run_victim(group, device);
 	if (victim < 0 || ::waitpid(victim, &status, 0) < 0)
 		return of_errno(errno);
 	group.remove();
