@@ -106,6 +106,22 @@ std::string describe_process(pid_t pid)
 	return stat_of("/proc/" + std::to_string(pid)).name + " (" + std::to_string(pid) + ')';
 }
 
+namespace {
+
+/* The signals that are pending, blocked, ignored and caught. */
+std::vector<std::string> signals_of(const std::filesystem::path &task)
+{
+	std::ifstream status(task / "status");
+	std::vector<std::string> lines;
+
+	for (std::string line; std::getline(status, line);)
+		if (line.starts_with("Sig") || line.starts_with("ShdPnd"))
+			lines.push_back(line);
+	return lines;
+}
+
+} // namespace
+
 std::vector<std::string> describe_threads(pid_t pid)
 {
 	std::vector<std::string> lines;
@@ -120,10 +136,13 @@ std::vector<std::string> describe_threads(pid_t pid)
 		/* The time shows whether the thread loops for ever or couldn't run. */
 		line << "thread " << task.path().filename().string() << " (" << stat.name
 		     << ") in state " << stat.state << " after " << stat.cpu_seconds
-		     << " s of CPU time, syscall " << first_line(task.path() / "syscall");
+		     << " s of CPU time, syscall " << first_line(task.path() / "syscall")
+		     << ", waits in " << first_line(task.path() / "wchan");
 		lines.push_back(line.str());
 		for (std::string frame; std::getline(stack, frame);)
 			lines.push_back("    " + frame);
+		for (const auto &line : signals_of(task.path()))
+			lines.push_back("    " + line);
 	}
 	return lines;
 }

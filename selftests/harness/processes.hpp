@@ -23,7 +23,10 @@ std::vector<pid_t> living_children();
 /* "NAME (PID)" */
 std::string describe_process(pid_t pid);
 
-/* What each thread of @pid is doing: a line each, and its kernel stack if that can be read. */
+/*
+ * What each thread of @pid is doing: a line each, its kernel stack if that can be read, and its
+ * signals.
+ */
 std::vector<std::string> describe_threads(pid_t pid);
 
 /*

@@ -2,7 +2,8 @@
 /*
  * Lies: answers that put into a page what the ledger doesn't allow, or that change something
  * without telling the ledger. Each stands for a mistake of the kernel, and shows that the torture
- * notices it: scripts/tests/runner-tests has it tell each of them. It tells none by itself.
+ * notices it: scripts/tests/runner-tests has it tell each of them. It tells none by itself. Who
+ * else tells one asks is_told().
  */
 #include "torture/actor.hpp"
 #include "torture/change.hpp"
@@ -18,8 +19,10 @@ using namespace userfault;
 
 namespace {
 
-constexpr const char *names[] = {"page",  "zeroes",  "future",	   "past",
-				 "mixed", "dropped", "unprotected"};
+/* After those of the monitors, below, the lies that others tell. */
+constexpr const char *names[] = {
+	"page", "zeroes", "future", "past", "mixed", "dropped", "unprotected", "unkillable",
+};
 
 template <std::size_t lie> bool tells(Actor &)
 {
@@ -131,6 +134,11 @@ unsigned lie_of(std::string_view name)
 	const auto *found = std::ranges::find(names, name);
 
 	return found == std::end(names) ? 0 : static_cast<unsigned>(found - names) + 1;
+}
+
+bool is_told(std::string_view lie)
+{
+	return shared().lie && shared().lie == lie_of(lie);
 }
 
 /* Formatted by hand: a row is an operation. */

@@ -11,6 +11,7 @@
 #include "torture/forking.hpp"
 #include "torture/machine.hpp"
 #include "torture/round.hpp"
+#include "torture/stuck.hpp"
 
 #include <charconv>
 #include <csignal>
@@ -39,8 +40,8 @@ constexpr auto usage =
 	"  --native    all of it on the kernel's own userfaultfd, to see whether the torture is right\n"
 	"  --gentle    change nothing of the machine, such as its swap space, and load no module:\n"
 	"              for a machine that isn't there for this\n"
-	"  --lie       have the monitors lie in one way, which the torture has to notice: page,\n"
-	"              zeroes, future, past, mixed, dropped or unprotected, see lying.cpp\n"
+	"  --lie       lie in one way, which the torture has to notice: page, zeroes, future, past,\n"
+	"              mixed, dropped, unprotected or unkillable, see lying.cpp\n"
 	"  --plan      run nothing; print which operations each actor does in one round\n";
 
 struct Options {
@@ -124,23 +125,49 @@ private:
 	std::uint64_t end_, last_ = seconds_now(), faults_ = 0;
 };
 
+/* The round's process: it watches nobody, and may be stuck itself. */
+class Leader {
+public:
+	Leader(pid_t pid, unsigned patience) : pid_(pid), patience_(patience) {}
+
+	/* Told to end, it ends; if it doesn't, it is killed. */
+	bool is_stuck()
+	{
+		if (!shared().stopping) {
+			watch_actors(patience_);
+			running_ = seconds_now();
+		}
+		if (seconds_now() < running_ + longest_end * 3 * patience_)
+			return false;
+		fail("the round's process doesn't end");
+		kill_and_reap(pid_, patience_);
+		return true;
+	}
+
+private:
+	pid_t pid_;
+	unsigned patience_;
+	std::uint64_t running_ = seconds_now();
+};
+
 /* The round is in a process of its own, so that nothing of it stays. */
 void run_round(const Settings &settings, Progress &progress)
 {
 	reset_round();
 	std::cout.flush();
 	const pid_t leader = ::fork();
-	int status;
+	int status = 0;
 
 	if (leader == 0)
 		::_exit(Round(settings).run());
-	while (::waitpid(leader, &status, WNOHANG) == 0) {
+	Leader watched(leader, settings.patience);
+	while (::waitpid(leader, &status, WNOHANG) == 0 && !watched.is_stuck()) {
 		progress.look(settings.number);
 		std::this_thread::sleep_for(std::chrono::milliseconds(20));
 	}
 	if (status && !shared().failed)
 		fail("the round's process ended with " + std::to_string(status));
-	if (!selftests::kill_children(std::chrono::seconds(20)))
+	if (!selftests::kill_children(std::chrono::seconds(longest_kill * settings.patience)))
 		fail("a process can't be killed");
 }
 

@@ -74,6 +74,8 @@ extern const std::vector<Operation> touching, answering, advising, mapping, prot
 
 /* What Shared::lie is for the lie of that name; 0 if there is none. */
 unsigned lie_of(std::string_view name);
+/* Whether this run tells that lie. */
+bool is_told(std::string_view lie);
 
 } // namespace torture
 

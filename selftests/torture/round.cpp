@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/round.hpp"
 
-#include "harness/processes.hpp"
+#include "torture/stuck.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -22,8 +22,6 @@ using namespace userfault;
 
 namespace {
 
-constexpr std::uint64_t longest_step = 60, longest_end = 60; /* seconds, on a stock kernel */
-
 std::vector<Plan> plans(const Settings &settings)
 {
 	const std::string native = "/dev/userfaultfd",
@@ -43,46 +41,6 @@ pid_t fork_bound()
 	if (child == 0)
 		::prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return child;
-}
-
-std::string ended_how(int status)
-{
-	return WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
-				   : "status " + std::to_string(WEXITSTATUS(status));
-}
-
-/* It may have ended before, and then it has to have ended well. */
-void kill_and_reap(pid_t &pid)
-{
-	int status = 0;
-
-	if (pid <= 0)
-		return;
-	::kill(pid, SIGKILL);
-	while (::waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
-		fail("a process of the round ended with " + ended_how(status));
-	pid = 0;
-}
-
-/* What everybody does, for somebody who has to find out why one of them doesn't get on. */
-void describe_all()
-{
-	for (unsigned i = 0; i < most_actors; i++) {
-		const auto &actor = shared().actors[i];
-		if (!actor.since)
-			continue;
-		std::cout << "torture: actor " << i << " is in step " << actor.step << ", \""
-			  << operations()[actor.operation].name << "\", thread " << actor.thread
-			  << ", for " << seconds_now() - actor.since << " s\n";
-	}
-	for (const auto &world : shared().worlds)
-		for (const pid_t pid : {world.subject.load(), world.monitor.load()})
-			if (pid)
-				for (const auto &line : selftests::describe_threads(pid))
-					std::cout << "torture:   " << line << '\n';
-	std::cout.flush();
 }
 
 } // namespace
@@ -150,7 +108,6 @@ int Round::run()
 			std::this_thread::sleep_for(std::chrono::milliseconds(10));
 			reap();
 		}
-		watch();
 	}
 	end_all();
 	return shared().failed;
@@ -199,7 +156,7 @@ bool Round::kill_monitor(Member &member)
 		return false;
 	/* First, so that nobody takes what its death does for a mistake of the kernel. */
 	shared().worlds[member.plan.number].monitor_lives++;
-	kill_and_reap(member.monitor);
+	end(member.monitor);
 	start_monitor(member);
 	return true;
 }
@@ -208,8 +165,8 @@ bool Round::kill_subject(Member &member)
 {
 	if (!member.subject)
 		return false;
-	kill_and_reap(member.subject);
-	kill_and_reap(member.monitor);
+	end(member.subject);
+	end(member.monitor);
 	/* A child of the subject may live a little longer, and must not meet the new ledger. */
 	if (!member.group.kill_all())
 		fail("a world's processes can't be killed");
@@ -219,6 +176,13 @@ bool Round::kill_subject(Member &member)
 			actor.since = 0;
 	start(member);
 	return true;
+}
+
+void Round::end(pid_t &pid)
+{
+	if (pid)
+		kill_and_reap(pid, settings_.patience);
+	pid = 0;
 }
 
 bool Round::all_have_ended() const
@@ -249,19 +213,6 @@ void Round::reaped(Member &member, pid_t pid, int status)
 	(is_subject ? member.subject : member.monitor) = 0;
 }
 
-void Round::watch()
-{
-	for (unsigned i = 0; i < most_actors; i++) {
-		const std::uint64_t since = shared().actors[i].since;
-		if (!since || seconds_now() < since + longest_step * settings_.patience)
-			continue;
-		fail("actor " + std::to_string(i) + " doesn't get on with \"" +
-		     operations()[shared().actors[i].operation].name + '"');
-		describe_all();
-		return;
-	}
-}
-
 /* All have been told to end, or have ended. */
 void Round::end_all()
 {
@@ -276,9 +227,9 @@ void Round::end_all()
 		describe_all();
 	}
 	for (auto &member : members_) {
-		kill_and_reap(member->subject);
+		end(member->subject);
 		shared().worlds[member->plan.number].monitors_end = true;
-		kill_and_reap(member->monitor);
+		end(member->monitor);
 	}
 }
 

@@ -62,7 +62,7 @@ private:
 	void reap();
 	void reaped(Member &member, pid_t pid, int status);
 	bool all_have_ended() const;
-	void watch();
+	void end(pid_t &pid);
 	void end_all();
 
 	Settings settings_;

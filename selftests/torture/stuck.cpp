@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "torture/stuck.hpp"
+
+#include "harness/processes.hpp"
+#include "torture/operation.hpp"
+#include "torture/shared.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <iostream>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <userfault/fd.hpp>
+
+namespace torture {
+
+namespace {
+
+void describe(pid_t pid)
+{
+	for (const auto &line : selftests::describe_threads(pid))
+		std::cout << "torture:   " << line << '\n';
+	std::cout.flush();
+}
+
+/* Whether all threads of a child end in time. It isn't reaped. */
+bool ends(pid_t child, std::uint64_t seconds)
+{
+	const userfault::Fd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+	pollfd ended = {process.get(), POLLIN, 0};
+	int ready;
+
+	do
+		ready = ::poll(&ended, 1, static_cast<int>(seconds * 1000));
+	while (ready < 0 && errno == EINTR);
+	return ready > 0;
+}
+
+} // namespace
+
+void watch_actors(unsigned patience)
+{
+	for (unsigned i = 0; i < most_actors; i++) {
+		const std::uint64_t since = shared().actors[i].since;
+		if (!since || seconds_now() < since + longest_step * patience)
+			continue;
+		fail("actor " + std::to_string(i) + " doesn't get on with \"" +
+		     operations()[shared().actors[i].operation].name + '"');
+		return describe_all();
+	}
+}
+
+void describe_all()
+{
+	for (unsigned i = 0; i < most_actors; i++) {
+		const auto &actor = shared().actors[i];
+		if (!actor.since)
+			continue;
+		std::cout << "torture: actor " << i << " is in step " << actor.step << ", \""
+			  << operations()[actor.operation].name << "\", thread " << actor.thread
+			  << ", for " << seconds_now() - actor.since << " s\n";
+	}
+	for (const auto &world : shared().worlds)
+		for (const pid_t pid : {world.subject.load(), world.monitor.load()})
+			if (pid)
+				describe(pid);
+}
+
+std::string ended_how(int status)
+{
+	return WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+				   : "status " + std::to_string(WEXITSTATUS(status));
+}
+
+void kill_and_reap(pid_t pid, unsigned patience)
+{
+	int status = 0;
+
+	/* With that lie it stops, as if its threads waited and didn't mind SIGKILL. */
+	::kill(pid, is_told("unkillable") ? SIGSTOP : SIGKILL);
+	if (!ends(pid, longest_kill * patience)) {
+		fail("process " + std::to_string(pid) + " can't be killed");
+		return describe(pid);
+	}
+	if (::waitpid(pid, &status, 0) < 0)
+		return fail("a process can't be reaped");
+	if (status && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		fail("a process of the round ended with " + ended_how(status));
+}
+
+} // namespace torture
