@@ -39,9 +39,15 @@ std::uint64_t first_word(const Mapping &memory, std::size_t page)
 	return *reinterpret_cast<volatile std::uint64_t *>(memory.data() + page * page_size());
 }
 
-/* Reads a page in a thread of its own; returns when a fault of it can be read from @context. */
-std::future<std::uint64_t> reader_that_waits(const Context &context, const Mapping &memory,
-					     std::size_t page)
+/*
+ * A thread that reads a page. The destructor waits for it, and it waits for its page until all
+ * contexts are closed at the latest: so this comes before whatever may hold a context, which is
+ * destroyed first then, on each path.
+ */
+using Reader = std::future<std::uint64_t>;
+
+/* Returns when a fault of the reader can be read from @context. */
+Reader reader_that_waits(const Context &context, const Mapping &memory, std::size_t page)
 {
 	auto reader = std::async(std::launch::async,
 				 [&memory, page] { return first_word(memory, page); });
@@ -77,13 +83,14 @@ std::optional<std::uint64_t> serve_one(Actor &actor, const Context &context)
 Outcome open_and_close(Actor &actor)
 {
 	auto memory = Mapping::anonymous(few * page_size());
+	Reader reader;
 	auto context = open_on(actor.world().device);
 
 	if (!memory || !context)
 		return actor.wrong("a context can't be opened");
 	if (auto done = context->register_range(memory->range(), Modes::Missing); !done)
 		return of_error(done.error());
-	auto reader = reader_that_waits(*context, *memory, actor.random().below(few));
+	reader = reader_that_waits(*context, *memory, actor.random().below(few));
 	context.reset();
 	return reader.get() ? actor.wrong("memory without a context isn't zero") : Outcome::done;
 }
@@ -92,6 +99,7 @@ Outcome open_and_close(Actor &actor)
 Outcome pass_on(Actor &actor)
 {
 	auto memory = Mapping::anonymous(few * page_size());
+	Reader reader;
 	auto context = open_on(actor.world().device);
 	auto sockets = socket_pair();
 	std::byte payload[1] = {};
@@ -100,7 +108,7 @@ Outcome pass_on(Actor &actor)
 		return actor.wrong("a context can't be opened");
 	if (auto done = context->register_range(memory->range(), Modes::Missing); !done)
 		return of_error(done.error());
-	auto reader = reader_that_waits(*context, *memory, 0);
+	reader = reader_that_waits(*context, *memory, 0);
 	const auto sent = send_fd(sockets->first.get(), context->fd(), payload);
 	context.reset();
 	auto received = receive_fd(sockets->second.get(), payload);
@@ -117,6 +125,7 @@ Outcome pass_on(Actor &actor)
 Outcome both_backends(Actor &actor)
 {
 	auto memory = Mapping::anonymous(2 * few * page_size());
+	Reader one, other;
 	auto ours = open_on(actor.world().device), native = open_on(native_device);
 
 	if (!memory || !ours || !native)
@@ -130,8 +139,8 @@ Outcome both_backends(Actor &actor)
 	const auto clash = native->register_range(first, Modes::Missing);
 	if (clash || clash.error() != std::errc::device_or_resource_busy)
 		return actor.wrong("a range of two backends");
-	auto one = reader_that_waits(*ours, *memory, 0);
-	auto other = reader_that_waits(*native, *memory, few);
+	one = reader_that_waits(*ours, *memory, 0);
+	other = reader_that_waits(*native, *memory, few);
 	const auto of_ours = serve_one(actor, *ours), of_native = serve_one(actor, *native);
 	if (!of_ours || !of_native)
 		return actor.wrong("a backend doesn't serve its range");
