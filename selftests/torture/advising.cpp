@@ -2,6 +2,7 @@
 /* Operations that give the kernel advice about pages, and take pages away. */
 #include "torture/actor.hpp"
 #include "torture/change.hpp"
+#include "torture/evidence.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -79,14 +80,33 @@ Outcome free_pages(Actor &actor)
 
 /* These leave the pages what they are. */
 
+/* The kernel looks at the pages before, most often: so mm takes them for used. */
 Outcome cold(Actor &actor)
 {
-	return advise(actor, actor.count(32), MADV_COLD);
+	const auto &arena = actor.arena();
+	const auto count = actor.count(32);
+
+	if (!actor.random().one_in(4))
+		advise(actor, count, MADV_POPULATE_READ);
+	const auto used = count_used(arena, actor.page(), count);
+	const auto outcome = advise(actor, count, MADV_COLD);
+	if (outcome != Outcome::done)
+		return outcome;
+	return done_if(count_used(arena, actor.page(), count) < used);
 }
 
 Outcome page_out(Actor &actor)
 {
-	return advise(actor, actor.count(32), MADV_PAGEOUT);
+	const auto &arena = actor.arena();
+	const auto count = actor.count(32);
+	const auto swapped = count_swapped(arena, actor.page(), count);
+
+	const auto outcome = advise(actor, count, MADV_PAGEOUT);
+	if (outcome != Outcome::done)
+		return outcome;
+	if (count_swapped(arena, actor.page(), count) > swapped)
+		return Outcome::done;
+	return has_swap() ? Outcome::nothing : Outcome::lacking;
 }
 
 Outcome populate_read(Actor &actor)
@@ -162,8 +182,10 @@ const std::vector<Operation> advising = {
 	{"madvise(REMOVE)", Role::changer, 12, Traits::shmem, remove_pages, {done},
 	 {einval, enomem, eagain}},
 	{"madvise(FREE)", Role::changer, 8, Traits::lossy, free_pages, {done}, {einval, enomem}},
-	{"madvise(COLD)", Role::changer, 5, Traits::small, cold, {done}, {einval, enomem}},
-	{"madvise(PAGEOUT)", Role::changer, 15, Traits::small, page_out, {done}, {einval, enomem}},
+	{"madvise(COLD)", Role::changer, 5, Traits::small, cold, {done},
+	 {nothing, einval, enomem}, no_fault, nullptr, 50},
+	{"madvise(PAGEOUT)", Role::changer, 15, Traits::small, page_out, {done},
+	 {nothing, einval, enomem}, no_fault, nullptr, 50},
 	{"madvise(POPULATE_READ)", Role::changer, 6, Traits::none, populate_read, {done}, odd},
 	{"madvise(POPULATE_WRITE)", Role::changer, 6, Traits::none, populate_write, {done}, odd},
 	{"madvise(COLLAPSE)", Role::changer, 8, Traits::transparent, collapse, {done}, odd},

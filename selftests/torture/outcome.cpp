@@ -31,6 +31,8 @@ std::string name_of(Outcome outcome)
 		return "SIGSEGV";
 	case Outcome::killed:
 		return "killed";
+	case Outcome::nothing:
+		return "nothing";
 	case Outcome::late:
 		return "late";
 	case Outcome::failed:

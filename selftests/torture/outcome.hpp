@@ -17,8 +17,9 @@ enum class Outcome : std::uint8_t {
 	sigbus,
 	sigsegv,
 	killed,
-	late,	/* a condition didn't come about in the time that the operation waits for it */
-	failed, /* something is wrong, and the run has been told so */
+	nothing, /* it succeeded, and nothing came of it */
+	late,	 /* a condition didn't come about in the time that the operation waits for it */
+	failed,	 /* something is wrong, and the run has been told so */
 };
 
 constexpr Outcome of_errno(int number)

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Operations that have the kernel put pages elsewhere, and merge them. */
 #include "torture/actor.hpp"
+#include "torture/evidence.hpp"
+#include "torture/files.hpp"
 
 #include <cerrno>
-#include <fcntl.h>
 #include <linux/mempolicy.h>
-#include <string>
-#include <string_view>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -35,18 +34,19 @@ Outcome move_to_node(Actor &actor)
 	const int node = static_cast<int>(actor.random().below(2));
 	std::vector<void *> pages;
 	std::vector<int> nodes(count, node), status(count, -1);
-	bool moved = false;
+	bool there = false;
 
 	if (!has_second_node())
 		return Outcome::lacking;
 	for (std::size_t i = 0; i < count; i++)
 		pages.push_back(arena.page(actor.page() + i));
+	const Event moved("pgmigrate_success");
 	if (::syscall(SYS_move_pages, 0, count, pages.data(), nodes.data(), status.data(),
 		      MPOL_MF_MOVE) < 0)
 		return of_errno(errno);
 	for (const int each : status)
-		moved |= each == node;
-	return moved ? Outcome::done : Outcome::late;
+		there |= each == node;
+	return there ? done_if(moved.has_happened()) : Outcome::late;
 }
 
 /* All pages of this process that are on one node. */
@@ -56,7 +56,9 @@ Outcome migrate(Actor &actor)
 
 	if (!has_second_node())
 		return Outcome::lacking;
-	return of_call(::syscall(SYS_migrate_pages, 0, 64, &from, &to));
+	const Event moved("pgmigrate_success");
+	const auto outcome = of_call(::syscall(SYS_migrate_pages, 0, 64, &from, &to));
+	return outcome == Outcome::done ? done_if(moved.has_happened()) : outcome;
 }
 
 /* The kernel moves the page, and never uses its frame again. */
@@ -69,33 +71,20 @@ Outcome soft_offline(Actor &actor)
 
 Outcome compact(Actor &)
 {
-	const Fd file(::open("/proc/sys/vm/compact_memory", O_WRONLY | O_CLOEXEC));
+	const Event isolated("compact_isolated");
 
-	return of_call(::write(file.get(), "1", 1));
-}
-
-std::uint64_t number_at(const char *path, std::uint64_t index)
-{
-	const Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-	std::uint64_t number = 0;
-
-	if (::pread(file.get(), &number, sizeof(number), static_cast<off_t>(index * 8)) !=
-	    sizeof(number))
-		return 0;
-	return number;
+	if (!write_file("/proc/sys/vm/compact_memory", "1"))
+		return of_errno(errno);
+	return done_if(isolated.has_happened());
 }
 
 /* Whether KSM has merged the page with another. */
 Outcome is_merged(Actor &actor)
 {
-	constexpr std::uint64_t present = 1ull << 63, frame = (1ull << 55) - 1, ksm = 1ull << 21;
-	const auto entry =
-		number_at("/proc/self/pagemap", actor.arena().address(actor.page()) / page_size());
-
-	if (::access("/sys/kernel/mm/ksm/run", F_OK))
+	if (number_in("/sys/kernel/mm/ksm/run") != 1)
 		return Outcome::lacking;
-	const bool merged = entry & present && number_at("/proc/kpageflags", entry & frame) & ksm;
-	return merged ? Outcome::done : Outcome::late;
+	const auto entry = pagemap(actor.arena(), actor.page(), 1).front();
+	return flags_of(entry) & ksm_flag ? Outcome::done : Outcome::late;
 }
 
 /* From now on KSM doesn't merge these pages, and then it does so again. */
@@ -122,12 +111,12 @@ constexpr auto eagain = of_errno(EAGAIN), efault = of_errno(EFAULT), einval = of
 /* clang-format off */
 const std::vector<Operation> placing = {
 	{"move pages to a node", Role::changer, 8, Traits::none, move_to_node, {done, late},
-	 {enomem, efault, of_errno(ENOENT)}},
+	 {nothing, enomem, efault, of_errno(ENOENT)}},
 	{"migrate all pages to a node", Role::changer, 1, Traits::none, migrate, {done},
-	 {enomem, ebusy, eagain}},
+	 {nothing, enomem, ebusy, eagain}},
 	{"soft-offline a page", Role::changer, 1, Traits::small, soft_offline, {done},
 	 {einval, efault, ebusy, eio, eagain, enomem, ehwpoison, eintr}, no_fault, nullptr, 100, true},
-	{"compact memory", Role::changer, 1, Traits::none, compact, {done}, {}, no_fault, nullptr, 20,
+	{"compact memory", Role::changer, 1, Traits::none, compact, {done}, {nothing}, no_fault, nullptr, 20,
 	 true},
 	{"a merged page", Role::changer, 3, Traits::alike, is_merged, {done, late}, {}},
 	{"unmerge pages", Role::changer, 3, Traits::alike, unmerge, {done}, {enomem, eintr}},

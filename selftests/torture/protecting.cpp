@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Operations that protect pages, and look whether an access went past the protection. */
 #include "torture/actor.hpp"
+#include "torture/evidence.hpp"
 
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <fcntl.h>
 #include <optional>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 namespace torture {
@@ -134,23 +133,6 @@ Outcome watch_all(Actor &actor)
 	return judge_watches(actor, watches, true);
 }
 
-/* Whether pages are protected, by /proc/self/pagemap; empty if it can't be read. */
-std::vector<bool> protected_pages(const Arena &arena, std::size_t first, std::size_t count)
-{
-	const Fd file(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
-	std::vector<std::uint64_t> entries(count);
-	std::vector<bool> result;
-	const auto length = count * sizeof(entries[0]);
-	const auto offset = arena.address(first) / arena.page_size() * sizeof(entries[0]);
-
-	if (::pread(file.get(), entries.data(), length, static_cast<off_t>(offset)) !=
-	    static_cast<ssize_t>(length))
-		return {};
-	for (const auto entry : entries)
-		result.push_back(entry >> 57 & 1);
-	return result;
-}
-
 /*
  * Protection that resolves itself. The writes are counted before pagemap is read: so a page that
  * has been written to by then can't be protected any more.
@@ -169,11 +151,9 @@ Outcome watch_tracked(Actor &actor)
 	let_others_run(actor);
 	for (const auto &watch : watches)
 		written.push_back(passed(watch.entry.writes, watch.writes_begun));
-	const auto is_protected = protected_pages(arena, actor.page(), count);
-	if (is_protected.empty())
-		return of_errno(errno);
+	const auto entries = pagemap(arena, actor.page(), count);
 	for (std::size_t i = 0; i < count; i++)
-		if (written[i] && is_protected[i] && watches[i].is_undisturbed())
+		if (written[i] && entries[i] & protected_bit && watches[i].is_undisturbed())
 			return actor.wrong("a write to the " + std::to_string(i) +
 					   "th page of the range was missed");
 	return Outcome::done;

@@ -2,6 +2,7 @@
 /* What the boss does to whole worlds: kills, freezes and squeezes them, from outside. */
 #include "torture/round.hpp"
 
+#include "torture/evidence.hpp"
 #include "torture/files.hpp"
 #include "torture/machine.hpp"
 
@@ -76,9 +77,12 @@ Outcome squeeze(Actor &actor)
 
 	if (!group.exists())
 		return Outcome::lacking;
+	const auto before = group.field("memory.events", "high");
 	group.write("memory.high", std::to_string(group.number("memory.current") / 2));
 	std::this_thread::sleep_for(std::chrono::milliseconds(50));
-	return group.write("memory.high", "max") ? Outcome::done : of_errno(errno);
+	if (!group.write("memory.high", "max"))
+		return of_errno(errno);
+	return done_if(group.field("memory.events", "high") > before);
 }
 
 /* Touches registered memory until its control group has no more. The log knows it by its name. */
@@ -154,7 +158,7 @@ const std::vector<Operation> ruling = {
 	{"freeze and thaw", Role::boss, 12, Traits::none, freeze, {done}, {late}, no_fault, nullptr, 20},
 	{"reclaim", Role::boss, 12, Traits::none, reclaim, {done}, {of_errno(EAGAIN)}, no_fault,
 	 nullptr, 20},
-	{"memory.high", Role::boss, 8, Traits::none, squeeze, {done}, {}, no_fault, nullptr, 20},
+	{"memory.high", Role::boss, 8, Traits::none, squeeze, {done}, {nothing}, no_fault, nullptr, 20},
 	{"memory.max, out of memory", Role::boss, 2, Traits::none, run_out_of_memory, {killed}, {},
 	 no_fault, nullptr, 4},
 	{"drop caches", Role::boss, 2, Traits::none, drop_caches, {done}, {}, no_fault, nullptr, 4,
