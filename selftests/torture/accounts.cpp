@@ -2,9 +2,11 @@
 #include "torture/accounts.hpp"
 
 #include "torture/files.hpp"
+#include "torture/machine.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <sys/vfs.h>
 #include <thread>
 #include <unistd.h>
 
@@ -14,6 +16,11 @@ namespace {
 
 constexpr auto settling_time = std::chrono::seconds(20);
 constexpr auto huge_pages = "/sys/kernel/mm/hugepages/hugepages-2048kB/";
+
+std::uint64_t processors()
+{
+	return static_cast<std::uint64_t>(::sysconf(_SC_NPROCESSORS_ONLN));
+}
 
 std::uint64_t distance(std::uint64_t one, std::uint64_t other)
 {
@@ -25,22 +32,37 @@ std::uint64_t distance(std::uint64_t one, std::uint64_t other)
 Accounts::Accounts() : before_(now()) {}
 
 /*
- * Processors count by themselves, and add up later; stat_refresh has them do it now. For swap there
- * are lists of free slots on each processor, too.
+ * Processors count by themselves, and add up later; stat_refresh has them do it now. So what isn't
+ * used by this process itself, or by what else runs in the machine, has to be exactly the same:
+ * nobody else has huge pages, or files in the folder.
+ *
+ * The others have slack: for a page or a table that this process needs more than before, for pages
+ * that each processor keeps in a batch (at most 31) until they are no longer locked, and for lists
+ * of swap slots on each processor: 64 that are to be used, and 64 that are to be free. What leaks
+ * in each round adds up, and is noticed later.
  */
 Accounts::Counts Accounts::now()
 {
 	Counts counts;
+	struct statfs files = {};
 
 	write_file("/proc/sys/vm/stat_refresh", "1");
-	for (const std::string name : {"free_hugepages", "resv_hugepages", "surplus_hugepages"})
+	for (const std::string name :
+	     {"nr_hugepages", "free_hugepages", "resv_hugepages", "surplus_hugepages"})
 		counts[name] = {number_in(huge_pages + name), 0};
+	for (const std::string name : {"nr_anon_transparent_hugepages", "nr_shmem_hugepages",
+				       "nr_shmem_pmdmapped", "nr_isolated_anon"})
+		counts[name] = {field("/proc/vmstat", name), 0};
+	if (::statfs(files_folder, &files) == 0) {
+		counts["free blocks"] = {files.f_bfree, 0};
+		counts["free inodes"] = {files.f_ffree, 0};
+	}
 	counts["nr_shmem"] = {field("/proc/vmstat", "nr_shmem"), 8};
-	/* Each processor keeps a batch of pages that are no longer locked. */
-	counts["nr_mlock"] = {field("/proc/vmstat", "nr_mlock"), 64};
+	counts["nr_mlock"] = {field("/proc/vmstat", "nr_mlock"), 31 * processors()};
 	counts["nr_anon_pages"] = {field("/proc/vmstat", "nr_anon_pages"), 96};
 	counts["nr_page_table_pages"] = {field("/proc/vmstat", "nr_page_table_pages"), 32};
-	counts["SwapFree"] = {field("/proc/meminfo", "SwapFree"), 2048};
+	counts["Committed_AS"] = {field("/proc/meminfo", "Committed_AS"), 1024};
+	counts["SwapFree"] = {field("/proc/meminfo", "SwapFree"), 2 * 64 * 4 * processors() + 1024};
 	return counts;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/arena.hpp"
 
+#include "torture/machine.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -46,6 +48,17 @@ constexpr Kind all_kinds[] = {
 
 static_assert(std::size(all_kinds) <= most_arenas);
 
+/* In the folder whose blocks are counted, if there is one. */
+Fd make_file(bool is_huge)
+{
+	if (is_huge)
+		return Fd(::memfd_create("torture", MFD_CLOEXEC | MFD_HUGETLB));
+	if (!shared().gentle)
+		if (Fd file(::open(files_folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)); file)
+			return file;
+	return Fd(::memfd_create("torture", MFD_CLOEXEC));
+}
+
 } // namespace
 
 std::span<const Kind> kinds()
@@ -85,7 +98,7 @@ std::unique_ptr<Arena> Arena::of_child(Fd context) const
 bool Arena::open(const std::string &device)
 {
 	if (!is(anonymous) && !(is(huge) && is(privately))) {
-		file_.reset(::memfd_create("torture", MFD_CLOEXEC | (is(huge) ? MFD_HUGETLB : 0)));
+		file_ = make_file(is(huge));
 		if (!file_ || ::ftruncate(file_.get(), static_cast<off_t>(size())))
 			return false;
 	}

@@ -63,17 +63,27 @@ bool Group::kill_all() const
 	return true;
 }
 
-/* The kernel adds up the processors' counts every two seconds. */
+/*
+ * The kernel adds up the processors' counts of memory.stat every two seconds, and the pages of huge
+ * pages and swap at once. A swap slot stays charged while it is in its processor's list of at most
+ * 64 free ones. memory.current isn't compared: it has what processors have charged in advance, and
+ * the kernel's own objects, which it frees when it needs room.
+ */
 std::string Group::left() const
 {
+	const auto kept = static_cast<std::uint64_t>(64 * 4096 * ::sysconf(_SC_NPROCESSORS_ONLN));
 	std::string text;
 
-	for (const auto *what : {"anon", "shmem", "file_mapped", "anon_thp"})
+	for (const auto *what :
+	     {"anon", "shmem", "file_mapped", "anon_thp", "shmem_thp", "pagetables"})
 		if (const auto bytes = field("memory.stat", what))
-			text += std::to_string(bytes) + " bytes of " + what + ' ';
-	if (const auto bytes = number("hugetlb.2MB.current"))
-		text += std::to_string(bytes) + " bytes of hugetlb ";
-	return text;
+			text += std::to_string(bytes) + " bytes of " + what + ", ";
+	for (const std::string what : {"hugetlb.2MB.current", "hugetlb.2MB.rsvd.current"})
+		if (const auto bytes = number(what))
+			text += std::to_string(bytes) + " bytes of " + what + ", ";
+	if (const auto bytes = number("memory.swap.current"); bytes > kept)
+		text += std::to_string(bytes) + " bytes of swap, ";
+	return text.substr(0, text.empty() ? 0 : text.size() - 2);
 }
 
 std::string Group::remove() const

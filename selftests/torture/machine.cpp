@@ -10,6 +10,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <iostream>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/swap.h>
 #include <system_error>
 #include <thread>
@@ -61,6 +63,13 @@ bool swap_to_ram()
 	       ::swapon(disk.c_str(), 0) == 0;
 }
 
+/* As in any tmpfs that is mounted, each block is counted: a memfd's aren't. */
+bool mount_files()
+{
+	::mkdir(files_folder, 0700);
+	return ::mount("tmpfs", files_folder, "tmpfs", 0, "size=64m") == 0;
+}
+
 bool start_ksm()
 {
 	const std::string folder = "/sys/kernel/mm/ksm/";
@@ -82,6 +91,8 @@ void prepare_machine()
 	Group::mount();
 	if (!Group("torture-0").exists())
 		lacks("memory control groups");
+	if (!mount_files())
+		lacks("a tmpfs");
 	if (!swap_to_ram())
 		lacks("swap on a compressed RAM disk");
 	if (!write_file("/proc/sys/vm/nr_hugepages", "40"))

@@ -7,10 +7,13 @@
 namespace torture {
 
 /*
- * Makes this machine ready: swap on a compressed RAM disk, huge pages, KSM, control groups. Prints
+ * Makes this machine ready: files, swap on a compressed RAM disk, huge pages, KSM, groups. Prints
  * a line for what the kernel lacks.
  */
 void prepare_machine();
+
+/* A tmpfs for the files of the arenas alone: what it has free shows whether a block is lost. */
+inline constexpr auto files_folder = "/tmp/torture";
 
 /* Where the machine swaps to; empty if it doesn't. */
 std::string swap_disk();

@@ -9,6 +9,7 @@
 #include "harness/processes.hpp"
 #include "torture/accounts.hpp"
 #include "torture/forking.hpp"
+#include "torture/leaking.hpp"
 #include "torture/machine.hpp"
 #include "torture/round.hpp"
 #include "torture/stuck.hpp"
@@ -41,7 +42,7 @@ constexpr auto usage =
 	"  --gentle    change nothing of the machine, such as its swap space, and load no module:\n"
 	"              for a machine that isn't there for this\n"
 	"  --lie       lie in one way, which the torture has to notice: page, zeroes, future, past,\n"
-	"              mixed, dropped, unprotected or unkillable, see lying.cpp\n"
+	"              mixed, dropped, unprotected, unkillable or leaks, see lying.cpp\n"
 	"  --plan      run nothing; print which operations each actor does in one round\n";
 
 struct Options {
@@ -179,6 +180,8 @@ void judge_log(selftests::KernelLog &log)
 
 void judge_accounts(const Accounts &accounts)
 {
+	if (is_told("leaks"))
+		leak_everything();
 	for (const auto *name : {"torture-0", "torture-1", "torture-2"})
 		if (const auto what = Group(name).remove(); !what.empty())
 			fail(what);
