@@ -60,6 +60,7 @@ public:
 	void is_over() { state_.since = 0; }
 
 	Role role() const { return role_; }
+	unsigned number() const { return number_; }
 	World &world() const { return *world_; }
 	/* What this step is done on. */
 	Arena &arena() const { return *arena_; }

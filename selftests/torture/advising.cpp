@@ -3,6 +3,7 @@
 #include "torture/actor.hpp"
 #include "torture/change.hpp"
 #include "torture/evidence.hpp"
+#include "torture/telling.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -26,6 +27,19 @@ Outcome advise(Actor &actor, std::size_t count, int advice)
 	return of_call(::madvise(arena.page(actor.page()), count * arena.page_size(), advice));
 }
 
+/* The same, for advice that has an event; @unsplit: nobody else can change the mappings. */
+Outcome advise_and_tell(Actor &actor, std::size_t count, int advice, bool unsplit)
+{
+	const auto &arena = actor.arena();
+	Announced told(actor.world().state(), actor.number(),
+		       {arena, arena.range(actor.page(), count), {EventKind::remove}});
+
+	const auto outcome = advise(actor, count, advice);
+	if (outcome == Outcome::done && unsplit)
+		told.check();
+	return outcome;
+}
+
 /*
  * If the call waits for its event, and the mapping is split meanwhile, it drops only a part of the
  * pages, and says nothing. So with events it is certain only while nobody else splits mappings.
@@ -37,7 +51,7 @@ Outcome dontneed(Actor &actor)
 	const std::unique_lock unsplit(arena.structure(), std::try_to_lock);
 	Dropping dropping(arena, actor.page(), count);
 
-	const auto outcome = advise(actor, count, MADV_DONTNEED);
+	const auto outcome = advise_and_tell(actor, count, MADV_DONTNEED, unsplit.owns_lock());
 	if (outcome == Outcome::done && arena.is(Traits::privately) &&
 	    (unsplit || !arena.is(Traits::events)))
 		dropping.is_certain(true);
@@ -48,9 +62,10 @@ Outcome dontneed(Actor &actor)
 Outcome remove_pages(Actor &actor)
 {
 	const auto count = actor.count(16);
+	const std::unique_lock unsplit(actor.arena().structure(), std::try_to_lock);
 	Dropping dropping(actor.arena(), actor.page(), count);
 
-	const auto outcome = advise(actor, count, MADV_REMOVE);
+	const auto outcome = advise_and_tell(actor, count, MADV_REMOVE, unsplit.owns_lock());
 	if (outcome == Outcome::done)
 		dropping.is_certain(false);
 	actor.arena().wake(actor.page(), count);

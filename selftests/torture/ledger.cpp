@@ -44,7 +44,7 @@ Verdict judge(const PageEntry &entry, const Before &before, const Reading &readi
 
 	if (reading.bad)
 		return Verdict::bad_word;
-	if (reading.zeroes && entry.open.quiet_since(before.open) &&
+	if (reading.zeroes && before.is_closed(entry) &&
 	    entry.file_writes.quiet_since(before.file_writes) &&
 	    !may_be_there(entry.zeroed, before.floor))
 		return Verdict::unfilled;
@@ -54,7 +54,7 @@ Verdict judge(const PageEntry &entry, const Before &before, const Reading &readi
 		return Verdict::never_issued;
 	if (reading.oldest < before.floor)
 		return Verdict::dropped;
-	if (!lossy && entry.changes.quiet_since(before.changes) &&
+	if (!lossy && before.is_unchanged(entry) &&
 	    (reading.zeroes || reading.oldest != reading.newest))
 		return Verdict::mixed;
 	return Verdict::right;
@@ -83,13 +83,12 @@ std::string describe(Verdict verdict, const Reading &reading)
 
 bool sigbus_is_right(const PageEntry &entry, const Before &before)
 {
-	return !entry.open.quiet_since(before.open) ||
-	       may_be_there(entry.poisoned, before.poison_floor);
+	return !before.is_closed(entry) || may_be_there(entry.poisoned, before.poison_floor);
 }
 
 bool sigsegv_is_right(const PageEntry &entry, const Before &before)
 {
-	return !entry.open.quiet_since(before.open);
+	return !before.is_closed(entry);
 }
 
 } // namespace torture

@@ -56,6 +56,11 @@ namespace torture {
  * the file's end or not registered: then SIGSEGV, SIGBUS and zeroes are right. Whatever opens a
  *page drops it once it is registered again, before @open ends; so zeroes that mm has made are gone.
  *
+ * Elsewhere. Whoever moves pages away, and so has opened them, looks at them there. What was at
+ * home is there, complete: so (1) to (4) hold for him, too, and only the changes and openings of
+ * others count. Others may drop what is at home by then, and raise the floor: so he goes by the
+ * floor from before. If the mapping is no longer registered there, mm makes pages of zeroes.
+ *
  * Protection. A lane counts a write in @begun before it, and in @done after it. Everything that may
  * end the protection of a page is bracketed by @lifts: the monitor's answer, a fill (which makes an
  * unprotected page), a change.
@@ -123,13 +128,26 @@ struct PageEntry {
 
 /* What a reader has to know before it reads. */
 struct Before {
-	explicit Before(const PageEntry &entry)
-		: floor(entry.floor), poison_floor(entry.poison_floor),
+	/* @opener: the reader has opened the page himself, and counts only what others do. */
+	explicit Before(const PageEntry &entry, bool opener = false)
+		: opener(opener), floor(entry.floor), poison_floor(entry.poison_floor),
 		  changes(entry.changes.mark()), open(entry.open.mark()),
 		  file_writes(entry.file_writes.mark())
 	{
 	}
 
+	/* Whether nobody has changed, or opened, the page since. */
+	bool is_unchanged(const PageEntry &entry) const
+	{
+		return opener ? entry.changes.alone_since(changes)
+			      : entry.changes.quiet_since(changes);
+	}
+	bool is_closed(const PageEntry &entry) const
+	{
+		return opener ? entry.open.alone_since(open) : entry.open.quiet_since(open);
+	}
+
+	bool opener;
 	std::uint32_t floor, poison_floor;
 	Span::Mark changes, open, file_writes;
 };

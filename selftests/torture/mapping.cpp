@@ -6,10 +6,13 @@
  */
 #include "torture/actor.hpp"
 #include "torture/change.hpp"
+#include "torture/look.hpp"
+#include "torture/telling.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <initializer_list>
 #include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
@@ -26,6 +29,53 @@ void pause_a_moment(Actor &actor)
 	std::this_thread::sleep_for(std::chrono::microseconds(actor.random().below(500)));
 }
 
+Range range_at(const Arena &arena, const std::byte *base, std::size_t first, std::size_t count)
+{
+	return {reinterpret_cast<Address>(base) + first * arena.page_size(),
+		count * arena.page_size()};
+}
+
+Announced announce(Actor &actor, const Range &range, std::initializer_list<EventKind> kinds,
+		   Address to = 0)
+{
+	return {actor.world().state(), actor.number(), {actor.arena(), range, kinds, to}};
+}
+
+/* Mappings that were there go. */
+bool map_over(Actor &actor, std::size_t first, std::size_t count)
+{
+	const auto &arena = actor.arena();
+	auto told = announce(actor, arena.range(first, count), {EventKind::unmap});
+
+	if (arena.map(first, count))
+		return false;
+	told.check();
+	return true;
+}
+
+/* At home, or away. */
+bool unmap_at(Actor &actor, const std::byte *base, std::size_t first, std::size_t count)
+{
+	const auto range = range_at(actor.arena(), base, first, count);
+	auto told = announce(actor, range, {EventKind::unmap});
+
+	if (::munmap(reinterpret_cast<void *>(range.start), range.length))
+		return false;
+	told.check();
+	return true;
+}
+
+bool drop(Actor &actor, std::size_t first, std::size_t count)
+{
+	const auto &arena = actor.arena();
+	auto told = announce(actor, arena.range(first, count), {EventKind::remove});
+
+	if (arena.drop(first, count))
+		return false;
+	told.check();
+	return true;
+}
+
 /*
  * Registers pages again that may have lost their registration, and drops what mm may have put
  * there. Threads that waited at the old mapping try again.
@@ -37,7 +87,7 @@ Outcome watch_again(Actor &actor, Opening &opening)
 
 	if (const auto registered = arena.register_again(first, count); !registered)
 		return actor.wrong("registering again: " + registered.error().message());
-	if (arena.drop(first, count))
+	if (!drop(actor, first, count))
 		return actor.wrong("dropping: " + name_of(of_errno(errno)));
 	opening.is_certain(true);
 	arena.wake(first, count);
@@ -51,7 +101,7 @@ Outcome map_anew(Actor &actor)
 	const std::lock_guard guard(arena.structure());
 	Opening opening(arena, actor.page(), count);
 
-	if (arena.map(actor.page(), count))
+	if (!map_over(actor, actor.page(), count))
 		return of_errno(errno);
 	pause_a_moment(actor);
 	return watch_again(actor, opening);
@@ -64,7 +114,7 @@ Outcome unmap(Actor &actor)
 	const std::lock_guard guard(arena.structure());
 	Opening opening(arena, actor.page(), count);
 
-	if (::munmap(arena.page(actor.page()), count * arena.page_size()))
+	if (!unmap_at(actor, arena.home(), actor.page(), count))
 		return of_errno(errno);
 	pause_a_moment(actor);
 	arena.wake(actor.page(), count);
@@ -106,14 +156,50 @@ Outcome unregister(Actor &actor)
 	return watch_again(actor, opening);
 }
 
-/* Moves @count pages, from one of home and away to the other. */
-bool carry(const Arena &arena, std::size_t first, std::size_t count, bool home, int flags = 0)
+bool keeps_registration(const Arena &arena)
 {
-	const auto offset = first * arena.page_size(), length = count * arena.page_size();
-	auto *there = arena.away() + offset, *here = arena.home() + offset;
+	return has(arena.kind().features, Features::EventRemap);
+}
 
-	return ::mremap(home ? there : here, length, length, MREMAP_MAYMOVE | MREMAP_FIXED | flags,
-			home ? here : there) != MAP_FAILED;
+/* Moves @count pages, from one of home and away to the other. */
+bool carry(Actor &actor, std::size_t first, std::size_t count, bool home)
+{
+	const auto &arena = actor.arena();
+	const auto there = range_at(arena, arena.away(), first, count),
+		   here = range_at(arena, arena.home(), first, count);
+	const auto from = home ? there : here, to = home ? here : there;
+	auto told = announce(actor, from, {EventKind::remap, EventKind::unmap}, to.start);
+
+	if (::mremap(reinterpret_cast<void *>(from.start), from.length, to.length,
+		     MREMAP_MAYMOVE | MREMAP_FIXED,
+		     reinterpret_cast<void *>(to.start)) == MAP_FAILED)
+		return false;
+	told.check();
+	return true;
+}
+
+/* The pages are away, and an empty mapping stays at home. */
+bool carry_and_leave(Actor &actor, std::size_t first, std::size_t count)
+{
+	const auto &arena = actor.arena();
+	const auto from = arena.range(first, count),
+		   to = range_at(arena, arena.away(), first, count);
+	auto told = announce(actor, from, {EventKind::remap}, to.start);
+
+	if (::mremap(reinterpret_cast<void *>(from.start), from.length, to.length,
+		     MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+		     reinterpret_cast<void *>(to.start)) == MAP_FAILED)
+		return false;
+	told.check();
+	return true;
+}
+
+/* The lie "elsewhere": as if pages didn't survive that they are moved. */
+void lose_pages(const Arena &arena, std::size_t first, std::size_t count)
+{
+	if (is_told("elsewhere") && !arena.is(Traits::events))
+		::madvise(arena.away() + first * arena.page_size(), count * arena.page_size(),
+			  MADV_DONTNEED);
 }
 
 /*
@@ -126,12 +212,20 @@ Outcome move_away(Actor &actor)
 	const auto count = actor.count(16);
 	const std::lock_guard guard(arena.structure());
 	Opening opening(arena, actor.page(), count);
+	Look look(actor, actor.page(), count);
 
-	if (!carry(arena, actor.page(), count, false))
+	if (!look.at(arena.home(), true))
+		return Outcome::failed;
+	if (!carry(actor, actor.page(), count, false))
 		return of_errno(errno);
+	lose_pages(arena, actor.page(), count);
 	pause_a_moment(actor);
-	if (!carry(arena, actor.page(), count, true))
+	if (!look.at(arena.away(), keeps_registration(arena)))
+		return Outcome::failed;
+	if (!carry(actor, actor.page(), count, true))
 		return actor.wrong("moving back: " + name_of(of_errno(errno)));
+	if (!look.at(arena.home(), keeps_registration(arena)))
+		return Outcome::failed;
 	return watch_again(actor, opening);
 }
 
@@ -150,11 +244,11 @@ Outcome carry_home(Actor &actor, std::size_t first, std::size_t half, bool both)
 {
 	const auto &arena = actor.arena();
 
-	if (both && carry(arena, first, 2 * half, true))
+	if (both && carry(actor, first, 2 * half, true))
 		return Outcome::done;
 	const auto outcome = of_errno(errno);
 	for (const auto each : {first, first + half})
-		if (!is_mapped(arena, each) && !carry(arena, each, half, true))
+		if (!is_mapped(arena, each) && !carry(actor, each, half, true))
 			return actor.wrong("moving back: " + name_of(of_errno(errno)));
 	return outcome;
 }
@@ -167,14 +261,19 @@ Outcome move_in_halves(Actor &actor)
 	const auto first = std::min(actor.page(), arena.pages() - 2 * half);
 	const std::lock_guard guard(arena.structure());
 	Opening opening(arena, first, 2 * half);
+	Look look(actor, first, 2 * half);
 
-	if (!carry(arena, first, half, false))
+	if (!look.at(arena.home(), true))
+		return Outcome::failed;
+	if (!carry(actor, first, half, false))
 		return of_errno(errno);
-	const bool both = carry(arena, first + half, half, false);
+	const bool both = carry(actor, first + half, half, false);
 	pause_a_moment(actor);
+	if (both && !look.at(arena.away(), keeps_registration(arena)))
+		return Outcome::failed;
 	const auto outcome = carry_home(actor, first, half, both);
-	if (outcome == Outcome::failed)
-		return outcome;
+	if (outcome == Outcome::failed || !look.at(arena.home(), keeps_registration(arena)))
+		return Outcome::failed;
 	const auto watched = watch_again(actor, opening);
 	return watched == Outcome::done ? outcome : watched;
 }
@@ -186,14 +285,40 @@ Outcome move_and_leave(Actor &actor)
 	const auto count = actor.count(16);
 	const std::lock_guard guard(arena.structure());
 	Opening opening(arena, actor.page(), count);
+	Look look(actor, actor.page(), count);
 
-	if (!carry(arena, actor.page(), count, false, MREMAP_DONTUNMAP))
+	if (!look.at(arena.home(), true))
+		return Outcome::failed;
+	if (!carry_and_leave(actor, actor.page(), count))
 		return of_errno(errno);
 	pause_a_moment(actor);
-	auto *left = arena.away() + actor.page() * arena.page_size();
-	if (::munmap(left, count * arena.page_size()))
+	if (!look.at(arena.away(), keeps_registration(arena)))
+		return Outcome::failed;
+	if (!unmap_at(actor, arena.away(), actor.page(), count))
 		return of_errno(errno);
 	return watch_again(actor, opening);
+}
+
+/* Ends the mapping after @length bytes. */
+bool shrink(Actor &actor, std::size_t first, std::size_t count, std::size_t length)
+{
+	const auto &arena = actor.arena();
+	const auto left = length / arena.page_size();
+	auto told = announce(actor, arena.range(first + left, count - left), {EventKind::unmap});
+
+	if (::mremap(arena.page(first), count * arena.page_size(), length, 0) == MAP_FAILED)
+		return false;
+	told.check();
+	return true;
+}
+
+/* Over what is still mapped of it. */
+bool map_rest(Actor &actor, std::size_t first, std::size_t count)
+{
+	const auto &arena = actor.arena();
+	const auto told = announce(actor, arena.range(first, count), {EventKind::unmap});
+
+	return arena.map(first, count) == 0;
 }
 
 /*
@@ -209,13 +334,13 @@ Outcome shrink_and_grow(Actor &actor)
 	const std::lock_guard guard(arena.structure());
 	Opening opening(arena, first, count);
 
-	if (::mremap(arena.page(first), length, shorter, 0) == MAP_FAILED)
+	if (!shrink(actor, first, count, shorter))
 		return of_errno(errno);
 	pause_a_moment(actor);
 	auto outcome = Outcome::done;
 	if (::mremap(arena.page(first), shorter, length, 0) == MAP_FAILED) {
 		outcome = of_errno(errno);
-		if (arena.map(first, count))
+		if (!map_rest(actor, first, count))
 			return actor.wrong("mapping it again: " + name_of(of_errno(errno)));
 	}
 	arena.wake(first, count);

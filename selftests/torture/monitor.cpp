@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/monitor.hpp"
 
+#include "torture/telling.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <poll.h>
@@ -20,8 +22,9 @@ constexpr int idle_milliseconds = 20;
 } // namespace
 
 Monitor::Monitor(World &world, unsigned number, std::uint64_t seed)
-	: world_(world), actor_(&world, Role::monitor, number, 0, seed)
+	: world_(world), number_(number), actor_(&world, Role::monitor, number, 0, seed)
 {
+	Hearing::begin(world.state(), number);
 }
 
 void Monitor::serve()
@@ -68,13 +71,20 @@ bool Monitor::read_all()
 
 void Monitor::read_one(Arena &arena)
 {
+	/* Another monitor may have been faster. */
+	if (auto message = hear(arena))
+		handle(arena, *message);
+}
+
+std::optional<Message> Monitor::hear(const Arena &arena)
+{
+	Hearing hearing(world_.state(), number_);
 	auto read = arena.context().read();
 
-	if (!read)
-		return;
-	/* Another monitor may have been faster. */
-	if (std::optional<Message> message = std::move(*read))
-		handle(arena, *message);
+	if (!read || !*read)
+		return std::nullopt;
+	hearing.note(arena, **read);
+	return std::move(*read);
 }
 
 void Monitor::handle(Arena &arena, Message &message)

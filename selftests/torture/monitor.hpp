@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace torture {
@@ -32,10 +33,12 @@ private:
 	void take_over();
 	bool read_all();
 	void read_one(Arena &arena);
+	std::optional<userfault::Message> hear(const Arena &arena);
 	void handle(Arena &arena, userfault::Message &message);
 	void answer_aside();
 
 	World &world_;
+	unsigned number_;
 	Actor actor_;
 	std::vector<PutAside> aside_;
 	/* The contexts of the last children. */

@@ -144,6 +144,7 @@ void Round::start(Member &member)
 
 void Round::start_monitor(Member &member)
 {
+	shared().worlds[member.plan.number].monitor_killed = false;
 	member.monitor = fork_bound();
 	if (member.monitor == 0)
 		::_exit(run_monitors(member.plan, seed_, member.view));
@@ -155,6 +156,7 @@ bool Round::kill_monitor(Member &member)
 	if (!member.monitor || !member.subject)
 		return false;
 	/* First, so that nobody takes what its death does for a mistake of the kernel. */
+	shared().worlds[member.plan.number].monitor_killed = true;
 	shared().worlds[member.plan.number].monitor_lives++;
 	end(member.monitor);
 	start_monitor(member);
@@ -172,7 +174,7 @@ bool Round::kill_subject(Member &member)
 		fail("a world's processes can't be killed");
 	for (auto &actor : shared().actors)
 		if (&actor - shared().actors.data() >= member.plan.first_actor() &&
-		    &actor - shared().actors.data() < member.plan.first_actor() + Plan::actors_each)
+		    &actor - shared().actors.data() < member.plan.first_actor() + actors_each)
 			actor.since = 0;
 	start(member);
 	return true;

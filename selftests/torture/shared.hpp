@@ -14,6 +14,7 @@
 namespace torture {
 
 inline constexpr std::size_t most_worlds = 4, most_arenas = 16, most_pages = 1024, most_actors = 64;
+inline constexpr unsigned actors_each = 15; /* of each world */
 
 /* What an actor does now, for whoever wonders why it doesn't get on. */
 struct ActorState {
@@ -31,13 +32,31 @@ struct ChildReport {
 	Reading reading;
 };
 
+enum class EventKind : std::uint8_t { remap, remove, unmap };
+inline constexpr std::size_t event_kinds = 3;
+
+/* A change of mappings that an actor makes now, see telling.hpp. */
+struct Announcement {
+	std::atomic<bool> open = false;
+	std::atomic<std::uint32_t> arena = 0;
+	std::atomic<std::uint64_t> start = 0, end = 0, to = 0;
+	/* For each kind of event: whether one may tell of it, and of which pages one has. */
+	std::array<std::atomic<bool>, event_kinds> may{};
+	std::array<std::atomic<std::uint64_t>, event_kinds> told{};
+};
+
 struct WorldState {
 	/* The monitors have to end: nobody faults any more. */
 	std::atomic<bool> monitors_end = false;
 	/* How many monitors there have been: one that follows another has to take over from it. */
 	std::atomic<std::uint32_t> monitor_lives = 0;
 	std::atomic<pid_t> subject = 0, monitor = 0;
+	/* The monitor is killed, and no other has begun yet. */
+	std::atomic<bool> monitor_killed = false;
 	std::array<std::array<PageEntry, most_pages>, most_arenas> pages;
+	/* By the number of the changer, and of the monitor, in its world. */
+	std::array<Announcement, actors_each> announcements;
+	std::array<std::atomic<std::uint32_t>, actors_each> hearings{};
 };
 
 /* The memory that all processes of the run share. It is never registered. */

@@ -3,6 +3,7 @@
 
 #include "torture/accounts.hpp"
 #include "torture/monitor.hpp"
+#include "torture/telling.hpp"
 
 #include <array>
 #include <thread>
@@ -67,11 +68,16 @@ std::vector<std::thread> start_actors(const Plan &plan, std::uint64_t seed, Worl
 	return threads;
 }
 
+/* All other actors of this process have ended: so it takes the place of the first one. */
 void unmap_all(const World &world)
 {
-	for (const auto &arena : world.arenas)
-		if (arena)
-			::munmap(arena->home(), arena->size());
+	for (const auto &arena : world.arenas) {
+		if (!arena)
+			continue;
+		Announced told(world.state(), 0, {*arena, arena->range(), {EventKind::unmap}});
+		::munmap(arena->home(), arena->size());
+		told.check();
+	}
 }
 
 void join(std::vector<std::thread> threads)

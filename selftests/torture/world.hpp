@@ -24,8 +24,6 @@ struct Plan {
 
 	/* All but the monitors: the role and the number of each. */
 	std::vector<std::pair<Role, unsigned>> actors() const;
-
-	static constexpr unsigned actors_each = 15;
 };
 
 inline constexpr unsigned boss_number = most_actors - 1;
