@@ -56,6 +56,8 @@ public:
 	void step();
 	/* For a monitor: answers a fault on a page. */
 	void answer(Arena &arena, std::size_t page, const userfault::Fault &fault);
+	/* Counts an outcome of this step, which won't come to its end. */
+	void note(Outcome outcome) const { shared().tally.add(operation_, outcome); }
 	/* It no longer does anything. */
 	void is_over() { state_.since = 0; }
 
@@ -81,6 +83,7 @@ public:
 	std::span<std::byte> buffer() { return buffer_; }
 
 	ChildReport &report() const { return shared().reports[number_]; }
+	Rivals &rivals() const { return shared().rivals[number_]; }
 
 	/* Something is wrong with the page of this step. */
 	Outcome wrong(const std::string &what) const;

@@ -4,10 +4,12 @@
 
 #include "torture/actor.hpp"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
-#include <fcntl.h>
 #include <cstdlib>
+#include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <string>
 #include <string_view>
@@ -23,13 +25,6 @@ namespace torture {
 
 using namespace userfault;
 
-namespace {
-
-/*
- * A child that ends with this thread. fork() would hold the locks of malloc() until a monitor has
- * read the fork's event, and a monitor of this process needs malloc(). So this takes no locks, and
- * the child may not allocate memory.
- */
 pid_t fork_bound()
 {
 	const pid_t child = ::_Fork();
@@ -38,6 +33,8 @@ pid_t fork_bound()
 		::prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return child;
 }
+
+namespace {
 
 /* How a child ended: done if it exited with 0. */
 Outcome wait_for(pid_t child)
@@ -103,25 +100,96 @@ void write_in_child(Actor &actor, std::size_t page)
 	::_exit(0);
 }
 
-Outcome fork_and_read(Actor &actor)
+std::vector<Inherited> inherited_pages(Actor &actor)
 {
-	const auto &arena = actor.arena();
-	const auto count = actor.count(8);
-	const std::uint32_t lives = actor.world().state().monitor_lives;
+	const auto end = actor.page() + actor.count(8);
 	std::vector<Inherited> inherited;
 
-	for (std::size_t i = 0; i < count; i++)
-		inherited.push_back({actor.page() + i, Before(arena.entry(actor.page() + i))});
+	for (std::size_t i = actor.page(); i < end; i++)
+		inherited.push_back({i, Before(actor.arena().entry(i))});
+	return inherited;
+}
+
+/* What a child has reported that exited with 1. */
+Outcome wrong_in_child(Actor &actor)
+{
+	const auto &report = actor.report();
+
+	return actor.wrong("the child's page " + std::to_string(report.page) + ": " +
+			   (report.signal ? "a signal without a reason"
+					  : describe(report.verdict, report.reading)));
+}
+
+Outcome fork_and_read(Actor &actor)
+{
+	const std::uint32_t lives = actor.world().state().monitor_lives;
+	const auto inherited = inherited_pages(actor);
+
 	const pid_t child = fork_bound();
 	if (child == 0)
 		run_child(actor, inherited, lives);
 	const auto outcome = child < 0 ? of_errno(errno) : wait_for(child);
-	if (outcome != Outcome::late)
-		return outcome;
-	const auto &report = actor.report();
-	return actor.wrong("the child's page " + std::to_string(report.page) + ": " +
-			   (report.signal ? "a signal without a reason"
-					  : describe(report.verdict, report.reading)));
+	return outcome == Outcome::late ? wrong_in_child(actor) : outcome;
+}
+
+/* Its rival may be killed before it, while both wait in faults. Only the first one checks. */
+[[noreturn]] void run_rival(Actor &actor, const std::vector<Inherited> &inherited,
+			    std::uint32_t lives, unsigned number)
+{
+	const auto &rival = actor.rivals()[1 - number];
+
+	for (const auto &each : inherited) {
+		if (number == 0 && !check_inherited(actor, each, lives))
+			::_exit(1);
+		write_in_child(actor, each.page);
+	}
+	while (!rival)
+		::sched_yield();
+	::kill(rival, SIGKILL);
+	::_exit(0);
+}
+
+/* Until both have ended no id is free, so that it can't become that of another process. */
+void wait_for_both(const std::array<pid_t, 2> &children)
+{
+	siginfo_t info;
+
+	for (const pid_t child : children)
+		while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) < 0 &&
+		       errno == EINTR)
+			;
+}
+
+/* Each kills the other one at last, so at least one is killed. */
+Outcome fork_rivals(Actor &actor)
+{
+	const std::uint32_t lives = actor.world().state().monitor_lives;
+	const auto inherited = inherited_pages(actor);
+	auto &rivals = actor.rivals();
+	std::array<pid_t, 2> children;
+
+	rivals[0] = rivals[1] = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		children[i] = fork_bound();
+		if (children[i] == 0)
+			run_rival(actor, inherited, lives, i);
+	}
+	const int error = errno;
+	if (children[0] < 0 || children[1] < 0) {
+		for (const pid_t child : children)
+			if (child > 0 && ::kill(child, SIGKILL) == 0)
+				wait_for(child);
+		return of_errno(error);
+	}
+	rivals[0] = children[0];
+	rivals[1] = children[1];
+	wait_for_both(children);
+	const auto first = wait_for(children[0]), second = wait_for(children[1]);
+	if (first == Outcome::late)
+		return wrong_in_child(actor);
+	return first == Outcome::killed || second == Outcome::killed
+		       ? Outcome::killed
+		       : actor.wrong("two children have killed each other, and none has died");
 }
 
 /*
@@ -192,6 +260,8 @@ const std::vector<Operation> forking = {
 	 {enomem, eagain, killed}},
 	{"fork with its event", Role::changer, 6, Traits::privately | Traits::events, fork_and_read,
 	 {done}, {enomem, eagain, killed}},
+	{"children that kill -9 each other", Role::changer, 4, Traits::anonymous, fork_rivals,
+	 {killed}, {enomem, eagain}},
 	{"exec with threads that wait", Role::changer, 2, Traits::none, exec_with_waiters, {done},
 	 {enomem, eagain, killed}},
 	{"exit with threads that wait", Role::changer, 2, Traits::none, exit_with_waiters, {done},

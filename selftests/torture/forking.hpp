@@ -3,8 +3,16 @@
 #define SELFTESTS_TORTURE_FORKING_HPP
 
 #include <string_view>
+#include <sys/types.h>
 
 namespace torture {
+
+/*
+ * A child that ends with this thread. fork() would hold the locks of malloc() until a monitor has
+ * read the fork's event, and a monitor of this process needs malloc(). So this takes no locks, and
+ * the child may not allocate memory.
+ */
+pid_t fork_bound();
 
 /*
  * A program of its own: starts threads that wait in faults which nobody answers, writes a byte to

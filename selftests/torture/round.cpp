@@ -120,6 +120,7 @@ void Round::start(Member &member)
 	if (!sockets)
 		return fail("no sockets: " + sockets.error().message());
 	reset_world(member.plan.number);
+	shared().subject_lives[member.plan.number]++;
 	member.subject = fork_bound();
 	if (member.subject == 0) {
 		member.group.join();
@@ -167,17 +168,23 @@ bool Round::kill_subject(Member &member)
 {
 	if (!member.subject)
 		return false;
+	restart(member);
+	return true;
+}
+
+/* Ends what is left of it before. */
+void Round::restart(Member &member)
+{
+	const auto first = member.plan.first_actor();
+
 	end(member.subject);
 	end(member.monitor);
 	/* A child of the subject may live a little longer, and must not meet the new ledger. */
 	if (!member.group.kill_all())
 		fail("a world's processes can't be killed");
-	for (auto &actor : shared().actors)
-		if (&actor - shared().actors.data() >= member.plan.first_actor() &&
-		    &actor - shared().actors.data() < member.plan.first_actor() + actors_each)
-			actor.since = 0;
+	for (unsigned i = first; i < first + actors_each; i++)
+		shared().actors[i].since = 0;
 	start(member);
-	return true;
 }
 
 void Round::end(pid_t &pid)
@@ -207,12 +214,21 @@ void Round::reap()
 
 void Round::reaped(Member &member, pid_t pid, int status)
 {
+	const auto &state = shared().worlds[member.plan.number];
 	const bool is_subject = pid == member.subject;
+	const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+				(is_subject ? state.subject_killed : state.monitor_killed);
 
-	if (status)
+	(is_subject ? member.subject : member.monitor) = 0;
+	if (status && !was_killed)
 		fail("the " + std::string(is_subject ? "subject" : "monitor") + " of world " +
 		     std::to_string(member.plan.number) + " ended with " + ended_how(status));
-	(is_subject ? member.subject : member.monitor) = 0;
+	if (!was_killed)
+		return;
+	if (!is_subject && member.subject)
+		start_monitor(member);
+	if (is_subject && !shared().stopping)
+		restart(member);
 }
 
 /* All have been told to end, or have ended. */

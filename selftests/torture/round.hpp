@@ -58,6 +58,7 @@ public:
 
 private:
 	void start(Member &member);
+	void restart(Member &member);
 	void start_monitor(Member &member);
 	void reap();
 	void reaped(Member &member, pid_t pid, int status);

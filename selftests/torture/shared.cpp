@@ -41,8 +41,10 @@ void reset_world(unsigned world)
 void reset_round()
 {
 	shared().stopping = shared().failed.load();
-	for (unsigned world = 0; world < most_worlds; world++)
+	for (unsigned world = 0; world < most_worlds; world++) {
 		reset_world(world);
+		shared().subject_lives[world] = 0;
+	}
 	for (auto &actor : shared().actors) {
 		std::destroy_at(&actor);
 		new (&actor) ActorState;

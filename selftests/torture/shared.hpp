@@ -32,6 +32,9 @@ struct ChildReport {
 	Reading reading;
 };
 
+/* Two children that kill each other. */
+using Rivals = std::array<std::atomic<pid_t>, 2>;
+
 enum class EventKind : std::uint8_t { remap, remove, unmap };
 inline constexpr std::size_t event_kinds = 3;
 
@@ -51,6 +54,8 @@ struct WorldState {
 	/* How many monitors there have been: one that follows another has to take over from it. */
 	std::atomic<std::uint32_t> monitor_lives = 0;
 	std::atomic<pid_t> subject = 0, monitor = 0;
+	/* The process has been killed by somebody of its world, and the boss starts another one. */
+	std::atomic<bool> subject_killed = false;
 	/* The monitor is killed, and no other has begun yet. */
 	std::atomic<bool> monitor_killed = false;
 	std::array<std::array<PageEntry, most_pages>, most_arenas> pages;
@@ -74,7 +79,10 @@ struct Shared {
 	std::atomic<std::uint64_t> offered = 0;
 	std::array<ActorState, most_actors> actors;
 	std::array<ChildReport, most_actors> reports;
+	std::array<Rivals, most_actors> rivals{};
 	std::array<WorldState, most_worlds> worlds;
+	/* How often each world has begun in this round. */
+	std::array<std::atomic<std::uint32_t>, most_worlds> subject_lives{};
 };
 
 Shared &shared();
