@@ -43,6 +43,13 @@ constexpr Kind all_kinds[] = {
 	{"alike", plain | alike, 64, Modes::Missing, Features::None},
 	{"guarded", plain | protect_all, 64, Modes::Missing | Modes::ReadWriteProtect,
 	 Features::Rwp},
+	{"guarded shmem", shmem | small | protect_all, 64,
+	 Modes::Missing | Modes::Minor | Modes::ReadWriteProtect,
+	 Features::MinorShmem | Features::Rwp},
+	{"guarded transparent", plain | transparent | protect_all, 512,
+	 Modes::Missing | Modes::ReadWriteProtect, Features::Rwp},
+	{"guarded huge", huge | privately | protect_all, 4,
+	 Modes::Missing | Modes::ReadWriteProtect, Features::Rwp},
 	{"sigbus", plain | sigbus, 64, Modes::Missing, Features::Sigbus},
 };
 

@@ -95,7 +95,7 @@ void prepare_machine()
 		lacks("a tmpfs");
 	if (!swap_to_ram())
 		lacks("swap on a compressed RAM disk");
-	if (!write_file("/proc/sys/vm/nr_hugepages", "40"))
+	if (!write_file("/proc/sys/vm/nr_hugepages", "56"))
 		lacks("huge pages");
 	if (!start_ksm())
 		lacks("KSM");

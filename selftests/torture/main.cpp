@@ -42,8 +42,8 @@ constexpr auto usage =
 	"  --gentle    change nothing of the machine, such as its swap space, and load no module:\n"
 	"              for a machine that isn't there for this\n"
 	"  --lie       lie in one way, which the torture has to notice: page, zeroes, future, past,\n"
-	"              mixed, dropped, unprotected, unkillable, leaks, event, untold or elsewhere,\n"
-	"              see lying.cpp\n"
+	"              mixed, dropped, unprotected, unkillable, leaks, event, untold, elsewhere\n"
+	"              or missed, see lying.cpp\n"
 	"  --plan      run nothing; print which operations each actor does in one round\n";
 
 struct Options {

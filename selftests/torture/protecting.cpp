@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Operations that protect pages, and look whether an access went past the protection. */
 #include "torture/actor.hpp"
+#include "torture/change.hpp"
 #include "torture/evidence.hpp"
 
 #include <array>
@@ -22,19 +23,21 @@ using Lanes = std::array<Lane, slots>;
 
 /* A page since before it was protected. */
 struct Watch {
-	explicit Watch(const PageEntry &entry)
-		: entry(entry), lifts(entry.lifts.mark()), changes(entry.changes.mark()),
-		  open(entry.open.mark())
+	/* @lifter: whoever watches lifts himself, for all others, and counts only what they do. */
+	explicit Watch(const PageEntry &entry, bool lifter)
+		: entry(entry), lifter(lifter), lifts(entry.lifts.mark()),
+		  changes(entry.changes.mark()), open(entry.open.mark())
 	{
 	}
 
 	bool is_undisturbed() const
 	{
-		return entry.lifts.quiet_since(lifts) && entry.changes.quiet_since(changes) &&
-		       entry.open.quiet_since(open);
+		return (lifter ? entry.lifts.alone_since(lifts) : entry.lifts.quiet_since(lifts)) &&
+		       entry.changes.quiet_since(changes) && entry.open.quiet_since(open);
 	}
 
 	const PageEntry &entry;
+	bool lifter;
 	Span::Mark lifts, changes, open;
 	Counts writes_begun{}, reads_begun{};
 };
@@ -57,12 +60,13 @@ std::optional<unsigned> passed(const Lanes &lanes, const Counts &counts)
 	return std::nullopt;
 }
 
-std::vector<Watch> watches_of(const Arena &arena, std::size_t first, std::size_t count)
+std::vector<Watch> watches_of(const Arena &arena, std::size_t first, std::size_t count,
+			      bool lifter = false)
 {
 	std::vector<Watch> watches;
 
 	for (std::size_t i = first; i < first + count; i++)
-		watches.emplace_back(arena.entry(i));
+		watches.emplace_back(arena.entry(i), lifter);
 	return watches;
 }
 
@@ -133,30 +137,66 @@ Outcome watch_all(Actor &actor)
 	return judge_watches(actor, watches, true);
 }
 
+/* A lane has accessed the page since it was protected. */
+bool was_accessed(const Watch &watch, bool reads)
+{
+	return passed(watch.entry.writes, watch.writes_begun) ||
+	       (reads && passed(watch.entry.reads, watch.reads_begun));
+}
+
 /*
- * Protection that resolves itself. The writes are counted before pagemap is read: so a page that
- * has been written to by then can't be protected any more.
+ * Protection that resolves itself, from writes or, with @reads, from all access. The accesses are
+ * counted before pagemap is read: so a page that has been accessed by then can't be protected any
+ * more.
  */
-Outcome watch_tracked(Actor &actor)
+Outcome track(Actor &actor, bool reads)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(8);
-	auto watches = watches_of(arena, actor.page(), count);
-	std::vector<std::optional<unsigned>> written;
+	const auto range = arena.range(actor.page(), actor.count(8));
+	auto watches = watches_of(arena, actor.page(), range.length / arena.page_size(), reads);
+	const auto protect = [&] {
+		return reads ? arena.context().rwprotect(range)
+			     : arena.context().write_protect(range);
+	};
+	std::vector<bool> accessed;
 
-	if (const auto done = arena.context().write_protect(arena.range(actor.page(), count));
-	    !done)
+	if (const auto done = protect(); !done)
 		return of_error(done.error());
 	note_begun(watches);
 	let_others_run(actor);
 	for (const auto &watch : watches)
-		written.push_back(passed(watch.entry.writes, watch.writes_begun));
-	const auto entries = pagemap(arena, actor.page(), count);
-	for (std::size_t i = 0; i < count; i++)
-		if (written[i] && entries[i] & protected_bit && watches[i].is_undisturbed())
-			return actor.wrong("a write to the " + std::to_string(i) +
+		accessed.push_back(was_accessed(watch, reads));
+	/* The lie: as if the accesses had not ended the protection. */
+	if (is_told("missed"))
+		static_cast<void>(protect());
+	const auto entries = pagemap(arena, actor.page(), watches.size());
+	for (std::size_t i = 0; i < watches.size(); i++)
+		if (accessed[i] && entries[i] & protected_bit && watches[i].is_undisturbed())
+			return actor.wrong("an access to the " + std::to_string(i) +
 					   "th page of the range was missed");
 	return Outcome::done;
+}
+
+Outcome track_writes(Actor &actor)
+{
+	return track(actor, false);
+}
+
+/*
+ * The kernel gives access back by itself as long as that is turned on: so nobody else may count on
+ * the protection of any page.
+ */
+Outcome track_accesses(Actor &actor)
+{
+	const auto &context = actor.arena().context();
+	const Lifting lifting(actor.arena(), 0, actor.arena().pages());
+
+	if (const auto done = context.set_mode(Features::RwpAsync); !done)
+		return of_error(done.error());
+	const auto outcome = track(actor, true);
+	if (const auto done = context.set_mode(Features::None, Features::RwpAsync); !done)
+		return of_error(done.error());
+	return outcome;
 }
 
 bool does_not_resolve_itself(Actor &actor)
@@ -176,7 +216,9 @@ const std::vector<Operation> protecting = {
 	 {late, eagain, enoent, enomem}, no_fault, does_not_resolve_itself},
 	{"protect from all access", Role::tracker, 15, Traits::protect_all, watch_all, {done},
 	 {late, eagain, enoent, enomem}},
-	{"track writes", Role::tracker, 15, Traits::itself, watch_tracked, {done},
+	{"track accesses, SET_MODE", Role::tracker, 10, Traits::protect_all, track_accesses, {done},
+	 {eagain, enoent, enomem}, no_fault, nullptr, 100, false, Features::RwpAsync},
+	{"track writes", Role::tracker, 15, Traits::itself, track_writes, {done},
 	 {eagain, enoent, enomem}},
 };
 /* clang-format on */
