@@ -270,10 +270,11 @@ constexpr auto eagain = of_errno(EAGAIN), eexist = of_errno(EEXIST), enoent = of
 	       efault = of_errno(EFAULT), einval = of_errno(EINVAL), enomem = of_errno(ENOMEM),
 	       esrch = of_errno(ESRCH), ebusy = of_errno(EBUSY), enotty = of_errno(ENOTTY);
 /* The page is there meanwhile, mappings change or have changed, the file was cut, memory is short,
-   the process was killed. */
+   the process was killed. A page to continue that the file no longer has is EINVAL. */
 const std::vector<Outcome> races = {eagain, eexist, enoent, efault, enomem, esrch};
-const std::vector<Outcome> cut = {eagain, eexist, enoent,	    efault,	    enomem,
-				  esrch,  sigbus, of_errno(ENOSPC), of_errno(EINTR)};
+const std::vector<Outcome> resuming = {eagain, eexist, enoent, efault, enomem, esrch, einval};
+const std::vector<Outcome> cut = {eagain, eexist, enoent, efault,	    enomem,
+				  esrch,  einval, sigbus, of_errno(ENOSPC), of_errno(EINTR)};
 const std::vector<Outcome> moving = {eagain, eexist, enoent, efault, enomem, esrch, ebusy, einval};
 
 } // namespace
@@ -292,7 +293,7 @@ const std::vector<Operation> answering = {
 	 write_and_resume, {done}, cut, missing},
 	{"answer: move", Role::monitor, 20, Traits::none, move, {done}, moving, missing, can_move,
 	 100, false, Features::Move},
-	{"answer: continue", Role::monitor, 40, Traits::none, resume, {done}, races, minor},
+	{"answer: continue", Role::monitor, 40, Traits::none, resume, {done}, resuming, minor},
 	{"answer: unprotect", Role::monitor, 40, Traits::none, unprotect, {done}, races, written},
 	{"answer: give access", Role::monitor, 40, Traits::none, give_access, {done}, races,
 	 accessed, nullptr, 100, false, Features::Rwp},
