@@ -380,7 +380,7 @@ build/selftests/fuzz: $(call objects,selftests/fuzz) $(FUZZ_SHARED_OBJECTS) \
 	$(link)
 
 PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/, \
-	probe.o entries.o minor.o sandboxes.o stderr.o strangers.o ways.o)
+	probe.o crowd.o entries.o minor.o sandboxes.o stderr.o strangers.o ways.o)
 PROBE_OBJECTS_32 := $(PROBE_OBJECTS:build/obj/%=build/obj/32/%)
 
 $(PROBE_OBJECTS): USER_CFLAGS += -fPIC

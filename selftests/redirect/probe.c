@@ -4,7 +4,7 @@
  * whether the module has served it: a context pins the module.
  *
  *	probe [thread | fork | vfork | exec | bare WAY | spawn WAY | static | 32-bit | dlopen |
- *	       unheard | pending | full | SANDBOX | STRANGER]... entry ENTRY...
+ *	       unheard | pending | full | crowd | SANDBOX | STRANGER]... entry ENTRY...
  *	probe [...] properties
  *	probe [...] preloaded
  *	probe [...] minor FILE
@@ -18,9 +18,10 @@
  * also has ways to close descriptors, and sandboxes.c ways in which a program sandboxes itself.
  * With "unheard" no process reads stderr; with "pending" a SIGPIPE is pending, and has to stay so;
  * "full" asks for a context while nothing can be written to stderr, and then prints what is written
- * there later.
+ * there later. "crowd" has many threads ask for contexts at the same time.
  */
 #define _GNU_SOURCE
+#include "crowd.h"
 #include "entries.h"
 #include "minor.h"
 #include "sandboxes.h"
@@ -398,6 +399,13 @@ static int in_full(char **words)
 	return status;
 }
 
+static int in_crowd(char **words)
+{
+	if (crowd())
+		fail("crowd");
+	return go_on(words);
+}
+
 static int in_spawn(char **words)
 {
 	const char *way = words[0];
@@ -442,6 +450,7 @@ static int go_on(char **words)
 		{"exec", in_exec},	 {"static", in_static},	  {"dlopen", in_dlopen},
 		{"unheard", in_unheard}, {"pending", in_pending}, {"full", in_full},
 		{"bare", in_bare},	 {"32-bit", in_32_bit},	  {"spawn", in_spawn},
+		{"crowd", in_crowd},
 	};
 
 	if (!words[0])

@@ -256,6 +256,21 @@ TEST_CASE("threads, children and what they execute are served", "[redirect]")
 		}
 }
 
+TEST_CASE("threads that ask at the same time are all served", "[redirect][smp]")
+{
+	need_programs();
+	CHECK(served_by({"crowd"}, "syscall") == name_of(backend_under_test()));
+	CHECK(served_by({"dup2", "crowd"}, "syscall") == name_of(backend_under_test()));
+}
+
+TEST_CASE("threads that ask at the same time find out that nobody reads these messages",
+	  "[redirect][module][smp]")
+{
+	need_programs();
+	CHECK(said_by({launcher, "-v", probe, "unheard", "crowd", "entry", "syscall"}) ==
+	      name_of(Backend::module));
+}
+
 TEST_CASE("programs that are executed without the environment are served", "[redirect]")
 {
 	need_programs();

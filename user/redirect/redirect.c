@@ -52,7 +52,7 @@ static struct {
 
 static char device[4096] = USERFAULT_DEVICE;
 static dev_t device_number; /* 0 where the device can't be seen */
-static bool verbose;
+static atomic_bool verbose;
 static atomic_bool is_ready;
 
 static void get_ready(void)
