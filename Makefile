@@ -243,7 +243,8 @@ REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-sta
 # What is built for 32 bits: the tests of the raw ABI, and programs that meet one of 64 bits
 COMPAT := $(patsubst selftests/abi/%.c,build/selftests/32/%,$(wildcard selftests/abi/*.c)) \
 	$(patsubst selftests/compat/%.c,build/selftests/32/%,$(wildcard selftests/compat/*.c))
-TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) $(if $(call sources,selftests/bench),build/selftests/bench)
+TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) build/user/examples/demo \
+	$(if $(call sources,selftests/bench),build/selftests/bench)
 
 user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
 
