@@ -483,8 +483,11 @@ static bool refuse_call(long number, const long *a)
 	}
 }
 
-/* As libc's own, this takes six arguments, even if the caller gave fewer. */
-EXPORT long syscall(long number, ...)
+/*
+ * As libc's own, this takes six arguments, even if the caller gave fewer. Then the sixth is
+ * whatever is on the caller's stack, which to AddressSanitizer would be a mistake.
+ */
+__attribute__((no_sanitize_address)) EXPORT long syscall(long number, ...)
 {
 	const int before = errno;
 	long a[6];
