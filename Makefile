@@ -30,6 +30,8 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 # tests run on all stock kernels; with KERNELS=all, on their flavours too.
 KERNEL :=
 KERNELS :=
+SANITIZERS := address thread
+SANITIZER :=
 RELEASE := $(shell uname -r)
 ifneq ($(filter-out $(LISTED_KERNELS),$(KERNEL)),)
 $(error KERNEL=$(KERNEL) is not in $(KERNEL_LIST), which has: $(LISTED_KERNELS))
@@ -37,6 +39,9 @@ endif
 ifneq ($(word 2,$(KERNEL)),)
 $(error KERNEL=$(KERNEL): name one kernel; without KERNEL all stock kernels are tested, with KERNELS=all their \
 	flavours too)
+endif
+ifneq ($(filter-out $(SANITIZERS),$(SANITIZER))$(word 2,$(SANITIZER)),)
+$(error SANITIZER=$(SANITIZER): name one of: $(SANITIZERS))
 endif
 ifneq ($(filter-out all,$(KERNELS)),)
 $(error KERNELS=$(KERNELS): there is only KERNELS=all; KERNEL= names one kernel)
@@ -88,6 +93,9 @@ help:
 	@echo '                         at the end is any text, or a [tag]; TEST=few runs a few of them;'
 	@echo '                         TEST=runner tests the runner itself, TEST=kunit runs the KUnit tests;'
 	@echo '                         M is the memory of each VM, 3G say; V=1 shows their console'
+	@echo 'make selftests SANITIZER=address|thread [KERNEL=K] [TEST=T] [MEMORY=M] [V=1]'
+	@echo '                         the same with the library and the tools built with AddressSanitizer and'
+	@echo '                         UndefinedBehaviorSanitizer, or with ThreadSanitizer, on one kernel'
 	@echo 'make torture [KERNEL=K] [SECONDS=60] [SEED=N] [ROUND=N] [MEMORY=M] [V=1]'
 	@echo '                         let everything that memory can meet happen at once, in a VM, and check'
 	@echo '                         all data; the same seed has each thread and process do the same again'
@@ -144,7 +152,7 @@ bootstrap-stock:
 	@scripts/bootstrap $(STOCK_KERNELS)
 
 # The kernels that the bootstrap has provided
-NEEDED_KERNELS = $(or $(KERNEL),$(call fetched,$(STOCK_KERNELS) $(if $(KERNELS),$(FLAVOUR_KERNELS))))
+NEEDED_KERNELS = $(or $(KERNEL),$(if $(SANITIZER),$(VM_KERNEL)),$(call fetched,$(STOCK_KERNELS) $(if $(KERNELS),$(FLAVOUR_KERNELS))))
 
 # --- the module ---------------------------------------------------------------
 
@@ -436,7 +444,62 @@ build/selftests/32/%: build/obj/32/selftests/compat/%.o
 build/selftests/32/fuzz: $(FUZZ_C_OBJECTS:build/obj/%=build/obj/32/%)
 	$(link_32)
 
--include $(shell find build/obj -name '*.d' 2>/dev/null)
+# --- the library and the tools with sanitizers ---------------------------------
+
+# build/address/ has AddressSanitizer and UndefinedBehaviorSanitizer, build/thread/ has ThreadSanitizer.
+# The library, the tools, the probe and the tests of the library are built with them. All other tests are
+# the same objects as without: they take long to compile, and it isn't they that are examined. These
+# programs are linked dynamically, because the runtimes are libraries.
+SANITIZE_address := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE_thread := -fsanitize=thread
+SANITIZED_PROGRAMS := user/examples/demo user/redirect/userfault-run user/redirect/libuserfault-redirect.so \
+	selftests/redirect/probe selftests/selftests
+SANITIZED := $(foreach each,$(SANITIZERS),$(SANITIZED_PROGRAMS:%=build/$(each)/%))
+SANITIZED_TESTS := build/obj/selftests/tests/library_test.o
+
+# $(call sanitized_objects,SANITIZER,OBJECTS)
+sanitized_objects = $(patsubst build/obj/%,build/$(1)/obj/%,$(2))
+
+# $(call link_sanitized,SANITIZER,COMPILER)
+define link_sanitized
+@mkdir -p $(@D)
+@echo '  LD      $@'
+@$(2) $(SANITIZE_$(1)) -pthread $(LDFLAGS) -o $@ $^ $(LDLIBS)
+endef
+
+define sanitized_rules
+build/$(1)/obj/%.o: %.cpp | compilers
+	@mkdir -p $$(@D)
+	@echo '  CXX     $$< ($(1))'
+	@$$(CXX) $$(USER_CXXFLAGS) -Iselftests -fPIC -O1 -g -fno-omit-frame-pointer $$(SANITIZE_$(1)) -c -o $$@ $$<
+
+build/$(1)/obj/%.o: %.c | compilers
+	@mkdir -p $$(@D)
+	@echo '  CC      $$< ($(1))'
+	@$$(CC) $$(USER_CFLAGS) -fPIC -O1 -g -fno-omit-frame-pointer $$(SANITIZE_$(1)) -c -o $$@ $$<
+
+build/$(1)/obj/user/examples/demo.o: | nettle
+$(call sanitized_objects,$(1),$(REDIRECT_OBJECTS)): USER_CFLAGS += -fvisibility=hidden -U_FORTIFY_SOURCE
+
+build/$(1)/user/examples/demo: LDLIBS += -lnettle
+build/$(1)/user/examples/demo: $(call sanitized_objects,$(1),$(call objects,user/examples) $(call objects,user/src))
+build/$(1)/user/redirect/userfault-run: $(call sanitized_objects,$(1),$(call objects,user/redirect))
+build/$(1)/user/redirect/libuserfault-redirect.so: LDFLAGS += -shared -Wl,-soname,libuserfault-redirect.so
+build/$(1)/user/redirect/libuserfault-redirect.so: $(call sanitized_objects,$(1),$(REDIRECT_OBJECTS))
+build/$(1)/selftests/redirect/probe: $(call sanitized_objects,$(1),$(PROBE_OBJECTS))
+build/$(1)/selftests/redirect/probe build/$(1)/user/redirect/libuserfault-redirect.so: \
+	build/$(1)/obj/selftests/sanitized/no_leak_check.o
+# Functions keep their names for the stack traces of reports; the rest takes a guest long to unpack.
+build/$(1)/selftests/selftests: LDFLAGS += -Wl,-S
+build/$(1)/selftests/selftests: $(call sanitized_objects,$(1),$(SANITIZED_TESTS) $(call objects,user/src) \
+	$(call objects,selftests/sanitized)) $(filter-out $(SANITIZED_TESTS),$(TEST_OBJECTS))
+
+$(SANITIZED_PROGRAMS:%=build/$(1)/%): build/$(1)/obj/selftests/sanitized/options.o
+	$$(call link_sanitized,$(1),$$(if $$(filter %.so %/probe,$$@),$$(CC),$$(CXX)))
+endef
+$(foreach each,$(SANITIZERS),$(eval $(call sanitized_rules,$(each))))
+
+-include $(shell find build/obj $(SANITIZERS:%=build/%/obj) -name '*.d' 2>/dev/null)
 
 # --- analyzing the sources ---------------------------------------------------
 
@@ -450,7 +513,8 @@ check: bootstrap-check
 
 # Analyzers that take seconds for a file: scripts/check runs these commands, and remembers which had
 # nothing to say. A line has the tool, the file and the command.
-ANALYZED_C := $(foreach folder,user/redirect selftests/redirect selftests/abi selftests/compat selftests/fuzz,$(wildcard $(folder)/*.c))
+ANALYZED_C := $(foreach folder,user/redirect selftests/redirect selftests/sanitized selftests/abi selftests/compat \
+	selftests/fuzz,$(wildcard $(folder)/*.c))
 TIDIED := $(shell find user selftests -name '*.cpp')
 flags_in_abi = -D_GNU_SOURCE -isystem $(dir $(KSELFTEST_HARNESS))
 flags_in_compat = $(for_32_bits)
@@ -496,13 +560,19 @@ demo: bootstrap-one
 	scripts/vm --kernel $(VM_KERNEL) $(verbose) --carry build/user/examples/demo:/bin/demo \
 		--carry "$$file:$$inside" -- demo "$$inside"
 
+# One sanitizer's programs if it is named; else those of all, for a run of everything and for the runner's
+# own tests
+NEEDED_SANITIZED = $(if $(SANITIZER),$(filter build/$(SANITIZER)/%,$(SANITIZED)),$(if \
+	$(or $(filter runner,$(TEST)),$(if $(KERNEL)$(TEST),,all)),$(SANITIZED)))
+
 selftests: bootstrap
-	$(build) user $(TESTS) build/selftests/torture $(if $(TEST),,docs) \
+	$(build) user $(TESTS) build/selftests/torture $(if $(TEST)$(SANITIZER),,docs) $(NEEDED_SANITIZED) \
 		$(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/%/runner)
-	$(if $(TEST),,$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o))
-	@$(if $(TEST),:,scripts/check-layout >/dev/null && $(check_interfaces))
+	$(if $(TEST)$(SANITIZER),,$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o))
+	@$(if $(TEST)$(SANITIZER),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
-		$(if $(KERNEL)$(TEST),,--runner) $(if $(TEST),-- $(call quoted,$(TEST)))
+		$(SANITIZER:%=--sanitizer %) $(if $(KERNEL)$(TEST)$(SANITIZER),,--sanitized --runner) \
+		$(if $(TEST),-- $(call quoted,$(TEST)))
 
 SECONDS :=
 SEED :=

@@ -24,6 +24,10 @@
 #include <thread>
 #include <unistd.h>
 
+/* Ends the process if it has leaked memory. Programs with AddressSanitizer have it, others don't.
+ */
+extern "C" [[gnu::weak]] void __lsan_do_leak_check();
+
 namespace selftests {
 
 namespace {
@@ -99,6 +103,10 @@ private:
 		std::cout << error.what() << '\n';
 	}
 	std::cout.flush();
+	/* exit() would have called this, and would wait for ever for a thread that waits in a
+	 * fault. */
+	if (passed && __lsan_do_leak_check)
+		__lsan_do_leak_check();
 	::_exit(static_cast<int>(passed ? ExitCode::pass : ExitCode::fail));
 }
 

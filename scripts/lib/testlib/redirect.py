@@ -4,7 +4,7 @@
 from .suite import BUILD
 
 TESTS = BUILD / "selftests/redirect"
-# By their paths in BUILD
+# By their paths in BUILD, or in the folder of a sanitizer there
 REDIRECTOR = {
     "user/redirect/userfault-run": "/bin/userfault-run",
     "user/redirect/libuserfault-redirect.so": "/libexec/userfault/libuserfault-redirect.so",
@@ -29,6 +29,13 @@ def vm_options():
     """Options of scripts/vm."""
     return [*_options("--carry", {**CARRIED, **TOOLS}, BUILD),
             *_options("--carry-program", {**PROBE, STRESS_NG: STRESS_NG}, BUILD)]
+
+
+def sanitized_vm_options(sanitizer):
+    """The same with a sanitizer. Its runtime has to be in the program that it is loaded into: so stress-ng,
+    which isn't built here, is left out."""
+    return [*_options("--carry", CARRIED, BUILD),
+            *_options("--carry-program", {**TOOLS, **PROBE}, BUILD / sanitizer)]
 
 
 def _options(name, files, folder):

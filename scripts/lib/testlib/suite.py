@@ -21,6 +21,9 @@ FEW = ",".join(f"{tag}~[slow]~[.]" for tag in (
 NO_TEST_SELECTED = f"echo {shlex.quote(ktap.HEADER)}; echo 1..0"
 BACKENDS = ("module", "native")
 TEST_SECONDS = 30
+# ThreadSanitizer needs mappings in the places where older kernels put them. The kernel's log is to name each
+# process that a sanitizer ends: see selftests/sanitized/options.c.
+SANITIZER_NEEDS = "echo 28 >/proc/sys/vm/mmap_rnd_bits; echo 1 >/proc/sys/kernel/print-fatal-signals"
 RUNNER_MODULES = ("oops", "leak", "forget", "holder", "warn")
 KUNIT_SUITES = sorted(path.name.removesuffix("_test.c")
                       for path in (SOURCES / "kernel/tests").glob("*_test.c"))
@@ -133,12 +136,14 @@ def guest_options(kernel):
             "--driver", "drivers/block/brd.ko"]
 
 
-def selftests_in_vm(kernel, backends=BACKENDS, specs=(), vm_options=(), options=()):
+def selftests_in_vm(kernel, backends=BACKENDS, specs=(), vm_options=(), options=(), sanitizer=None):
     """The command that runs the selftests on each backend in one boot."""
     pace = ["--timeout", str(TEST_SECONDS * kernels.patience(kernel))]
-    return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options,
-            "--carry", f"{BUILD}/selftests/selftests:/bin/selftests", *guest_options(kernel),
-            "--", "sh", "-c", _guest_script(backends, shlex.join([*pace, *options, *specs]))]
+    program = ["--carry-program" if sanitizer else "--carry",
+               f"{BUILD / (sanitizer or '')}/selftests/selftests:/bin/selftests"]
+    return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options, *program, *guest_options(kernel),
+            "--", "sh", "-c", (SANITIZER_NEEDS if sanitizer else "") +
+            _guest_script(backends, shlex.join([*pace, *options, *specs]))]
 
 
 def _guest_script(backends, arguments):
