@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs a program in a process of its own.
+ * Runs a program in the child of an executor.
  *
  * A thread of its own makes each call, because a call may wait for another thread's call. The main
  * thread gives out one call after the other. It goes on when each thread has either come back or
@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 #define STACK	 65536
-#define LONG	 100 /* in milliseconds */
+/* In milliseconds, of which the kernel may need several times as many. */
+#define LONG	 100
 #define TOO_LONG 10000
 
 static uint8_t stacks[FUZZ_THREADS][STACK] __attribute__((aligned(64)));
@@ -122,12 +123,9 @@ static void function_it_sleeps_in(struct worker *worker, char *name, size_t size
 
 	if (worker->wchan < 0) {
 		char path[64];
-		int fd;
 
 		snprintf(path, sizeof(path), "/proc/self/task/%d/wchan", worker->id);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		worker->wchan = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FDS);
-		close(fd);
+		worker->wchan = own(open(path, O_RDONLY | O_CLOEXEC));
 	}
 	length = pread(worker->wchan, name, size - 1, 0);
 	name[length > 0 ? length : 0] = 0;
@@ -162,11 +160,13 @@ static uint64_t milliseconds(void)
  */
 static void settle(struct worker *worker)
 {
+	const unsigned int patience = stage.shared->patience;
 	const uint64_t began = milliseconds();
 	char function[64], before[64] = "";
 	unsigned int same = 0;
 
-	while (!is_done(worker) && same < LONG && milliseconds() - began < TOO_LONG) {
+	while (!is_done(worker) && same < LONG * patience &&
+	       milliseconds() - began < TOO_LONG * patience) {
 		if (worker->id < 0) {
 			sched_yield();
 			continue;
@@ -188,7 +188,7 @@ static void note(const struct fuzz_record *record)
 	struct fuzz_transcript *transcript = &stage.shared->transcript;
 
 	if (transcript->count == FUZZ_RECORDS)
-		return;
+		_exit(7);
 	transcript->records[transcript->count] = *record;
 	transcript->records[transcript->count++].step = step;
 }
@@ -283,19 +283,47 @@ static void run_in_turn(void)
 	note_contents();
 }
 
-static bool all_done(void)
+/* Whether it has made all of its own calls. */
+static bool is_over(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->done, __ATOMIC_ACQUIRE);
+}
+
+static bool all_over(void)
 {
 	for (unsigned int i = 0; i < FUZZ_THREADS; i++)
-		if (!__atomic_load_n(&stage.workers[i].done, __ATOMIC_ACQUIRE))
+		if (!is_over(&stage.workers[i]))
 			return false;
 	return true;
 }
 
-/* Until all are done, or have had their time: some wait for a call that nobody makes any more. */
-static void let_run(unsigned int milliseconds)
+static bool waits(struct worker *worker)
 {
-	while (milliseconds-- && !all_done())
+	char function[64] = "";
+
+	if (worker->id > 0)
+		function_it_sleeps_in(worker, function, sizeof(function));
+	return waits_for_another_call(function);
+}
+
+/* Whether no thread goes on: some wait for a call that nobody makes any more. */
+static bool all_wait(void)
+{
+	for (unsigned int i = 0; i < FUZZ_THREADS; i++)
+		if (!is_over(&stage.workers[i]) && !waits(&stage.workers[i]))
+			return false;
+	return true;
+}
+
+/* Until all are done or wait, or have had their time. Returns how much of it they needed. */
+static unsigned int let_run(unsigned int milliseconds)
+{
+	unsigned int passed = 0;
+
+	do {
 		nap();
+	} while (++passed < milliseconds && !all_wait());
+	return passed;
 }
 
 /*
@@ -308,9 +336,9 @@ static bool keeps_context_open(struct worker *worker)
 	const struct fuzz_call *call = &stage.shared->program.calls[worker->index];
 	char function[64];
 
-	if (call->code == FUZZ_fork)
-		return true;
 	function_it_sleeps_in(worker, function, sizeof(function));
+	if (call->code == FUZZ_fork)
+		return waits_for_another_call(function);
 	return !is_access(call) && strstr(function, "fault");
 }
 
@@ -321,7 +349,7 @@ static bool any_stuck(void)
 	for (unsigned int i = 0; i < FUZZ_THREADS; i++) {
 		struct worker *worker = &stage.workers[i];
 
-		if (__atomic_load_n(&worker->done, __ATOMIC_ACQUIRE))
+		if (is_over(worker))
 			continue;
 		if (keeps_context_open(worker))
 			return false;
@@ -332,31 +360,58 @@ static bool any_stuck(void)
 
 static void run_side_by_side(void)
 {
+	unsigned int passed = 0;
+
 	for (unsigned int i = 0; i < FUZZ_THREADS; i++)
 		start(&stage.workers[i], make_own_calls);
 	let_run(50);
 	close_all();
 	/* What was opened since then is closed too. */
-	for (unsigned int left = 1000; left-- && !all_done() && (left % 10 || any_stuck());) {
-		let_run(10);
+	for (unsigned int i = 1; passed < TOO_LONG * stage.shared->patience && !all_over(); i++) {
+		if (i % 10 == 0 && !any_stuck())
+			break;
+		passed += let_run(10);
 		close_all();
 	}
 	stage.shared->transcript.stuck = any_stuck();
 }
 
-void run_child(void)
+static void set_stage(void)
 {
 	for (unsigned int i = 0; i < FUZZ_SLOTS; i++)
 		stage.slots[i] = -1;
-	for (unsigned int i = 0; i < FUZZ_THREADS; i++)
-		stage.workers[i] = (struct worker){.number = i, .wchan = -1, .told = true};
+	for (unsigned int i = 0; i < FUZZ_THREADS; i++) {
+		if (!stage.workers[i].id)
+			stage.workers[i] = (struct worker){.number = i, .wchan = -1};
+		stage.workers[i].told = true;
+	}
 	open_files();
+}
+
+/* Returns whether no thread is left in a call. */
+static bool clear_stage(void)
+{
+	for (unsigned int i = 0; i < FUZZ_THREADS; i++)
+		if (!is_done(&stage.workers[i]))
+			return false;
+	clear_arena();
+	close_files();
+	return true;
+}
+
+bool run_program(void)
+{
+	bool cleared = false;
+
+	set_stage();
 	begin_coverage(FUZZ_THREADS);
-	if (stage.shared->side_by_side)
+	if (stage.shared->side_by_side) {
 		run_side_by_side();
-	else
+	} else {
 		run_in_turn();
+		cleared = clear_stage();
+	}
 	collect_coverage(FUZZ_THREADS);
 	stage.shared->transcript.complete = 1;
-	_exit(0);
+	return cleared;
 }

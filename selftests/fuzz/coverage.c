@@ -19,6 +19,7 @@
 static struct {
 	int fd;
 	uint64_t *buffer;
+	bool begun;
 } traces[FUZZ_THREADS + 1];
 
 static uint64_t text;
@@ -44,8 +45,9 @@ void begin_coverage(unsigned int thread)
 	if (!stage.shared->coverage)
 		return;
 	traces[thread].buffer[0] = 0;
-	if (ioctl(traces[thread].fd, KCOV_ENABLE, KCOV_TRACE_PC))
+	if (!traces[thread].begun && ioctl(traces[thread].fd, KCOV_ENABLE, KCOV_TRACE_PC))
 		_exit(4);
+	traces[thread].begun = true;
 }
 
 void collect_coverage(unsigned int thread)

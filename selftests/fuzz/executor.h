@@ -10,8 +10,9 @@
 #include <stddef.h>
 
 /* What the files of an executor share. */
-/* Descriptors of the executor's own are above those of programs. */
+/* Descriptors of the executor's own are above those of programs: own() takes one there. */
 #define OWN_FDS 500
+int own(int fd);
 
 /* Its threads find their own by self. */
 struct worker {
@@ -39,7 +40,7 @@ struct devices {
 };
 extern struct devices devices;
 
-/* What is there in the child alone. */
+/* What is there in the child alone. Its threads stay for the next program. */
 struct stage {
 	struct fuzz_shared *shared;
 	int slots[FUZZ_SLOTS];
@@ -48,8 +49,11 @@ struct stage {
 };
 extern struct stage stage;
 
-/* child.c: runs stage.shared->program, and ends the process. */
-_Noreturn void run_child(void);
+/*
+ * child.c: runs stage.shared->program. Returns whether nothing is left of it, so that another one
+ * can run in this process.
+ */
+bool run_program(void);
 
 /* calls.c: makes a call in the current thread, and leaves its result in self. */
 void make_call(const struct fuzz_call *call);
@@ -70,8 +74,10 @@ static inline int outcome(long result)
 	return result < 0 ? -errno : (int)result;
 }
 
-/* mappings.c: the files of the child; whether the arena has all of a range. */
+/* mappings.c: the memory and files of a program; whether the arena has all of a range. */
 void open_files(void);
+void close_files(void);
+void clear_arena(void);
 bool in_arena(uint64_t start, uint64_t length);
 
 /* guard.c: makes signals for bad memory end a guarded access. */

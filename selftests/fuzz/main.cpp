@@ -35,7 +35,8 @@ constexpr auto usage = "usage: fuzz [OPTION]... run\n"
 		       "  --workers N    how many side by side, each on a processor of its own\n"
 		       "  --corpus DIR   programs to replay first\n"
 		       "  --32 FILE      the executor for 32 bits\n"
-		       "  --native       compare native userfaultfd with itself\n";
+		       "  --native       compare native userfaultfd with itself\n"
+		       "  --patience N   how many times as long everything may take\n";
 
 enum ExitCode { done = 0, found = 1, misused = 2, failed = 3 };
 
@@ -64,6 +65,8 @@ Words words_of(std::vector<std::string> words)
 			read.settings.thirty_two = value();
 		else if (*word == "--side")
 			read.side_by_side = static_cast<unsigned>(std::stoul(value()));
+		else if (*word == "--patience")
+			read.settings.patience = static_cast<unsigned>(std::stoul(value()));
 		else if (*word == "--native")
 			read.settings.native_twice = true;
 		else if (read.what.empty())

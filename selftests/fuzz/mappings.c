@@ -16,7 +16,7 @@ bool in_arena(uint64_t start, uint64_t length)
 
 void open_files(void)
 {
-	stage.shmem = fcntl(memfd_create("shmem", MFD_CLOEXEC), F_DUPFD_CLOEXEC, OWN_FDS);
+	stage.shmem = own(memfd_create("shmem", MFD_CLOEXEC));
 	stage.huge = -1;
 	if (stage.shmem < 0 || ftruncate(stage.shmem, FUZZ_FILE_PAGES * FUZZ_PAGE))
 		_exit(5);
@@ -25,15 +25,24 @@ void open_files(void)
 		_exit(5);
 }
 
+void close_files(void)
+{
+	close(stage.shmem);
+	if (stage.huge >= 0)
+		close(stage.huge);
+}
+
+void clear_arena(void)
+{
+	if (munmap((void *)FUZZ_ARENA, FUZZ_ARENA_END - FUZZ_ARENA))
+		_exit(5);
+}
+
 static int huge_file(void)
 {
-	int fd;
-
 	if (stage.huge >= 0)
 		return stage.huge;
-	fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
-	stage.huge = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FDS);
-	close(fd);
+	stage.huge = own(memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB));
 	if (stage.huge >= 0 && ftruncate(stage.huge, 2 * FUZZ_HUGE_PAGE))
 		return -1;
 	return stage.huge;

@@ -5,7 +5,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <csignal>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <system_error>
 #include <unistd.h>
@@ -15,9 +17,6 @@ namespace fuzz {
 using userfault::Fd;
 
 namespace {
-
-/* A program that takes longer is one that hangs, even on an emulated processor with all checks. */
-constexpr unsigned patience_milliseconds = 60'000;
 
 int checked(long result, const char *what)
 {
@@ -43,7 +42,7 @@ int checked(long result, const char *what)
 
 } // namespace
 
-Executor::Executor(int processor, const std::string &program)
+Executor::Executor(int processor, unsigned patience, const std::string &program)
 {
 	const Fd memory(checked(::memfd_create("fuzz", MFD_CLOEXEC), "memfd_create"));
 	int in[2], out[2];
@@ -53,7 +52,7 @@ Executor::Executor(int processor, const std::string &program)
 			      memory.get(), 0);
 	checked(mapped == MAP_FAILED ? -1 : 0, "mmap");
 	shared_ = static_cast<fuzz_shared *>(mapped);
-	shared_->milliseconds = patience_milliseconds;
+	shared_->patience = patience;
 	checked(::pipe2(in, O_CLOEXEC), "pipe");
 	checked(::pipe2(out, O_CLOEXEC), "pipe");
 	if (!checked(::fork(), "fork")) {
@@ -78,20 +77,38 @@ Executor::~Executor()
 const fuzz_transcript &Executor::run(Backend backend, unsigned rounds)
 {
 	const char request = 'r';
-	char end;
 
 	shared_->native = backend == Backend::native;
 	shared_->side_by_side = rounds;
 	checked(::write(requests_.get(), &request, 1), "write");
-	if (::read(answers_.get(), &end, 1) != 1)
-		throw std::runtime_error("the executor has died");
-	end_ = static_cast<fuzz_end>(end);
+	if (const auto end = answer()) {
+		end_ = *end;
+	} else {
+		::kill(-static_cast<pid_t>(shared_->child), SIGKILL);
+		end_ = answer().value_or(FUZZ_UNKILLABLE) == FUZZ_ENDED ? FUZZ_KILLED
+									: FUZZ_UNKILLABLE;
+	}
 	return shared_->transcript;
 }
 
-const fuzz_transcript &Executor::run(const fuzz_program &program, Backend backend)
+/* None, if it takes too long. */
+std::optional<fuzz_end> Executor::answer()
+{
+	pollfd polled{answers_.get(), POLLIN, 0};
+	char end;
+
+	if (!checked(::poll(&polled, 1, static_cast<int>(FUZZ_PATIENCE * shared_->patience)),
+		     "poll"))
+		return std::nullopt;
+	if (::read(answers_.get(), &end, 1) != 1)
+		throw std::runtime_error("the executor has died");
+	return static_cast<fuzz_end>(end);
+}
+
+const fuzz_transcript &Executor::run(const fuzz_program &program, Backend backend, bool afresh)
 {
 	shared_->program = program;
+	shared_->afresh = afresh;
 	return run(backend, 0);
 }
 
@@ -99,6 +116,7 @@ const fuzz_transcript &Executor::run_side_by_side(const fuzz_program &program, B
 						  unsigned rounds)
 {
 	shared_->program = program;
+	shared_->afresh = true;
 	return run(backend, rounds);
 }
 
@@ -110,7 +128,8 @@ void Executor::record_coverage(std::uint64_t text)
 
 void Executor::forget_coverage()
 {
-	std::memset(shared_->covered, 0, sizeof(shared_->covered));
+	if (records_coverage())
+		std::memset(shared_->covered, 0, sizeof(shared_->covered));
 }
 
 } // namespace fuzz

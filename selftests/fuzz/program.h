@@ -102,7 +102,7 @@ struct fuzz_record {
 };
 
 #define FUZZ_RECORDS	256
-#define FUZZ_STATE	16384
+#define FUZZ_STATE	32768
 
 struct fuzz_transcript {
 	uint32_t complete;	/* the executor has come to its end */
@@ -123,16 +123,24 @@ struct fuzz_shared {
 	uint32_t native;	/* on native userfaultfd instead of the module */
 	uint32_t side_by_side;	/* how often each thread makes its calls, without regard to others */
 	uint32_t coverage;	/* record it */
-	uint32_t milliseconds;	/* before the child is killed */
+	uint32_t afresh;	/* in a child that has run nothing before */
+	uint32_t patience;	/* how many times as long everything may take */
+	uint32_t reserved;
 	uint64_t text;		/* where the module's text is */
+
+	/* Which child runs it, in a process group of its own; whether it has not answered yet. */
+	uint32_t child, running;
 
 	struct fuzz_program program;
 	struct fuzz_transcript transcript;
 	uint8_t covered[FUZZ_TEXT / 8];
 };
 
-/* What an executor answers to each request. */
+/* What an executor answers to each request; nothing, if the child has to be killed first. */
 enum fuzz_end { FUZZ_ENDED = 'e', FUZZ_KILLED = 'k', FUZZ_UNKILLABLE = 'u' };
+
+/* In milliseconds: a program that takes longer hangs. A kernel may need several times as many. */
+#define FUZZ_PATIENCE 60000
 
 /* The descriptors of an executor that is a program of its own. */
 enum { FUZZ_SHARED_FD = 3, FUZZ_REQUESTS_FD, FUZZ_ANSWERS_FD };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The executor: a small process that forks a child for each program. */
+/* The executor: a small process, with a child that runs the programs. */
 #include "executor.h"
 #include "serve.h"
 
@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -18,9 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/*
+ * How many programs a child runs at most: so many that its beginning and its end don't count, so
+ * few that what it piles up doesn't.
+ */
+#define PROGRAMS 64
+
 struct devices devices;
 
-static int own(int fd)
+int own(int fd)
 {
 	int above = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FDS);
 
@@ -88,20 +95,56 @@ static void prepare(int processor)
 }
 
 /* Threads that run side by side want all processors. */
-static void begin_child(const struct fuzz_shared *shared)
+static void begin_child(struct fuzz_shared *shared)
 {
 	cpu_set_t processors;
 
 	memset(&processors, 0xff, sizeof(processors));
 	setpgid(0, 0);
+	shared->child = getpid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (shared->side_by_side)
 		sched_setaffinity(0, sizeof(processors), &processors);
+	drain_pipes();
+	stage.shared = shared;
 }
 
-/* Waits for a child, or for all if @child is -1. Returns whether there is nothing left to wait for.
- */
-static bool reap(pid_t child, unsigned int milliseconds, int *status)
+/* Waits for the next request, and leaves it there. Returns whether one has come. */
+static bool is_asked(int requests)
+{
+	struct pollfd polled = {.fd = requests, .events = POLLIN};
+
+	return poll(&polled, 1, -1) == 1 && polled.revents & POLLIN;
+}
+
+static void answer(struct fuzz_shared *shared, int answers, char end)
+{
+	shared->running = 0;
+	if (write(answers, &end, 1) != 1)
+		_exit(1);
+}
+
+/* Runs one program after the other, as long as nothing of one can meet the next. */
+_Noreturn static void run_programs(struct fuzz_shared *shared, int requests, int answers)
+{
+	for (unsigned int i = 0; i < PROGRAMS && is_asked(requests); i++) {
+		char request;
+
+		if (i && shared->afresh)
+			break;
+		shared->running = 1;
+		memset(&shared->transcript, 0, offsetof(struct fuzz_transcript, records));
+		shared->transcript.state[0] = 0;
+		/* If it can't go on, the answer comes when nothing is left of this process. */
+		if (read(requests, &request, 1) != 1 || !run_program())
+			break;
+		answer(shared, answers, FUZZ_ENDED);
+	}
+	_exit(0);
+}
+
+/* Waits for all other children. Returns whether they have ended. */
+static bool reap_others(unsigned int milliseconds)
 {
 	const struct timespec pause = {.tv_nsec = 200000000};
 	sigset_t signals;
@@ -109,49 +152,43 @@ static bool reap(pid_t child, unsigned int milliseconds, int *status)
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
-	for (unsigned int passed = 0;; passed += 200) {
+	for (unsigned int passed = 0; passed < milliseconds; passed += 200) {
 		do {
-			got = waitpid(child, status, WNOHANG | __WALL);
-		} while (child == -1 && got > 0);
-		if (got)
+			got = waitpid(-1, NULL, WNOHANG | __WALL);
+		} while (got > 0);
+		if (got < 0)
 			return true;
-		if (passed >= milliseconds)
-			return false;
 		sigtimedwait(&signals, NULL, &pause);
 	}
+	return false;
 }
 
-static enum fuzz_end run(struct fuzz_shared *shared)
+static void have_child_run(struct fuzz_shared *shared, int requests, int answers)
 {
-	enum fuzz_end end = FUZZ_ENDED;
-	int status = 0, others;
+	int status = 0;
+	bool ended;
 	pid_t child;
 
-	memset(&shared->transcript, 0, offsetof(struct fuzz_transcript, records));
-	shared->transcript.state[0] = 0;
 	prepare_coverage(shared);
-	drain_pipes();
 	child = fork();
 	if (!child) {
 		begin_child(shared);
-		stage.shared = shared;
-		run_child();
+		run_programs(shared, requests, answers);
 	}
 	setpgid(child, child);
-	if (!reap(child, shared->milliseconds, &status))
-		end = FUZZ_KILLED;
+	waitpid(child, &status, __WALL);
 	/* Its own children may wait for ever. */
 	kill(-child, SIGKILL);
-	if (!reap(-1, shared->milliseconds, &others))
-		end = FUZZ_UNKILLABLE;
+	ended = reap_others(FUZZ_PATIENCE * shared->patience);
+	if (!shared->running)
+		return;
 	shared->transcript.status = status;
-	return end;
+	answer(shared, answers, ended ? FUZZ_ENDED : FUZZ_UNKILLABLE);
 }
 
 void serve(struct fuzz_shared *shared, int requests, int answers, int processor)
 {
 	sigset_t signals;
-	char request;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
@@ -159,10 +196,6 @@ void serve(struct fuzz_shared *shared, int requests, int answers, int processor)
 	prepare(processor);
 	requests = own(requests);
 	answers = own(answers);
-	while (read(requests, &request, 1) == 1) {
-		char end = run(shared);
-
-		if (write(answers, &end, 1) != 1)
-			return;
-	}
+	while (is_asked(requests))
+		have_child_run(shared, requests, answers);
 }

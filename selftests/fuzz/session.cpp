@@ -84,12 +84,13 @@ std::vector<fuzz_program> programs_in(const std::string &folder)
 Session::Session(const Settings &settings, unsigned worker)
 	: settings_(settings), worker_(worker), offered_(offered_by("/dev/userfaultfd")),
 	  absent_(settings.native_twice ? 0 : offered_by("/dev/userfault") & ~offered_),
-	  generator_(settings.seed * 1000 + worker), executor_(static_cast<int>(worker)),
+	  generator_(settings.seed * 1000 + worker),
+	  executor_(static_cast<int>(worker), settings.patience),
 	  corpus_(programs_in(settings.corpus))
 {
 	if (!settings.thirty_two.empty())
-		thirty_two_ =
-			std::make_unique<Executor>(static_cast<int>(worker), settings.thirty_two);
+		thirty_two_ = std::make_unique<Executor>(static_cast<int>(worker),
+							 settings.patience, settings.thirty_two);
 	if (const auto text = text_of_module()) {
 		executor_.record_coverage(text);
 		if (thirty_two_)
@@ -136,10 +137,11 @@ void Session::end_well(const Executor &executor, const fuzz_program &program) co
 	say("| the program did not end");
 }
 
-Session::Both Session::run_on_both(const fuzz_program &program, Executor &executor) const
+Session::Both Session::run_on_both(const fuzz_program &program, Executor &executor,
+				   bool afresh) const
 {
 	const auto run = [&](Backend backend) {
-		Transcript transcript(executor.run(program, backend), program, offered_);
+		Transcript transcript(executor.run(program, backend, afresh), program, offered_);
 		end_well(executor, program);
 		return transcript;
 	};
@@ -177,7 +179,7 @@ void Session::judge(const fuzz_program &program, Executor &executor, const Both 
 	if (&executor == thirty_two_.get())
 		say("|   by a 32-bit program");
 	if (!shown)
-		say("|   not the second time");
+		say("|   not in a process of its own, the second time");
 	std::istringstream lines((shown ? *shown : *difference).text());
 	for (std::string line; std::getline(lines, line);)
 		say("| " + line);
@@ -188,6 +190,8 @@ std::vector<unsigned> Session::newly_covered(const Executor &executor) const
 	const auto *covered = executor.covered();
 	std::vector<unsigned> offsets;
 
+	if (!executor.records_coverage())
+		return offsets;
 	for (unsigned i = 0; i < FUZZ_TEXT / 8; i++)
 		for (unsigned bit = 0; covered[i] >> bit; bit++)
 			if (covered[i] >> bit & 1 && !blocks_.contains(i * 8 + bit))
@@ -200,7 +204,7 @@ fuzz_program Session::minimised_for(const std::vector<unsigned> &blocks,
 {
 	return minimise(program, [&](const auto &smaller) {
 		executor.forget_coverage();
-		executor.run(smaller, tested());
+		executor.run(smaller, tested(), false);
 		return std::ranges::all_of(blocks, [&](unsigned block) {
 			return executor.covered()[block / 8] >> block % 8 & 1;
 		});
@@ -251,9 +255,9 @@ void Session::try_program(const fuzz_program &program, Executor &executor)
 {
 	executor.forget_coverage();
 	announce("try", program);
-	const auto both = run_on_both(program, executor);
+	const auto both = run_on_both(program, executor, false);
 	for (const auto *transcript : {&both.module, &both.native})
-		calls_ += static_cast<std::uint64_t>(
+		compared_ += static_cast<std::uint64_t>(
 			std::ranges::count(transcript->records, FUZZ_RESULT, &fuzz_record::kind));
 	programs_++;
 	learn(program, both.module, executor);
@@ -315,7 +319,8 @@ void Session::report() const
 		say("reason " + std::to_string(count) + ' ' + text);
 	say("differences " + std::to_string(differences_));
 	say("programs " + std::to_string(programs_));
-	say("calls " + std::to_string(calls_));
+	say("calls " + std::to_string(calls_ + compared_));
+	say("compared " + std::to_string(compared_));
 }
 
 bool Session::replay(const fuzz_program &given, unsigned side_by_side)

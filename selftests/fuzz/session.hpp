@@ -23,6 +23,7 @@ struct Settings {
 	std::string corpus;	   /* a folder */
 	std::string thirty_two;	   /* the executor for 32 bits; none if this is empty */
 	bool native_twice = false; /* compare native userfaultfd with itself */
+	unsigned patience = 1;	   /* how many times as long everything may take */
 };
 
 /*
@@ -39,6 +40,7 @@ struct Settings {
  *	differences NUMBER	without a reason, even if not all of them are shown
  *	programs NUMBER		run
  *	calls NUMBER		made
+ *	compared NUMBER		of them, with those of the other backend
  *	left TEXT		the programs have left that in the kernel
  */
 class Session {
@@ -65,7 +67,7 @@ private:
 	bool show(const fuzz_program &program, Executor &executor) const;
 	fuzz_program next_program();
 	fuzz_program fitted(fuzz_program program) const;
-	Both run_on_both(const fuzz_program &program, Executor &executor) const;
+	Both run_on_both(const fuzz_program &program, Executor &executor, bool afresh = true) const;
 	void judge(const fuzz_program &program, Executor &executor, const Both &both);
 	fuzz_program minimised(const fuzz_program &program, Executor &executor) const;
 	void learn(const fuzz_program &program, const Transcript &module, Executor &executor);
@@ -94,7 +96,7 @@ private:
 	std::set<std::pair<Pair, Pair>> followers_;
 	std::set<unsigned> blocks_;
 	std::map<std::string, unsigned> reasons_, signatures_;
-	std::uint64_t calls_ = 0, programs_ = 0;
+	std::uint64_t calls_ = 0, compared_ = 0, programs_ = 0;
 	unsigned differences_ = 0;
 };
 

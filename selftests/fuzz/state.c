@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,18 +26,22 @@ static const char *const fields[] = {
 /* KSM's flag depends on the backend, and whether pages were written to on the kernel. */
 static const char *const left_out[] = {"mg", "sd"};
 
+/* More than the calls of a program can make. */
+#define MAPPINGS 128
+
 static struct {
 	uint64_t start, end;
 	bool readable;
-} mappings[64];
+} mappings[MAPPINGS];
 static unsigned int mapping_count;
 static uint64_t entries[FUZZ_ARENA_PAGES];
 static size_t used;
 
+/* What doesn't fit ends the child, which then counts as a program that did not come to its end. */
 static void put(const char *text, size_t length)
 {
 	if (used + length >= FUZZ_STATE)
-		return;
+		_exit(7);
 	memcpy(stage.shared->transcript.state + used, text, length);
 	used += length;
 	stage.shared->transcript.state[used] = 0;
@@ -66,15 +71,24 @@ static void put_flags(const char *line)
 	}
 }
 
+/* Files of the child, which stay open for the next program. */
+static int pagemap = -1, smaps = -1;
+
+static void open_proc(void)
+{
+	if (pagemap < 0)
+		pagemap = own(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	if (smaps < 0)
+		smaps = own(open("/proc/self/smaps", O_RDONLY | O_CLOEXEC));
+	lseek(smaps, 0, SEEK_SET);
+}
+
 /* The entries of a mapping's pages; equal ones that follow one another once, with their number. */
 static void put_pages(uint64_t start, uint64_t end)
 {
-	static int pagemap = -1;
 	uint64_t *first = &entries[(start - FUZZ_ARENA) / FUZZ_PAGE];
 	size_t count = (end - start) / FUZZ_PAGE, run;
 
-	if (pagemap < 0)
-		pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (pread(pagemap, first, count * 8, start / FUZZ_PAGE * 8) != (ssize_t)count * 8)
 		put_text(" no pagemap");
 	for (size_t i = 0; i < count; i += run) {
@@ -88,26 +102,33 @@ static void put_pages(uint64_t start, uint64_t end)
 	}
 }
 
+/* Returns whether it is in the arena, or before it. */
+static bool note_mapping(const char *line)
+{
+	char *rest;
+	uint64_t start = strtoull(line, &rest, 16), end = strtoull(rest + 1, &rest, 16);
+
+	if (start >= FUZZ_ARENA_END)
+		return false;
+	if (start < FUZZ_ARENA)
+		return true;
+	if (mapping_count == MAPPINGS)
+		_exit(7);
+	mappings[mapping_count].start = start;
+	mappings[mapping_count].end = end;
+	mappings[mapping_count++].readable = rest[1] == 'r';
+	put_number("\np", (start - FUZZ_ARENA) / FUZZ_PAGE);
+	put_number("-p", (end - FUZZ_ARENA) / FUZZ_PAGE);
+	put(rest, strlen(" rwxp"));
+	return true;
+}
+
 /* Returns whether there is more to come. */
 static bool note_line(const char *line)
 {
-	unsigned long long start, end;
-	char access[5];
-
-	if (sscanf(line, "%llx-%llx %4s", &start, &end, access) == 3) {
-		if (start >= FUZZ_ARENA_END || mapping_count == 64)
-			return false;
-		if (start < FUZZ_ARENA)
-			return true;
-		mappings[mapping_count].start = start;
-		mappings[mapping_count].end = end;
-		mappings[mapping_count++].readable = access[0] == 'r';
-		put_number("\np", (start - FUZZ_ARENA) / FUZZ_PAGE);
-		put_number("-p", (end - FUZZ_ARENA) / FUZZ_PAGE);
-		put_text(" ");
-		put_text(access);
-		return true;
-	}
+	/* The names of fields begin with a capital, addresses have none. */
+	if (line[0] < 'A' || line[0] > 'Z')
+		return note_mapping(line);
 	if (!mapping_count)
 		return true;
 	if (!strncmp(line, "VmFlags:", 8)) {
@@ -125,12 +146,14 @@ static bool note_line(const char *line)
 
 void note_state(void)
 {
-	int smaps = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
-	char text[8192];
+	/* A mapping's text fills it, so that few beyond the arena are looked at for nothing. */
+	char text[1024];
 	size_t kept = 0;
 	ssize_t got;
 	bool more = true;
 
+	used = mapping_count = 0;
+	open_proc();
 	put_text("mappings:");
 	while (more && (got = read(smaps, text + kept, sizeof(text) - 1 - kept)) > 0) {
 		char *line = text, *end;
@@ -144,7 +167,6 @@ void note_state(void)
 		kept = strlen(line);
 		memmove(text, line, kept);
 	}
-	close(smaps);
 }
 
 /* Of a whole page, or 0 if it can't be read. */
