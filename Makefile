@@ -384,6 +384,10 @@ build/obj/fuzz/%.o: %.cpp | compilers
 	@echo '  CXX     $<'
 	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
 
+# The arena comes before the program's own memory: then its mappings are the first to be listed, and
+# the heap, which begins anywhere after the program, isn't in it.
+build/selftests/fuzz build/selftests/32/fuzz: LDFLAGS += -Wl,-Ttext-segment=0x40000000
+
 build/selftests/fuzz: $(call objects,selftests/fuzz) $(FUZZ_SHARED_OBJECTS) \
 		$(filter-out %/thirty_two.o,$(FUZZ_C_OBJECTS)) build/user/libuserfault.a
 	$(link)
