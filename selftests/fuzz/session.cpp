@@ -105,23 +105,32 @@ void Session::announce(const char *what, const fuzz_program &program) const
 }
 
 /*
- * Without what native userfaultfd of this kernel doesn't have, and without mlock() on ramfs: in a
- * locked mapping filemap_fault() takes the marker of a protected page that isn't there for a page,
- * and the thread faults again and again until a signal comes; natively too.
+ * Without mlock() on ramfs: in a locked mapping filemap_fault() takes the marker of a protected
+ * page that isn't there for a page, and the thread faults again and again until a signal comes;
+ * natively too.
  */
-fuzz_program Session::fitted(fuzz_program program) const
+fuzz_program Session::harmless(fuzz_program program) const
+{
+	if (maps(program, FUZZ_RAMFS))
+		for (unsigned i = program.count; i--;)
+			if (program.calls[i].code == FUZZ_mlock)
+				remove_call(program, i);
+	return program;
+}
+
+/* Without what native userfaultfd of this kernel doesn't have. */
+fuzz_program Session::comparable(fuzz_program program) const
 {
 	const auto lacks = [&](std::uint64_t feature) { return absent_ & feature; };
 
 	for (unsigned i = program.count; i--;) {
 		auto &call = program.calls[i];
 		const bool sends_mode = call.code == FUZZ_continue && call.arguments[2] & 2;
-		const bool spins = call.code == FUZZ_mlock && maps(program, FUZZ_RAMFS);
 		if (call.code == FUZZ_api)
 			call.arguments[1] &= ~absent_;
 		if ((call.code == FUZZ_poison && lacks(UFFD_FEATURE_POISON)) ||
 		    (call.code == FUZZ_move && lacks(UFFD_FEATURE_MOVE)) ||
-		    (sends_mode && lacks(UFFD_FEATURE_WP_ASYNC)) || spins)
+		    (sends_mode && lacks(UFFD_FEATURE_WP_ASYNC)))
 			remove_call(program, i);
 	}
 	return program;
@@ -264,17 +273,19 @@ void Session::try_program(const fuzz_program &program, Executor &executor)
 	judge(program, executor, both);
 }
 
-bool Session::try_side_by_side(const fuzz_program &program)
+bool Session::try_side_by_side(const fuzz_program &program, Executor &executor)
 {
 	announce("side", program);
-	const auto &transcript = executor_.run_side_by_side(program, tested(), rounds_side_by_side);
-	end_well(executor_, program);
+	const auto &transcript = executor.run_side_by_side(program, tested(), rounds_side_by_side);
+	end_well(executor, program);
 	calls_ += transcript.calls;
 	programs_++;
 	if (!transcript.stuck)
 		return true;
 	say("found " + to_text(program, ';'));
 	say("|   side by side, a thread waits although all contexts are closed");
+	if (&executor == thirty_two_.get())
+		say("|   by a 32-bit program");
 	differences_++;
 	return false;
 }
@@ -298,17 +309,15 @@ void Session::run()
 	for (std::size_t i = 0, count = corpus_.size(); i < count; i++)
 		for (auto *executor : {&executor_, thirty_two_.get()})
 			if (executor)
-				try_program(fitted(fuzz_program(corpus_[i])), *executor);
+				try_program(comparable(harmless(corpus_[i])), *executor);
 	replays_corpus_ = false;
 	while (Clock::now() < deadline) {
-		const auto program = fitted(next_program());
-		if (!program.count)
-			continue;
-		if (programs_ % 8 == 7)
-			try_side_by_side(program);
+		const auto program = harmless(next_program());
+		auto &executor = thirty_two_ && programs_ % 5 == 4 ? *thirty_two_ : executor_;
+		if (programs_ % 16 == 15)
+			try_side_by_side(program, executor);
 		else
-			try_program(program,
-				    programs_ % 8 == 3 && thirty_two_ ? *thirty_two_ : executor_);
+			try_program(comparable(program), executor);
 	}
 	report();
 }
@@ -325,14 +334,16 @@ void Session::report() const
 
 bool Session::replay(const fuzz_program &given, unsigned side_by_side)
 {
-	const auto program = fitted(given);
+	const auto program = harmless(given);
 	bool well = true;
 
-	while (side_by_side--)
-		well &= try_side_by_side(program);
-	for (auto *executor : {&executor_, thirty_two_.get()})
-		if (executor)
-			well &= show(program, *executor);
+	for (auto *executor : {&executor_, thirty_two_.get()}) {
+		if (!executor)
+			continue;
+		for (unsigned i = 0; i < side_by_side; i++)
+			well &= try_side_by_side(program, *executor);
+		well &= show(comparable(program), *executor);
+	}
 	return well;
 }
 

@@ -63,10 +63,11 @@ private:
 
 	void announce(const char *what, const fuzz_program &program) const;
 	void try_program(const fuzz_program &program, Executor &executor);
-	bool try_side_by_side(const fuzz_program &program);
+	bool try_side_by_side(const fuzz_program &program, Executor &executor);
 	bool show(const fuzz_program &program, Executor &executor) const;
 	fuzz_program next_program();
-	fuzz_program fitted(fuzz_program program) const;
+	fuzz_program harmless(fuzz_program program) const;
+	fuzz_program comparable(fuzz_program program) const;
 	Both run_on_both(const fuzz_program &program, Executor &executor, bool afresh = true) const;
 	void judge(const fuzz_program &program, Executor &executor, const Both &both);
 	fuzz_program minimised(const fuzz_program &program, Executor &executor) const;
