@@ -178,11 +178,17 @@ bool takes_the_end_for_lack_of_memory(const Row &module, const Row &native)
 	       native.outcome.error == ENOMEM;
 }
 
+/* The module's result is there, or its place is one that can't be written. */
 bool leaves_the_result_alone(const Row &module, const Row &native)
 {
-	return kernel() < 7002 && contains(module.call, "while mappings change") &&
-	       native.outcome.error == EAGAIN &&
-	       (module.outcome.error == EAGAIN || module.outcome.error == EFAULT);
+	if (kernel() >= 7002 || !contains(module.call, "while mappings change") ||
+	    native.outcome.error != EAGAIN)
+		return false;
+	if (module.outcome.error == EFAULT)
+		return contains(module.call, "struct");
+	return module.outcome.error == EAGAIN && last_field_differs(module, native) &&
+	       module.outcome.fields.back() == static_cast<std::uint64_t>(-EAGAIN) &&
+	       native.outcome.fields == native.given;
 }
 
 bool has_newer_features(const Row &module, const Row &native)

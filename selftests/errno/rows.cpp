@@ -535,6 +535,7 @@ private:
 		Row row{command.name,
 			"while mappings change: " + when_ + "=" + call,
 			{result ? 0 : result.error().value(), std::move(words), ""}};
+		row.given.resize(given.size());
 		row.newer = command.newer;
 		return row;
 	}

@@ -2,13 +2,15 @@
 #include "reasons.hpp"
 
 #include "errno/reasons.hpp"
+#include "memory.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstddef>
+#include <iterator>
 #include <linux/userfault.h>
-#include <sstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,26 +20,40 @@ namespace {
 
 using selftests::Row;
 
-/* Whether memory is mapped that a file may end in. */
-bool ends_within_mapping(const fuzz_program &program)
+bool is_one_of(unsigned code, std::initializer_list<unsigned> codes)
 {
-	return maps(program, FUZZ_BEYOND) ||
-	       std::any_of(program.calls, program.calls + program.count,
-			   [](const fuzz_call &call) { return call.code == FUZZ_truncate; });
+	return std::ranges::find(codes, code) != codes.end();
+}
+
+/* Whether a call fills pages that a file of shmem may have ended before. */
+bool is_at_end_of_file(const Difference &difference, const fuzz_call &call)
+{
+	const auto &program = difference.program;
+	const bool truncates =
+		std::any_of(program.calls, program.calls + program.count,
+			    [](const fuzz_call &each) { return each.code == FUZZ_truncate; });
+	const auto ending =
+		truncates ? mapped_as({FUZZ_SHMEM, FUZZ_PRIVATE_SHMEM, FUZZ_BEYOND}, difference)
+			  : mapped_as({FUZZ_BEYOND}, difference);
+
+	return overlap(changed_by(call), ending);
 }
 
 /* Whether a call that changes mappings waits until its event is read. */
 bool is_changing(const Difference &difference)
 {
 	const auto &records = difference.module.records;
+	std::set<unsigned> waiting;
 
-	return std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
-			   [&](const fuzz_record &record) {
-				   const auto code = difference.program.calls[record.call].code;
-				   return record.kind == FUZZ_WAITS &&
-					  (code == FUZZ_fork ||
-					   (code >= FUZZ_mmap && code <= FUZZ_madvise));
-			   });
+	for (std::size_t i = 0; i < difference.at; i++) {
+		const auto code = difference.program.calls[records[i].call].code;
+		if (records[i].kind == FUZZ_WAITS &&
+		    is_one_of(code, {FUZZ_fork, FUZZ_mmap, FUZZ_munmap, FUZZ_mremap, FUZZ_madvise}))
+			waiting.insert(records[i].call);
+		if (records[i].kind == FUZZ_RESULT)
+			waiting.erase(records[i].call);
+	}
+	return !waiting.empty();
 }
 
 Row row_of(const Difference &difference, const fuzz_record &record)
@@ -50,7 +66,9 @@ Row row_of(const Difference &difference, const fuzz_record &record)
 	for (const auto *letter = type.name; *letter; letter++)
 		row.command += static_cast<char>(std::toupper(*letter));
 	row.call = to_text(call);
-	if (ends_within_mapping(difference.program))
+	if (call.place)
+		row.call += ", struct elsewhere";
+	if (is_at_end_of_file(difference, call))
 		row.call += ", no page of shmem";
 	if (is_changing(difference))
 		row.call += ", while mappings change";
@@ -86,32 +104,9 @@ template <class Predicate> bool came_before(const Difference &difference, Predic
 			   });
 }
 
-bool is_one_of(unsigned code, std::initializer_list<unsigned> codes)
+bool in_states(const Difference &difference)
 {
-	return std::ranges::find(codes, code) != codes.end();
-}
-
-/* Whether a call has waited, and when: before the call that shows the difference. */
-bool any_waits(const Difference &difference)
-{
-	const auto &records = difference.module.records;
-
-	return std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
-			   [](const fuzz_record &record) { return record.kind == FUZZ_WAITS; });
-}
-
-/* A call that waited has returned on the module alone. */
-bool returns_on_module_alone(const Difference &difference)
-{
-	const auto *record = difference.of_module();
-
-	if (!record || (record->kind != FUZZ_RESULT && record->kind != FUZZ_RELEASED))
-		return false;
-	return record->call != record->step &&
-	       std::ranges::none_of(difference.native.records, [&](const fuzz_record &other) {
-		       return other.kind == record->kind && other.call == record->call &&
-			      other.step == record->step;
-	       });
+	return !difference.of_module() && !difference.of_native();
 }
 
 bool is_about_messages(const Difference &difference)
@@ -124,54 +119,105 @@ bool is_about_messages(const Difference &difference)
 	return false;
 }
 
-bool wakes_more_threads(const Difference &difference)
+/* Whether @index has returned before the call at @step, or at it if @at_it. */
+bool has_returned(const Transcript &transcript, unsigned index, unsigned step, bool at_it)
 {
-	const bool changed = came_before(difference, [](const auto &call, const auto &) {
-		return is_one_of(call.code, {FUZZ_register, FUZZ_unregister, FUZZ_munmap, FUZZ_mmap,
-					     FUZZ_mremap, FUZZ_move});
+	return std::ranges::any_of(transcript.records, [&](const fuzz_record &record) {
+		return record.call == index &&
+		       (record.kind == FUZZ_RESULT || record.kind == FUZZ_RELEASED) &&
+		       (record.step < step || (at_it && record.step == step));
 	});
-	const auto *call = difference.call();
-	const bool changes =
-		call && is_one_of(call->code, {FUZZ_register, FUZZ_unregister, FUZZ_munmap,
-					       FUZZ_mmap, FUZZ_mremap, FUZZ_move});
-
-	return any_waits(difference) && ((changes && returns_on_module_alone(difference)) ||
-					 (changed && is_about_messages(difference)));
 }
 
-/* Whether two calls have returned at once that had waited, and one of them has written. */
-bool has_woken_a_writer_and_another(const Difference &difference)
+/* Whether a later call has changed the memory that a call waits in. */
+bool is_changed_meanwhile(const Difference &difference, const fuzz_record &wait)
 {
-	const auto &records = difference.module.records;
-	unsigned woken[FUZZ_CALLS + 1] = {}, writers[FUZZ_CALLS + 1] = {};
+	const auto &program = difference.program;
+	const auto where = followed(touched_by(program.calls[wait.call]), difference);
 
-	for (const auto &record : records)
-		if ((record.kind == FUZZ_RESULT && record.call != record.step) ||
-		    record.kind == FUZZ_RELEASED) {
-			woken[record.step]++;
-			writers[record.step] +=
-				is_one_of(difference.program.calls[record.call].code,
-					  {FUZZ_store, FUZZ_receive});
-		}
-	for (unsigned step = 0; step <= std::min<unsigned>(difference.step(), FUZZ_CALLS); step++)
-		if (woken[step] > 1 && writers[step])
+	for (unsigned i = wait.step + 1u; i < program.count && i <= difference.step(); i++)
+		if (is_one_of(program.calls[i].code, {FUZZ_register, FUZZ_unregister, FUZZ_munmap,
+						      FUZZ_mmap, FUZZ_mremap, FUZZ_move}) &&
+		    overlap(changed_by(program.calls[i]), where) &&
+		    !has_returned(difference.module, wait.call, i, false))
 			return true;
 	return false;
 }
 
-/* Only in what was read, or in the contents at the end. */
+/* Whether @waiting has returned on the module alone, or has gone on to the next page there. */
+bool goes_on_on_module_alone(const Difference &difference, unsigned waiting)
+{
+	const auto step = difference.step();
+
+	if (in_states(difference)) {
+		const auto where = touched_by(difference.program.calls[waiting]);
+		const auto states = difference_of_states(difference);
+		return !where.empty() && states.registration.empty() && !states.more_natively &&
+		       have_all(where, states.differing);
+	}
+	return has_returned(difference.module, waiting, step, true) &&
+	       !has_returned(difference.native, waiting, step, true);
+}
+
+bool wakes_more_threads(const Difference &difference)
+{
+	const auto &records = difference.module.records;
+
+	return std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
+			   [&](const fuzz_record &record) {
+				   return record.kind == FUZZ_WAITS &&
+					  is_changed_meanwhile(difference, record) &&
+					  (is_about_messages(difference) ||
+					   goes_on_on_module_alone(difference, record.call));
+			   });
+}
+
+/* Where calls have written that were woken at @step together with others, one entry for each. */
+std::vector<Ranges> written_together(const Difference &difference, unsigned step)
+{
+	std::vector<Ranges> written;
+	unsigned woken = 0;
+
+	for (const auto &record : difference.module.records) {
+		const auto &call = difference.program.calls[record.call];
+		if (record.step != step || (record.call == step && record.kind == FUZZ_RESULT) ||
+		    (record.kind != FUZZ_RESULT && record.kind != FUZZ_RELEASED))
+			continue;
+		woken++;
+		if (is_one_of(call.code, {FUZZ_store, FUZZ_receive}))
+			written.push_back(touched_by(call));
+	}
+	return woken > 1 ? written : std::vector<Ranges>();
+}
+
+/* Only in what was read where one of them has written, or in contents that two of them have. */
 bool wakes_in_another_order(const Difference &difference)
 {
 	const auto *module = difference.of_module(), *native = difference.of_native();
 
-	if (!has_woken_a_writer_and_another(difference))
-		return false;
-	if (!module || !native)
-		return !module && !native &&
-		       difference.module.mappings() == difference.native.mappings();
-	return module->kind == native->kind && module->call == native->call &&
-	       module->result == native->result &&
-	       is_one_of(difference.program.calls[module->call].code, {FUZZ_load, FUZZ_send});
+	for (unsigned step = 0; step <= difference.step(); step++) {
+		const auto written = written_together(difference, step);
+		if (written.empty())
+			continue;
+		if (in_states(difference)) {
+			const auto states = difference_of_states(difference);
+			if (!states.other && states.protection.empty() &&
+			    states.registration.empty() &&
+			    std::ranges::count_if(written, [&](const Ranges &each) {
+				    return have_all(each, states.contents);
+			    }) > 1)
+				return true;
+		} else if (module && native && module->kind == native->kind &&
+			   module->call == native->call && module->result == native->result) {
+			const auto &call = difference.program.calls[module->call];
+			if (is_one_of(call.code, {FUZZ_load, FUZZ_send}) &&
+			    std::ranges::any_of(written, [&](const Ranges &each) {
+				    return overlap(each, touched_by(call));
+			    }))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* A call that waited has returned natively. */
@@ -191,123 +237,114 @@ bool keeps_unread_messages(const Difference &difference)
 	       });
 }
 
-/* What other pages a call or an access finds, or whom it wakes: not what a command answers. */
-bool is_about_faults(const Difference &difference)
+/*
+ * What other pages in @ranges a call or an access finds, or whom it wakes: not what a command
+ * answers. Whose message a read brings, it doesn't say.
+ */
+bool is_about_faults(const Difference &difference, const Ranges &ranges)
 {
-	for (const auto *record : {difference.of_module(), difference.of_native()})
-		if (record && (record->kind != FUZZ_RESULT || record->call != record->step ||
-			       is_one_of(difference.program.calls[record->call].code,
-					 {FUZZ_load, FUZZ_store, FUZZ_send, FUZZ_receive})))
+	for (const auto *record : {difference.of_module(), difference.of_native()}) {
+		if (!record || record->kind == FUZZ_MESSAGE)
+			continue;
+		const auto &call = difference.program.calls[record->call];
+		if ((record->kind != FUZZ_RESULT || record->call != record->step ||
+		     is_one_of(call.code, {FUZZ_load, FUZZ_store, FUZZ_send, FUZZ_receive})) &&
+		    overlap(touched_by(call), ranges))
 			return true;
-	return is_about_messages(difference);
-}
-
-/* A state without its pages' protection. Pages that are alike then are one run: 2*+p 1*+ is 3*+. */
-std::string without_protection(const std::string &state)
-{
-	std::istringstream lines(state);
-	std::string text;
-
-	for (std::string line; std::getline(lines, line); text += '\n') {
-		std::istringstream words(line);
-		std::string last;
-		unsigned long count = 0;
-
-		for (std::string word; words >> word;) {
-			const auto star = word.find('*');
-			if (star == word.npos || !std::isdigit(word.front())) {
-				text += ' ' + word;
-				continue;
-			}
-			auto page = word.substr(star);
-			std::erase(page, 'p');
-			if (page != last && count)
-				text += ' ' + std::to_string(count) + last;
-			count = (page == last ? count : 0) + std::stoul(word);
-			last = page;
-		}
-		text += ' ' + std::to_string(count) + last;
 	}
-	return text;
+	return !ranges.empty() && is_about_messages(difference);
 }
 
-bool is_about_protection(const Difference &difference)
+/* Whether nothing differs but protection in @ranges, or a fault there. */
+bool is_about_protection(const Difference &difference, const Ranges &ranges)
 {
-	if (difference.of_module() || difference.of_native())
-		return is_about_faults(difference);
-	return without_protection(difference.module.state) ==
-	       without_protection(difference.native.state);
+	if (!in_states(difference))
+		return is_about_faults(difference, ranges);
+	const auto states = difference_of_states(difference);
+	return !states.other && states.registration.empty() && states.contents.empty() &&
+	       have_all(ranges, states.protection);
+}
+
+/* The ranges of calls before the difference that @predicate is true for. */
+template <class Predicate>
+Ranges ranges_of_calls(const Difference &difference, Predicate &&predicate)
+{
+	Ranges ranges;
+
+	came_before(difference, [&](const auto &call, const auto &record) {
+		if (predicate(call, record))
+			std::ranges::copy(changed_by(call), std::back_inserter(ranges));
+		return false;
+	});
+	return followed(ranges, difference);
 }
 
 bool has_protected_nothing(const Difference &difference)
 {
-	return selftests::kernel() >= 6004 && is_about_protection(difference) &&
-	       came_before(difference, [](const auto &call, const auto &record) {
-		       return is_one_of(call.code, {FUZZ_writeprotect, FUZZ_rwprotect}) &&
-			      (record.result == -ENOENT || record.result == -EINVAL) &&
-			      call.arguments[1] > FUZZ_PAGE;
-	       });
-}
-
-bool overlap(const fuzz_call &one, const fuzz_call &other)
-{
-	const auto start = std::max(one.arguments[0], other.arguments[0]);
-
-	return start - one.arguments[0] < one.arguments[1] &&
-	       start - other.arguments[0] < other.arguments[1];
+	return selftests::kernel() >= 6004 &&
+	       is_about_protection(
+		       difference,
+		       ranges_of_calls(difference, [](const auto &call, const auto &record) {
+			       return is_one_of(call.code, {FUZZ_writeprotect, FUZZ_rwprotect}) &&
+				      (record.result == -ENOENT || record.result == -EINVAL) &&
+				      call.arguments[1] > FUZZ_PAGE;
+		       }));
 }
 
 /* Registered for protection, and then again without it. */
 bool unprotects_what_is_registered_again(const Difference &difference)
 {
-	std::vector<const fuzz_call *> with;
+	Ranges with;
 
-	return selftests::kernel() < 7003 && is_about_protection(difference) &&
-	       came_before(
+	return selftests::kernel() < 7003 &&
+	       is_about_protection(
 		       difference,
-		       [&](const auto &call, const auto &record) {
-			       if (call.code != FUZZ_register || record.result)
+		       ranges_of_calls(
+			       difference,
+			       [&](const auto &call, const auto &record) {
+				       if (call.code != FUZZ_register || record.result)
+					       return false;
+				       const auto ranges = followed(changed_by(call), difference);
+				       if (!(call.arguments[2] & UFFDIO_REGISTER_MODE_WP))
+					       return overlap(ranges, with);
+				       std::ranges::copy(ranges, std::back_inserter(with));
 				       return false;
-			       if (call.arguments[2] & UFFDIO_REGISTER_MODE_WP) {
-				       with.push_back(&call);
-				       return false;
-			       }
-			       return std::ranges::any_of(with, [&](const auto *before) {
-				       return overlap(*before, call);
-			       });
-		       });
-}
-
-bool unregisters_only_what_mremap_moved(const Difference &difference)
-{
-	const bool in_state = !difference.of_module() && !difference.of_native();
-
-	return (in_state || is_about_faults(difference)) &&
-	       came_before(difference,
-			   [](const auto &call, const auto &record) {
-				   return call.code == FUZZ_mremap && !record.result;
-			   }) &&
-	       came_before(difference, [](const auto &call, const auto &record) {
-		       return call.code == FUZZ_api && !record.result &&
-			      !(call.arguments[1] & UFFD_FEATURE_EVENT_REMAP);
-	       });
+			       }));
 }
 
 /*
- * How many more mappings native userfaultfd leaves, negative if it leaves fewer; 0 if more than the
- * borders of mappings differs.
+ * Natively at once; on the module, when mremap() has told all of its events. The mapping that the
+ * memory arrives in may be larger than what is moved there.
  */
+bool unregisters_only_what_mremap_moved(const Difference &difference)
+{
+	const auto &records = difference.module.records;
+	const bool moved = std::any_of(
+		records.begin(), records.begin() + std::ptrdiff_t(difference.at),
+		[&](const fuzz_record &record) {
+			return difference.program.calls[record.call].code == FUZZ_mremap &&
+			       (record.kind == FUZZ_WAITS || !record.result);
+		});
+	const bool untold = came_before(difference, [](const auto &call, const auto &record) {
+		return call.code == FUZZ_api && !record.result &&
+		       !(call.arguments[1] & UFFD_FEATURE_EVENT_REMAP);
+	});
+
+	if (!moved || !untold)
+		return false;
+	if (!in_states(difference))
+		return is_about_faults(difference, {{0, ~0ull}});
+	const auto states = difference_of_states(difference);
+	return !states.other && states.contents.empty();
+}
+
+/* How many more mappings native userfaultfd leaves; 0 if more than their borders differs. */
 std::ptrdiff_t more_mappings_natively(const Difference &difference)
 {
-	const auto contents = [](const Transcript &transcript) {
-		return transcript.state.substr(transcript.mappings().size());
-	};
-
-	if (difference.of_module() || difference.of_native() ||
-	    contents(difference.module) != contents(difference.native))
+	if (!in_states(difference))
 		return 0;
-	return std::ranges::count(difference.native.state, '\n') -
-	       std::ranges::count(difference.module.state, '\n');
+	const auto states = difference_of_states(difference);
+	return states.only_borders() ? states.more_natively : 0;
 }
 
 /* Only the borders of mappings differ, and the module has fewer. */
@@ -324,11 +361,11 @@ bool fills_private_zero_device(const Difference &difference)
 {
 	const auto *native = difference.of_native();
 
-	return native && native->result == -EFAULT &&
-	       came_before(difference, [](const auto &call, const auto &record) {
-		       return call.code == FUZZ_mmap && !record.result &&
-			      call.arguments[2] % FUZZ_MEMORIES == FUZZ_ZERO;
-	       });
+	if (!native || native->kind != FUZZ_RESULT || native->result != -EFAULT)
+		return false;
+	const auto &call = difference.program.calls[native->call];
+	return is_one_of(call.code, {FUZZ_copy, FUZZ_zeropage, FUZZ_poison}) &&
+	       overlap(changed_by(call), mapped_as({FUZZ_ZERO}, difference));
 }
 
 /* Only the borders of mappings differ, after a command that fills was refused. */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FUZZ_MEMORY_HPP
+#define FUZZ_MEMORY_HPP
+
+#include "compare.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <vector>
+
+namespace fuzz {
+
+/* Whole pages, anywhere. */
+struct Range {
+	std::uint64_t start, end;
+
+	bool overlaps(const Range &other) const { return start < other.end && other.start < end; }
+};
+
+using Ranges = std::vector<Range>;
+
+bool overlap(const Ranges &some, const Ranges &others);
+/* Of pages, by their index in the arena: whether @ranges have all of them. */
+bool have_all(const Ranges &ranges, const std::set<unsigned> &pages);
+
+/* Where a call may fault, and wait. */
+Ranges touched_by(const fuzz_call &call);
+/* What a call maps, unmaps, registers, unregisters, fills or protects. */
+Ranges changed_by(const fuzz_call &call);
+/* @ranges, and where mremap() has moved them before the difference. */
+Ranges followed(Ranges ranges, const Difference &difference);
+/* Where memory of one of these kinds may be mapped. */
+Ranges mapped_as(std::initializer_list<fuzz_memory> kinds, const Difference &difference);
+
+/* In which pages the states at the end differ, if no record does. */
+struct StateDifference {
+	std::set<unsigned> protection, registration, contents;
+	std::set<unsigned> differing;	  /* in anything */
+	bool other = false;		  /* in more than that and the borders of mappings */
+	std::ptrdiff_t more_natively = 0; /* how many more mappings there are, or fewer */
+
+	/* Nothing but borders. */
+	bool only_borders() const
+	{
+		return !other && protection.empty() && registration.empty() && contents.empty();
+	}
+};
+
+StateDifference difference_of_states(const Difference &difference);
+
+} // namespace fuzz
+
+#endif
