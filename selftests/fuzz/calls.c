@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -177,6 +178,33 @@ int do_poll(const struct fuzz_call *call)
 
 	self->result.words[0] = polled.revents;
 	return result;
+}
+
+/* What fdinfo shows: faults that nobody was told of, all that wait, and the features. */
+int do_info(const struct fuzz_call *call)
+{
+	unsigned long long features = 0;
+	unsigned long untold, all;
+	char path[64], text[512];
+	const char *shown;
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd_of(call));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[length > 0 ? length : 0] = 0;
+	shown = strstr(text, "pending:");
+	if (!shown || sscanf(shown, "pending: %lu total: %lu API: %*x:%llx:", &untold, &all,
+			     &features) != 3)
+		return 1;
+	self->result.words[0] = untold;
+	self->result.words[1] = all;
+	self->result.words[2] = features;
+	return 0;
 }
 
 /* The struct at its place before and after the call, which is what it has brought. */

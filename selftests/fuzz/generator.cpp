@@ -30,18 +30,21 @@ struct Weight {
 };
 
 constexpr Weight weights[] = {
-	{FUZZ_open, 2},	      {FUZZ_other, 1},	  {FUZZ_dup, 1},     {FUZZ_close, 2},
-	{FUZZ_read, 14},      {FUZZ_poll, 3},	  {FUZZ_ioctl, 3},   {FUZZ_load, 14},
-	{FUZZ_store, 14},     {FUZZ_send, 2},	  {FUZZ_receive, 2}, {FUZZ_mmap, 4},
-	{FUZZ_munmap, 3},     {FUZZ_mremap, 4},	  {FUZZ_madvise, 6}, {FUZZ_mprotect, 3},
-	{FUZZ_mlock, 1},      {FUZZ_munlock, 1},  {FUZZ_fork, 2},    {FUZZ_put, 5},
-	{FUZZ_punch, 1},      {FUZZ_truncate, 1}, {FUZZ_api, 2},     {FUZZ_register, 10},
-	{FUZZ_unregister, 5}, {FUZZ_wake, 5},	  {FUZZ_copy, 12},   {FUZZ_zeropage, 8},
-	{FUZZ_continue, 8},   {FUZZ_poison, 5},	  {FUZZ_move, 8},    {FUZZ_writeprotect, 10},
-	{FUZZ_rwprotect, 4},  {FUZZ_set_mode, 2},
+	{FUZZ_open, 2},	   {FUZZ_other, 1},	    {FUZZ_dup, 1},	  {FUZZ_close, 2},
+	{FUZZ_read, 14},   {FUZZ_poll, 3},	    {FUZZ_info, 1},	  {FUZZ_merge, 1},
+	{FUZZ_ioctl, 3},   {FUZZ_load, 14},	    {FUZZ_store, 14},	  {FUZZ_send, 2},
+	{FUZZ_receive, 2}, {FUZZ_mmap, 4},	    {FUZZ_munmap, 3},	  {FUZZ_mremap, 4},
+	{FUZZ_madvise, 6}, {FUZZ_mprotect, 3},	    {FUZZ_mlock, 1},	  {FUZZ_munlock, 1},
+	{FUZZ_fork, 2},	   {FUZZ_put, 5},	    {FUZZ_punch, 1},	  {FUZZ_truncate, 1},
+	{FUZZ_api, 2},	   {FUZZ_register, 10},	    {FUZZ_unregister, 5}, {FUZZ_wake, 5},
+	{FUZZ_copy, 12},   {FUZZ_zeropage, 8},	    {FUZZ_continue, 8},	  {FUZZ_poison, 5},
+	{FUZZ_move, 8},	   {FUZZ_writeprotect, 10}, {FUZZ_rwprotect, 4},  {FUZZ_set_mode, 2},
 };
 
 static_assert(std::size(weights) == FUZZ_CODES, "each call has a weight");
+
+/* What the C library doesn't know yet. */
+constexpr std::uint64_t madv_collapse = 25, madv_guard_install = 102, madv_guard_remove = 103;
 
 /* Where a range can begin or end that isn't in the arena. */
 constexpr std::uint64_t borders[] = {
@@ -194,10 +197,17 @@ std::uint64_t Generator::value_of(Kind kind, const fuzz_program &before, bool va
 	case Kind::REMAP_FLAGS:
 		return random_.one_of<std::uint64_t>({0, 1, 1, 3, 5});
 	case Kind::ADVICE:
-		return random_.one_of<std::uint64_t>(
-			{MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_COLD,
-			 MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_WILLNEED, MADV_DONTFORK,
-			 MADV_WIPEONFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTNEED_LOCKED});
+		return random_.one_of<std::uint64_t>({MADV_DONTNEED,	   MADV_DONTNEED,
+						      MADV_FREE,	   MADV_REMOVE,
+						      MADV_COLD,	   MADV_PAGEOUT,
+						      MADV_PAGEOUT,	   MADV_POPULATE_READ,
+						      MADV_POPULATE_WRITE, MADV_WILLNEED,
+						      MADV_DONTFORK,	   MADV_DOFORK,
+						      MADV_WIPEONFORK,	   MADV_KEEPONFORK,
+						      MADV_HUGEPAGE,	   MADV_NOHUGEPAGE,
+						      madv_collapse,	   MADV_MERGEABLE,
+						      MADV_UNMERGEABLE,	   MADV_DONTNEED_LOCKED,
+						      madv_guard_install,  madv_guard_remove});
 	case Kind::CHILD:
 		return random_.below(FUZZ_CHILDREN);
 	default:

@@ -5,9 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#endif
 
 bool in_arena(uint64_t start, uint64_t length)
 {
@@ -34,6 +39,7 @@ void close_files(void)
 
 void clear_arena(void)
 {
+	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
 	if (munmap((void *)FUZZ_ARENA, FUZZ_ARENA_END - FUZZ_ARENA))
 		_exit(5);
 }
@@ -187,6 +193,12 @@ int do_fork(const struct fuzz_call *call)
 			return -errno;
 	self->result.words[0] = (unsigned int)status;
 	return 0;
+}
+
+/* Whether KSM may merge all memory that it can. */
+int do_merge(const struct fuzz_call *call)
+{
+	return outcome(prctl(PR_SET_MEMORY_MERGE, call->arguments[0] & 1, 0, 0, 0));
 }
 
 int do_put(const struct fuzz_call *call)

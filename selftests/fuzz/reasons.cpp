@@ -12,6 +12,7 @@
 #include <linux/userfault.h>
 #include <set>
 #include <string>
+#include <sys/mman.h>
 #include <vector>
 
 namespace fuzz {
@@ -357,6 +358,17 @@ bool merges_what_is_unregistered(const Difference &difference)
 	       });
 }
 
+/* A mapping that KSM may merge pages of doesn't merge with one that it may not. */
+bool keeps_memory_out_of_ksm(const Difference &difference)
+{
+	return in_states(difference) && difference_of_states(difference).only_borders() &&
+	       came_before(difference, [](const auto &call, const auto &record) {
+		       return !record.result &&
+			      (call.code == FUZZ_merge ||
+			       (call.code == FUZZ_madvise && call.arguments[2] == MADV_MERGEABLE));
+	       });
+}
+
 bool fills_private_zero_device(const Difference &difference)
 {
 	const auto *native = difference.of_native();
@@ -399,6 +411,7 @@ const struct {
 	 "older kernels check a mapping before they prepare it for anonymous pages"},
 	{merges_what_is_unregistered,
 	 "older kernels leave a mapping beside its neighbour that has become like it"},
+	{keeps_memory_out_of_ksm, "the module keeps protected memory out of KSM"},
 	{fills_private_zero_device, "native userfaultfd can't fill private mappings of /dev/zero"},
 };
 
