@@ -29,6 +29,7 @@ namespace {
 
 constexpr auto usage = "usage: fuzz [OPTION]... run\n"
 		       "       fuzz [OPTION]... replay FILE...\n"
+		       "       fuzz [OPTION]... cover FILE...\n"
 		       "\n"
 		       "  --seed N       the same seed draws the same programs\n"
 		       "  --seconds N    how long\n"
@@ -148,22 +149,38 @@ int run(const Settings &settings)
 	return nothing_is_left(kmemleak, memory) ? worst : std::max<int>(worst, found);
 }
 
+fuzz_program program_of(const std::string &name)
+{
+	std::ifstream file(name);
+	std::stringstream text;
+
+	text << file.rdbuf();
+	const auto program = program_in(text.str());
+	if (!file || !program)
+		throw std::runtime_error("no program: " + name);
+	return *program;
+}
+
 int replay(const Words &words)
 {
 	Session session(words.settings, 0);
 	bool well = true;
 
 	for (const auto &name : words.files) {
-		std::ifstream file(name);
-		std::stringstream text;
-		text << file.rdbuf();
-		const auto program = program_in(text.str());
-		if (!file || !program)
-			throw std::runtime_error("no program: " + name);
+		const auto program = program_of(name);
 		std::cout << name << ":" << std::endl;
-		well &= session.replay(*program, words.side_by_side);
+		well &= session.replay(program, words.side_by_side);
 	}
 	return well ? done : found;
+}
+
+int cover(const Words &words)
+{
+	Session session(words.settings, 0);
+
+	for (const auto &name : words.files)
+		session.cover(name, program_of(name));
+	return done;
 }
 
 } // namespace
@@ -176,6 +193,8 @@ try {
 		return run(words.settings);
 	if (words.what == "replay")
 		return replay(words);
+	if (words.what == "cover")
+		return cover(words);
 	std::cerr << usage;
 	return misused;
 } catch (const std::exception &error) {

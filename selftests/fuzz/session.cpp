@@ -220,13 +220,20 @@ fuzz_program Session::minimised_for(const std::vector<unsigned> &blocks,
 	});
 }
 
+std::string Session::listed(const std::vector<unsigned> &offsets)
+{
+	std::string text;
+
+	for (const auto offset : offsets)
+		text += (text.empty() ? "" : ",") + std::to_string(offset);
+	return text;
+}
+
 void Session::note_coverage(const std::vector<unsigned> &reached, const fuzz_program &program,
 			    Executor &executor)
 {
-	std::string offsets;
+	const auto offsets = listed(reached);
 
-	for (const auto block : reached)
-		offsets += (offsets.empty() ? "" : ",") + std::to_string(block);
 	blocks_.insert(reached.begin(), reached.end());
 	if (replays_corpus_) {
 		say("reach " + offsets);
@@ -345,6 +352,20 @@ bool Session::replay(const fuzz_program &given, unsigned side_by_side)
 		well &= show(comparable(program), *executor);
 	}
 	return well;
+}
+
+void Session::cover(const std::string &name, const fuzz_program &program)
+{
+	for (auto *executor : {&executor_, thirty_two_.get()}) {
+		if (!executor)
+			continue;
+		if (!executor->records_coverage())
+			throw std::runtime_error("the kernel doesn't record coverage");
+		executor->forget_coverage();
+		executor->run(comparable(harmless(program)), tested(), true);
+		end_well(*executor, program);
+		say("cover " + name + ' ' + listed(newly_covered(*executor)));
+	}
 }
 
 /* Everything that the program brings. */

@@ -42,6 +42,7 @@ struct Settings {
  *	calls NUMBER		made
  *	compared NUMBER		of them, with those of the other backend
  *	left TEXT		the programs have left that in the kernel
+ *	cover NAME OFFSETS	in the module's text, by the program with this name
  */
 class Session {
 public:
@@ -54,6 +55,8 @@ public:
 	 * with its threads side by side. Returns whether all is well.
 	 */
 	bool replay(const fuzz_program &program, unsigned side_by_side);
+	/* Says which blocks of the module a program reaches. */
+	void cover(const std::string &name, const fuzz_program &program);
 
 private:
 	using Pair = std::pair<unsigned, int>;
@@ -72,6 +75,7 @@ private:
 	void judge(const fuzz_program &program, Executor &executor, const Both &both);
 	fuzz_program minimised(const fuzz_program &program, Executor &executor) const;
 	void learn(const fuzz_program &program, const Transcript &module, Executor &executor);
+	static std::string listed(const std::vector<unsigned> &offsets);
 	void note_coverage(const std::vector<unsigned> &reached, const fuzz_program &program,
 			   Executor &executor);
 	std::vector<unsigned> newly_covered(const Executor &executor) const;
