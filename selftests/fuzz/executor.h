@@ -10,8 +10,11 @@
 #include <stddef.h>
 
 /* What the files of an executor share. */
-/* Descriptors of the executor's own are above those of programs: own() takes one there. */
-#define OWN_FDS 500
+/*
+ * Descriptors of the executor's own are above those of programs: own() takes one there. Programs
+ * need few, and closing all that they might have shouldn't take long.
+ */
+#define OWN_FDS 128
 int own(int fd);
 
 /* Its threads find their own by self. */

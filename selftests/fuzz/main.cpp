@@ -15,6 +15,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <sched.h>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -78,8 +79,19 @@ Words words_of(std::vector<std::string> words)
 	return read;
 }
 
+/* A worker and its executors take turns: on one processor no other has to wake up for that. */
+void stay_on(unsigned processor)
+{
+	cpu_set_t processors;
+
+	CPU_ZERO(&processors);
+	CPU_SET(processor, &processors);
+	::sched_setaffinity(0, sizeof(processors), &processors);
+}
+
 int work(const Settings &settings, unsigned worker)
 try {
+	stay_on(worker);
 	Session(settings, worker).run();
 	return done;
 } catch (const std::exception &error) {
