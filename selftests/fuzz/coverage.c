@@ -61,8 +61,8 @@ void collect_coverage(unsigned int thread)
 		uint64_t offset = buffer[i] - text;
 
 		if (offset < FUZZ_TEXT)
-			__atomic_fetch_or(&stage.shared->covered[offset / 8], 1 << offset % 8,
-					  __ATOMIC_RELAXED);
+			__atomic_fetch_or(&stage.shared->covered[offset / 32],
+					  1u << offset % 32, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&buffer[0], 0, __ATOMIC_RELAXED);
 }

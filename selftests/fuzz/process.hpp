@@ -36,7 +36,7 @@ public:
 	/* From now on, record what is reached of the module, whose text begins at @text. */
 	void record_coverage(std::uint64_t text);
 	bool records_coverage() const { return shared_->coverage; }
-	const std::uint8_t *covered() const { return shared_->covered; }
+	const std::uint32_t *covered() const { return shared_->covered; }
 	void forget_coverage();
 
 	/* How the last run ended. */

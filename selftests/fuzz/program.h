@@ -133,7 +133,7 @@ struct fuzz_shared {
 
 	struct fuzz_program program;
 	struct fuzz_transcript transcript;
-	uint8_t covered[FUZZ_TEXT / 8];
+	uint32_t covered[FUZZ_TEXT / 32];
 };
 
 /* What an executor answers to each request; nothing, if the child has to be killed first. */

@@ -5,6 +5,7 @@
 #include "reasons.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -201,10 +202,12 @@ std::vector<unsigned> Session::newly_covered(const Executor &executor) const
 
 	if (!executor.records_coverage())
 		return offsets;
-	for (unsigned i = 0; i < FUZZ_TEXT / 8; i++)
-		for (unsigned bit = 0; covered[i] >> bit; bit++)
-			if (covered[i] >> bit & 1 && !blocks_.contains(i * 8 + bit))
-				offsets.push_back(i * 8 + bit);
+	for (unsigned i = 0; i < FUZZ_TEXT / 32; i++)
+		for (auto bits = covered[i]; bits; bits &= bits - 1) {
+			const auto block = i * 32 + static_cast<unsigned>(std::countr_zero(bits));
+			if (!blocks_.contains(block))
+				offsets.push_back(block);
+		}
 	return offsets;
 }
 
@@ -215,7 +218,7 @@ fuzz_program Session::minimised_for(const std::vector<unsigned> &blocks,
 		executor.forget_coverage();
 		executor.run(smaller, tested(), false);
 		return std::ranges::all_of(blocks, [&](unsigned block) {
-			return executor.covered()[block / 8] >> block % 8 & 1;
+			return executor.covered()[block / 32] >> block % 32 & 1;
 		});
 	});
 }
