@@ -173,10 +173,13 @@ bool wakes_more_threads(const Difference &difference)
 			   });
 }
 
-/* Where calls have written that were woken at @step together with others, one entry for each. */
-std::vector<Ranges> written_together(const Difference &difference, unsigned step)
+/*
+ * Where calls have written or taken pages away that were woken at @step together with others, one
+ * entry for each.
+ */
+std::vector<Ranges> altered_together(const Difference &difference, unsigned step)
 {
-	std::vector<Ranges> written;
+	std::vector<Ranges> altered;
 	unsigned woken = 0;
 
 	for (const auto &record : difference.module.records) {
@@ -185,34 +188,34 @@ std::vector<Ranges> written_together(const Difference &difference, unsigned step
 		    (record.kind != FUZZ_RESULT && record.kind != FUZZ_RELEASED))
 			continue;
 		woken++;
-		if (is_one_of(call.code, {FUZZ_store, FUZZ_receive}))
-			written.push_back(touched_by(call));
+		if (is_one_of(call.code, {FUZZ_store, FUZZ_receive, FUZZ_madvise}))
+			altered.push_back(touched_by(call));
 	}
-	return woken > 1 ? written : std::vector<Ranges>();
+	return woken > 1 ? altered : std::vector<Ranges>();
 }
 
-/* Only in what was read where one of them has written, or in contents that two of them have. */
+/* Only in what was read where one of them was, or in pages where two of them were. */
 bool wakes_in_another_order(const Difference &difference)
 {
 	const auto *module = difference.of_module(), *native = difference.of_native();
 
 	for (unsigned step = 0; step <= difference.step(); step++) {
-		const auto written = written_together(difference, step);
-		if (written.empty())
+		const auto altered = altered_together(difference, step);
+		if (altered.empty())
 			continue;
 		if (in_states(difference)) {
 			const auto states = difference_of_states(difference);
-			if (!states.other && states.protection.empty() &&
-			    states.registration.empty() &&
-			    std::ranges::count_if(written, [&](const Ranges &each) {
-				    return have_all(each, states.contents);
+			if (states.registration.empty() && states.protection.empty() &&
+			    !states.more_natively &&
+			    std::ranges::count_if(altered, [&](const Ranges &each) {
+				    return have_all(each, states.differing);
 			    }) > 1)
 				return true;
 		} else if (module && native && module->kind == native->kind &&
 			   module->call == native->call && module->result == native->result) {
 			const auto &call = difference.program.calls[module->call];
 			if (is_one_of(call.code, {FUZZ_load, FUZZ_send}) &&
-			    std::ranges::any_of(written, [&](const Ranges &each) {
+			    std::ranges::any_of(altered, [&](const Ranges &each) {
 				    return overlap(each, touched_by(call));
 			    }))
 				return true;
