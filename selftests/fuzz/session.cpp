@@ -137,27 +137,34 @@ fuzz_program Session::comparable(fuzz_program program) const
 	return program;
 }
 
-void Session::end_well(const Executor &executor, const fuzz_program &program) const
+bool Session::ends_well(const Executor &executor, const fuzz_program &program,
+			Backend backend) const
 {
 	if (executor.end() == FUZZ_ENDED)
-		return;
+		return true;
 	say("found " + to_text(program, ';'));
+	if (&executor == thirty_two_.get())
+		say("|   by a 32-bit program");
+	say(std::string("|   ") + (backend == tested() ? "on the module" : "natively") +
+	    (executor.end() == FUZZ_KILLED ? " it did not end" : " it can't even be killed"));
 	if (executor.end() == FUZZ_UNKILLABLE)
 		throw std::runtime_error("a process can't be killed");
-	say("| the program did not end");
+	return false;
 }
 
 Session::Both Session::run_on_both(const fuzz_program &program, Executor &executor,
 				   bool afresh) const
 {
+	bool ended = true;
 	const auto run = [&](Backend backend) {
 		Transcript transcript(executor.run(program, backend, afresh), program, offered_);
-		end_well(executor, program);
+		ended &= ends_well(executor, program, backend);
 		return transcript;
 	};
 	auto module = run(tested());
+	auto native = run(Backend::native);
 
-	return {std::move(module), run(Backend::native)};
+	return {std::move(module), std::move(native), ended};
 }
 
 fuzz_program Session::minimised(const fuzz_program &program, Executor &executor) const
@@ -173,7 +180,10 @@ void Session::judge(const fuzz_program &program, Executor &executor, const Both 
 {
 	const auto difference = compare(program, both.module, both.native);
 
-	if (!difference)
+	/* It was shown already. To make it smaller would take a minute for each step. */
+	if (!both.ended)
+		differences_++;
+	if (!difference || !both.ended)
 		return;
 	if (const auto *reason = reason_for(*difference)) {
 		reasons_[reason]++;
@@ -287,11 +297,13 @@ bool Session::try_side_by_side(const fuzz_program &program, Executor &executor)
 {
 	announce("side", program);
 	const auto &transcript = executor.run_side_by_side(program, tested(), rounds_side_by_side);
-	end_well(executor, program);
+	const bool ended = ends_well(executor, program, tested());
 	calls_ += transcript.calls;
 	programs_++;
+	if (!ended)
+		differences_++;
 	if (!transcript.stuck)
-		return true;
+		return ended;
 	say("found " + to_text(program, ';'));
 	say("|   side by side, a thread waits although all contexts are closed");
 	if (&executor == thirty_two_.get())
@@ -366,7 +378,7 @@ void Session::cover(const std::string &name, const fuzz_program &program)
 			throw std::runtime_error("the kernel doesn't record coverage");
 		executor->forget_coverage();
 		executor->run(comparable(harmless(program)), tested(), true);
-		end_well(*executor, program);
+		ends_well(*executor, program, tested());
 		say("cover " + name + ' ' + listed(newly_covered(*executor)));
 	}
 }

@@ -62,6 +62,7 @@ private:
 	using Pair = std::pair<unsigned, int>;
 	struct Both {
 		Transcript module, native;
+		bool ended;
 	};
 
 	void announce(const char *what, const fuzz_program &program) const;
@@ -81,7 +82,8 @@ private:
 	std::vector<unsigned> newly_covered(const Executor &executor) const;
 	fuzz_program minimised_for(const std::vector<unsigned> &blocks, const fuzz_program &program,
 				   Executor &executor);
-	void end_well(const Executor &executor, const fuzz_program &program) const;
+	bool ends_well(const Executor &executor, const fuzz_program &program,
+		       Backend backend) const;
 	void report() const;
 	Backend tested() const
 	{
