@@ -344,7 +344,7 @@ build/user/redirect/libuserfault-redirect.so: $(REDIRECT_OBJECTS)
 define link
 @mkdir -p $(@D)
 @echo '  LD      $@'
-@$(CXX) -static -pthread $(LDFLAGS) -o $@ $^ $(LDLIBS)
+@$(CXX) $(or $(STATIC),-static) -pthread $(LDFLAGS) -o $@ $^ $(LDLIBS)
 endef
 
 build/user/examples/demo: LDLIBS += -lnettle
@@ -384,9 +384,11 @@ build/obj/fuzz/%.o: %.cpp | compilers
 	@echo '  CXX     $<'
 	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
 
-# The arena comes before the program's own memory: then its mappings are the first to be listed, and
-# the heap, which begins anywhere after the program, isn't in it.
-build/selftests/fuzz build/selftests/32/fuzz: LDFLAGS += -Wl,-Ttext-segment=0x40000000
+# The arena comes before the program's own memory: then its mappings are the first to be listed, the
+# heap isn't in it, and no range that begins there and isn't absurd has anything of the program, which
+# must not wait for a monitor.
+build/selftests/fuzz: STATIC := -static-pie
+build/selftests/32/fuzz: LDFLAGS += -Wl,-Ttext-segment=0x40000000
 
 build/selftests/fuzz: $(call objects,selftests/fuzz) $(FUZZ_SHARED_OBJECTS) \
 		$(filter-out %/thirty_two.o,$(FUZZ_C_OBJECTS)) build/user/libuserfault.a
