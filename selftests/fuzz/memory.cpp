@@ -39,7 +39,8 @@ Range destination_of_mremap(const fuzz_call &call)
 
 /* What a state says about a page, and its sums over all pages. */
 struct Page {
-	std::string kind; /* access, flags, and whether it is there */
+	std::string kind;  /* access and flags */
+	std::string there; /* + or f, s for swapped, - */
 	std::set<std::string> registration;
 	bool is_protected = false;
 	std::string content;
@@ -52,6 +53,18 @@ struct Arena {
 	std::vector<unsigned long> sums;
 	std::ptrdiff_t mappings = 0;
 };
+
+/* Whether nothing but protection differs. A page that is absent and protected looks swapped. */
+bool alike(const Page &one, const Page &other)
+{
+	const auto is_marker_in_place_of = [](const Page &marker, const Page &absent) {
+		return marker.there == "s" && marker.is_protected && absent.there == "-";
+	};
+
+	return one.kind == other.kind &&
+	       (one.there == other.there || is_marker_in_place_of(one, other) ||
+		is_marker_in_place_of(other, one));
+}
 
 bool is_number(const std::string &word)
 {
@@ -73,8 +86,8 @@ unsigned add_run(Arena &arena, unsigned index, const std::string &run, Page page
 	for (const char letter : run.substr(star))
 		if (letter == 'p')
 			page.is_protected = true;
-		else
-			page.kind += letter;
+		else if (letter != '*')
+			page.there += letter;
 	for (; index < end; index++)
 		arena.pages[index] = page;
 	return end;
@@ -233,7 +246,7 @@ StateDifference difference_of_states(const Difference &difference)
 	found.other = module.sums != native.sums || module.pages.size() != native.pages.size();
 	for (const auto &[index, page] : module.pages) {
 		const auto &other = native.pages[index];
-		found.other |= page.kind != other.kind;
+		found.other |= !alike(page, other);
 		if (page != other)
 			found.differing.insert(index);
 		if (page.is_protected != other.is_protected)
