@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import threading
 
-from vmlib import kernels
+from vmlib import drivers, kernels
 from vmlib.machine import End
 
 from . import ktap
@@ -133,7 +133,7 @@ def guest_options(kernel):
         **{BUILD / kernel / f"runner/{name}.ko": f"/lib/runner/{name}.ko" for name in RUNNER_MODULES},
     }
     return [*(word for here, there in files.items() for word in ("--carry", f"{here}:{there}")),
-            "--driver", "drivers/block/brd.ko"]
+            "--driver", "drivers/block/brd.ko", *drivers.options(kernel, drivers.KVM)]
 
 
 def selftests_in_vm(kernel, backends=BACKENDS, specs=(), vm_options=(), options=(), sanitizer=None):
