@@ -111,7 +111,8 @@ std::vector<Case> select_cases(Backend backend, const std::vector<std::string> &
 
 	for (const auto &test : matching)
 		if (!has_tag(test, other) && (!test.isHidden() || are_meant(specs)))
-			cases.push_back({test.name, has_tag(test, "slow"), has_tag(test, "load")});
+			cases.push_back({test.name, has_tag(test, "slow"), has_tag(test, "load"),
+					 has_tag(test, "kvm")});
 	return cases;
 }
 

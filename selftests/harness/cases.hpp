@@ -13,6 +13,7 @@ struct Case {
 	std::string name;
 	bool slow;  /* tagged [slow]: may take a multiple of the usual time */
 	bool loads; /* tagged [load]: no other process may have a context */
+	bool kvm;   /* tagged [kvm]: starts virtual machines */
 };
 
 /*

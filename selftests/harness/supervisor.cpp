@@ -147,6 +147,9 @@ Supervisor::Supervisor(Ktap &report, std::chrono::seconds time_limit, bool kmeml
 
 bool Supervisor::run(const Case &test)
 {
+	if (test.kvm && !kvm_)
+		kvm_.emplace();
+
 	Notes notes;
 	const FreeMemory memory(kmemleak_);
 	const EmptyPools pools;

@@ -5,10 +5,12 @@
 #include "harness/cases.hpp"
 #include "harness/kernel_log.hpp"
 #include "harness/ktap.hpp"
+#include "harness/kvm.hpp"
 #include "harness/notes.hpp"
 #include "harness/settings.hpp"
 
 #include <chrono>
+#include <optional>
 #include <userfault/fd.hpp>
 #include <vector>
 
@@ -60,7 +62,8 @@ private:
 	std::chrono::seconds time_limit_;
 	bool kmemleak_;
 	KernelLog log_;
-	userfault::Fd context_; /* keeps the functions taken over */
+	userfault::Fd context_;	 /* keeps the functions taken over */
+	std::optional<Kvm> kvm_; /* from the first test on that needs it */
 };
 
 } // namespace selftests
