@@ -48,5 +48,9 @@ struct SharedHugeFile {
 /* The same for hugetlb. */
 #define HUGE_TEST_CASE(name, tags)                                                                 \
 	TEMPLATE_TEST_CASE(name, tags, PrivateHuge, SharedHuge, PrivateHugeFile, SharedHugeFile)
+/* The same for the kinds that virtual machines have. */
+#define GUEST_TEST_CASE(name, tags)                                                                \
+	TEMPLATE_TEST_CASE(name, tags, Anonymous, SharedFile, PrivateFile, PrivateHuge,            \
+			   SharedHugeFile)
 
 #endif
