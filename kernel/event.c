@@ -48,7 +48,10 @@ struct uf_unmap {
 	struct uf_change change;
 	struct uf_event event;
 	struct callback_head at_exit;	/* runs when the system call is over; holds the context */
+	unsigned long first;		/* where the context's first VMA in the range begins */
+	unsigned int hold;		/* of the mmap lock, in which that VMA was locked */
 	bool has_exit;
+	bool queued;			/* the event */
 	bool over;
 };
 
@@ -349,7 +352,8 @@ static void uf_event_end_unmap(struct uf_unmap *unmap)
 {
 	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
 
-	uf_event_await(&ctx->events, &unmap->event);
+	if (unmap->queued)
+		uf_event_await(&ctx->events, &unmap->event);
 	list_del(&unmap->entry.list);
 	uf_change_end(&ctx->changes, &unmap->change);
 	unmap->over = true;
@@ -402,6 +406,9 @@ int uf_event_unmap(struct vm_area_struct *vma, unsigned long start, unsigned lon
 	unmap->event = (struct uf_event){ .msg = UF_EVENT_MSG(UFFD_EVENT_UNMAP) };
 	unmap->event.msg.arg.remove.start = start;
 	unmap->event.msg.arg.remove.end = end;
+	unmap->first = max(start, vma->vm_start);
+	unmap->hold = uf_compat_vma_hold(vma);
+	unmap->queued = false;
 	unmap->over = false;
 	unmap->entry.ctx = &ctx->view;
 	unmap->entry.start = start;
@@ -452,16 +459,43 @@ void uf_event_drain(void)
 
 #endif
 
+/*
+ * mm may have failed after the first half, and calls the second one all the same. Then the VMA is
+ * still there, and nobody has locked it since. Any other VMA at its place was made there, or has
+ * grown there, in a later hold of the mmap lock, and was locked in that one. Except if mremap() has
+ * unmapped the place where it moved registered memory to: that is a single hold, and the first half
+ * of the move came after the unmapping.
+ */
+static bool uf_event_unmap_failed(struct mm_struct *mm, const struct uf_unmap *unmap)
+{
+	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
+	struct vm_area_struct *vma;
+	bool failed;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, unmap->first);
+	failed = vma && uf_ctx_of(vma) == ctx && uf_compat_vma_hold_is(vma, unmap->hold) &&
+		 !uf_mremap_is_own(&ctx->mremaps);
+	mmap_read_unlock(mm);
+	return failed;
+}
+
+static void uf_event_queue_unmap(struct mm_struct *mm, struct uf_unmap *unmap)
+{
+	unmap->queued = !uf_event_unmap_failed(mm, unmap);
+	if (unmap->queued)
+		uf_event_post(uf_ctx_from_view(unmap->entry.ctx), &unmap->event);
+}
+
 /* Move the native entries to @native, and queue the events of our entries. */
-static void uf_event_sort_unmaps(struct list_head *unmaps, struct list_head *native)
+static void uf_event_sort_unmaps(struct mm_struct *mm, struct list_head *unmaps,
+				 struct list_head *native)
 {
 	struct uf_unmap_entry *entry, *next;
-	struct uf_ctx *ctx;
 
 	list_for_each_entry_safe(entry, next, unmaps, list) {
-		ctx = uf_ctx_from_view(entry->ctx);
-		if (ctx)
-			uf_event_post(ctx, &uf_unmap_of(entry)->event);
+		if (uf_ctx_from_view(entry->ctx))
+			uf_event_queue_unmap(mm, uf_unmap_of(entry));
 		else
 			list_move_tail(&entry->list, native);
 	}
@@ -472,7 +506,7 @@ void uf_event_unmap_complete(struct mm_struct *mm, struct list_head *unmaps)
 	struct uf_unmap_entry *entry, *next;
 	LIST_HEAD(native);
 
-	uf_event_sort_unmaps(unmaps, &native);
+	uf_event_sort_unmaps(mm, unmaps, &native);
 	if (!list_empty(&native))
 		uf_ksym(userfaultfd_unmap_complete)(mm, &native);
 	list_for_each_entry_safe(entry, next, unmaps, list)

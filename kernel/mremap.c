@@ -92,14 +92,34 @@ int uf_mremaps_inherit(struct uf_mremaps *child, struct uf_mremaps *parent,
 }
 
 /* A thread has at most one move under way. */
-struct uf_mremapped *uf_mremap_end(struct uf_mremaps *mremaps)
+static struct uf_mremapped *uf_mremap_own(struct uf_mremaps *mremaps)
 {
 	struct uf_mremapped *moved, *own = NULL;
 
-	spin_lock(&mremaps->lock);
+	lockdep_assert_held(&mremaps->lock);
+
 	list_for_each_entry(moved, &mremaps->list, entry)
 		if (moved->task == current)
 			own = moved;
+	return own;
+}
+
+bool uf_mremap_is_own(struct uf_mremaps *mremaps)
+{
+	bool own;
+
+	spin_lock(&mremaps->lock);
+	own = uf_mremap_own(mremaps);
+	spin_unlock(&mremaps->lock);
+	return own;
+}
+
+struct uf_mremapped *uf_mremap_end(struct uf_mremaps *mremaps)
+{
+	struct uf_mremapped *own;
+
+	spin_lock(&mremaps->lock);
+	own = uf_mremap_own(mremaps);
 	if (own)
 		list_del(&own->entry);
 	spin_unlock(&mremaps->lock);

@@ -81,6 +81,9 @@ void uf_mremap_begin(struct uf_mremaps *mremaps, struct uf_mremapped *moved, str
  */
 struct uf_mremapped *uf_mremap_end(struct uf_mremaps *mremaps);
 
+/* Whether the current thread has a move between its halves. */
+bool uf_mremap_is_own(struct uf_mremaps *mremaps);
+
 /*
  * Copy the ranges that are still to be unregistered from @parent to @child: the child's memory is a
  * copy of the parent's. No thread uses @child yet. The caller holds the mmap lock of @parent_mm for

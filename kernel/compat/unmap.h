@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * userfaultfd_unmap_prep() of 6.1: it takes the mm, and walks the VMAs itself.
+ * Unmapping: userfaultfd_unmap_prep() of 6.1, and VMAs that stay mapped after all.
  *
- * So one call may concern both our VMAs and native ones. The hook can't walk the VMAs, and doesn't
- * know whether any of them is ours: it diverts the call if the mm may have a context of ours. A
- * small table counts these, because every munmap() in the system goes through the hook.
- * uf_event_unmap_mm() then lists our contexts, and lets the kernel's function do the rest, which
- * skips a context that is on the list already.
+ * The function of 6.1 takes the mm, and walks the VMAs itself. So one call may concern both our
+ * VMAs and native ones. The hook can't walk the VMAs, and doesn't know whether any of them is ours:
+ * it diverts the call if the mm may have a context of ours. A small table counts these, because
+ * every munmap() in the system goes through the hook. uf_event_unmap_mm() then lists our contexts,
+ * and lets the kernel's function do the rest, which skips a context that is on the list already.
  */
 #ifndef UF_COMPAT_UNMAP_H
 #define UF_COMPAT_UNMAP_H
 
 #include <linux/atomic.h>
 #include <linux/hash.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 
 #include "interfaces.h"
 
@@ -59,5 +59,24 @@ static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 }
 
 #endif
+
+/*
+ * Each hold of the mmap lock for writing has a number, and a VMA keeps the number of the last one
+ * in which it was locked. The caller holds the mmap lock. Without locks of VMAs (6.1), mm calls
+ * userfaultfd_unmap_prep() when nothing else can fail any more: there, no VMA is of any hold.
+ */
+static inline unsigned int uf_compat_vma_hold(const struct vm_area_struct *vma)
+{
+#ifdef CONFIG_PER_VMA_LOCK
+	return vma->vm_lock_seq;
+#else
+	return 0;
+#endif
+}
+
+static inline bool uf_compat_vma_hold_is(const struct vm_area_struct *vma, unsigned int hold)
+{
+	return IS_ENABLED(CONFIG_PER_VMA_LOCK) && uf_compat_vma_hold(vma) == hold;
+}
 
 #endif /* UF_COMPAT_UNMAP_H */
