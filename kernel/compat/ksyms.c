@@ -5,6 +5,10 @@
  * The kernel doesn't export them, nor (since 5.7) kallsyms_lookup_name(), but a kprobe finds the
  * latter. With IBT the probe's address is after the function's ENDBR. That is good enough for one
  * call, which asks for the function's true address.
+ *
+ * The probe is never armed, because it need not hit anything. Removing an armed one can fail for
+ * lack of memory, and unregister_kprobe() then leaves the probe, which is on our stack, in the
+ * kernel's table.
  */
 #include <linux/kprobes.h>
 #include <linux/printk.h>
@@ -53,7 +57,10 @@ static const struct uf_ksym_datum {
 
 static int uf_ksyms_find_lookup(void)
 {
-	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	struct kprobe probe = {
+		.symbol_name = "kallsyms_lookup_name",
+		.flags = KPROBE_FLAG_DISABLED,
+	};
 	unsigned long addr;
 	int err;
 
