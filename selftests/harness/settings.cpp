@@ -16,8 +16,13 @@ constexpr auto paths = {
 	"/proc/sys/vm/max_map_count",
 	"/proc/sys/vm/overcommit_memory",
 	"/proc/sys/vm/unprivileged_userfaultfd",
-	"/sys/kernel/mm/ksm/run",
-	"/sys/kernel/mm/ksm/sleep_millisecs",
+	"/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem",
+	"/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait",
+	"/sys/kernel/debug/fail_page_alloc/min-order",
+	"/sys/kernel/debug/fail_page_alloc/times",
+	"/sys/kernel/debug/fail_page_alloc/verbose",
+	"/sys/kernel/debug/fail_usercopy/times",
+	"/sys/kernel/debug/fail_usercopy/verbose",
 	"/sys/kernel/debug/failslab/cache-filter",
 	"/sys/kernel/debug/failslab/ignore-gfp-wait",
 	"/sys/kernel/debug/failslab/interval",
@@ -26,6 +31,8 @@ constexpr auto paths = {
 	"/sys/kernel/debug/failslab/task-filter",
 	"/sys/kernel/debug/failslab/times",
 	"/sys/kernel/debug/failslab/verbose",
+	"/sys/kernel/mm/ksm/run",
+	"/sys/kernel/mm/ksm/sleep_millisecs",
 };
 
 /* Whether the kernel has taken it. */
