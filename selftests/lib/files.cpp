@@ -4,6 +4,7 @@
 #include "harness/harness.hpp"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -67,6 +68,13 @@ Fd huge_file(std::size_t pages)
 Fd tmpfs_file(std::size_t pages, const char *option, const char *value)
 {
 	return file_in(mounted("tmpfs", option, value), pages);
+}
+
+int next_descriptor()
+{
+	const Fd next(static_cast<int>(checked(::eventfd(0, EFD_CLOEXEC))));
+
+	return next.get();
 }
 
 Pipe::Pipe()

@@ -26,6 +26,9 @@ userfault::Fd tmpfs_file(std::size_t pages, const char *option, const char *valu
 /* The same in hugetlb, so that it has huge pages. */
 userfault::Fd huge_file(std::size_t pages);
 
+/* The number that this process's next descriptor gets. */
+int next_descriptor();
+
 /* What is written to @in is read from @out. */
 struct Pipe {
 	Pipe();

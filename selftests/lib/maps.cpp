@@ -20,6 +20,9 @@ namespace {
 /* The lines that /proc/self/smaps has for one mapping; the first line says where it is. */
 using Entry = std::vector<std::string>;
 
+/* What memory is registered for. */
+constexpr auto registered_flags = {"um", "uw", "ui", "ur"};
+
 bool begins_entry(const std::string &line, Range &where)
 {
 	Address start, end;
@@ -123,11 +126,28 @@ std::vector<std::string> describe_mappings(Range range)
 		Range where;
 		begins_entry(entry.front(), where);
 		auto description = entry.front().substr(0, entry.front().find(' '));
-		for (const auto *flag : {"um", "uw", "ui", "ur"})
+		for (const auto *flag : registered_flags)
 			description += has_flag(entry, flag) ? std::string(" ") + flag : "";
 		descriptions.push_back(description + ' ' + presence(where));
 	}
 	return descriptions;
+}
+
+std::vector<std::string> registered_for(Range range)
+{
+	std::vector<std::string> pages(range.length / page_size(), "hole");
+
+	for (const auto &entry : entries_in(range)) {
+		std::string flags;
+		Range where;
+		begins_entry(entry.front(), where);
+		for (const auto *flag : registered_flags)
+			flags += has_flag(entry, flag) ? flag : "";
+		for (std::size_t i = 0; i < pages.size(); i++)
+			if (overlap(where, {range.start + i * page_size(), page_size()}))
+				pages[i] = flags.empty() ? "none" : flags;
+	}
+	return pages;
 }
 
 std::uint64_t pagemap_entry(Address address)

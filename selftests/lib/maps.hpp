@@ -29,6 +29,12 @@ std::size_t smaps_bytes(userfault::Range range, const std::string &field);
 bool smaps_flag(userfault::Range range, const std::string &flag);
 
 /*
+ * For each page of @range what it is registered for: its flags among "um", "uw", "ui" and "ur", or
+ * "none"; "hole" if nothing is mapped there.
+ */
+std::vector<std::string> registered_for(userfault::Range range);
+
+/*
  * For each mapping in @range: where it is, what it is registered for, and which of its first pages
  * are there and which are write-protected.
  */

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Accesses to registered memory in which an allocation fails. The processor makes the access again,
+ * and a system call returns EFAULT; in the end the thread gets its page.
+ */
+#include "lib/fail_nth.hpp"
+#include "lib/files.hpp"
+#include "lib/maps.hpp"
+#include "lib/memory_kinds.hpp"
+#include "lib/monitor.hpp"
+#include "lib/protection.hpp"
+#include "lib/world.hpp"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <unistd.h>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+/* Accesses each time a page of new memory, which has a page table to itself, and none yet. */
+template <class Access> void access_with_failures(MemoryKind kind, const Access &access)
+{
+	fail_each_and_go_on([&](FailNth &nth) {
+		const World world(Memory::aligned(page_table, huge_page, kind), Modes::Missing);
+		const Monitor monitor(world.context, [&](const Fault &fault) {
+			fill(world.context, world.memory, world.memory.index_of(fault.address));
+		});
+
+		access(nth, world);
+		CHECK(monitor.told() > 0);
+		CHECK(has_pattern(world.memory.bytes(1, 1), 1));
+		CHECK_FALSE(is_there(world.memory, 0));
+		CHECK(fdinfo(world.context.fd()).total == 0);
+	});
+}
+
+} // namespace
+
+MEMORY_TEST_CASE("a thread that finds no memory in its fault gets its page", "[injected][fault]")
+{
+	access_with_failures(TestType::kind, [](FailNth &nth, const World &world) {
+		std::uint64_t word = 0;
+
+		CHECK(nth([&] {
+			      word = world.memory.word(1);
+			      return 0L;
+		      }) == 0);
+		CHECK(word == pattern_word(1));
+	});
+}
+
+MEMORY_TEST_CASE("a system call that finds no memory in its fault can be made again",
+		 "[injected][fault]")
+{
+	const Pipe pipe;
+
+	access_with_failures(TestType::kind, [&](FailNth &nth, const World &world) {
+		const auto call = [&] { return ::write(pipe.in.get(), world.memory.page(1), 8); };
+		std::uint64_t word = 0;
+
+		if (const int error = nth(call)) {
+			CHECK(is_injected(error));
+			REQUIRE(call() == 8);
+		}
+		REQUIRE(::read(pipe.out.get(), &word, sizeof(word)) == sizeof(word));
+		CHECK(word == pattern_word(1));
+	});
+}
+
+/* The page is the zero page, so that the write needs a new one. */
+TEST_CASE("a thread that finds no memory to write to a protected page writes to it",
+	  "[injected][fault][wp]")
+{
+	const auto read = [](const Memory &memory) { CHECK(memory.word(1) == 0); };
+
+	fail_each_and_go_on([&](FailNth &nth) {
+		const Guarded guarded(Memory(2), read);
+		const Monitor monitor(guarded.context,
+				      [&](const Fault &) { guarded.unprotect(1, 1); });
+
+		guarded.protect(1, 1);
+		CHECK(nth([&] {
+			      guarded.memory.word(1) = 5;
+			      return 0L;
+		      }) == 0);
+		CHECK(monitor.told() > 0);
+		CHECK(guarded.memory.word(1) == 5);
+		CHECK(guarded.only_protected(0, 0));
+	});
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Protecting and unprotecting while an allocation, or a copy from user memory, fails: a part of the
+ * range may be done, no page is lost, and the same call then succeeds.
+ */
+#include "lib/fail_nth.hpp"
+#include "lib/hugetlb.hpp"
+#include "lib/maps.hpp"
+#include "lib/memory_kinds.hpp"
+#include "lib/protection.hpp"
+#include "lib/thp.hpp"
+#include "lib/tracked.hpp"
+#include "lib/world.hpp"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <functional>
+#include <sys/mman.h>
+
+using namespace selftests;
+using namespace userfault;
+
+namespace {
+
+/* Makes a call that may fail, and once more if it has. */
+void make_again(FailNth &nth, const std::function<Result<void>()> &call)
+{
+	if (const int error = nth(call)) {
+		CHECK(is_injected(error));
+		REQUIRE(call());
+	}
+}
+
+/* Whether pages [@first, @first + @count), and no others, are protected. */
+bool only_protected(const Memory &memory, std::size_t first, std::size_t count)
+{
+	const auto entries = pagemap_entries(memory);
+
+	for (std::size_t i = 0; i < entries.size(); i++)
+		if (!!(entries[i] & pagemap_write_protected) != (i - first < count))
+			return false;
+	return true;
+}
+
+} // namespace
+
+MEMORY_TEST_CASE("protection that finds no memory can be asked for again", "[injected][wp]")
+{
+	need(Features::WpHugetlbfsShmem);
+	fail_each([&](FailNth &nth) {
+		const Guarded guarded(Memory(3, TestType::kind), fill_with_patterns);
+
+		make_again(nth, [&] {
+			return guarded.context.write_protect(guarded.memory.range(1, 2));
+		});
+		CHECK(guarded.only_protected(1, 2));
+		CHECK(count_patterned(guarded.memory) == 3);
+		guarded.memory.word(0) = 1;
+		CHECK(guarded.write_is_told(1));
+	});
+}
+
+MEMORY_TEST_CASE("an end of protection that finds no memory can be asked for again",
+		 "[injected][wp]")
+{
+	need(Features::WpHugetlbfsShmem);
+	fail_each([&](FailNth &nth) {
+		const Guarded guarded(Memory(3, TestType::kind), fill_with_patterns);
+
+		guarded.protect();
+		make_again(nth, [&] {
+			return guarded.context.write_unprotect(guarded.memory.range(1, 2));
+		});
+		CHECK(guarded.only_protected(0, 1));
+		CHECK(count_patterned(guarded.memory) == 3);
+		guarded.memory.word(2) = 1;
+	});
+}
+
+/* The pages have no page table yet, and get markers. */
+MEMORY_TEST_CASE("protection of pages that aren't there can be asked for again", "[injected][wp]")
+{
+	need(Features::WpUnpopulated);
+	fail_each([&](FailNth &nth) {
+		const auto memory = Memory::aligned(page_table, huge_page, TestType::kind);
+		const auto context = open_context(Features::WpUnpopulated);
+
+		take(context.register_range(memory.range(), Modes::WriteProtect));
+		make_again(nth, [&] { return context.write_protect(memory.range(1, 2)); });
+		CHECK(only_protected(memory, 1, 2));
+	});
+}
+
+TEST_CASE("protection of a part of a huge page can be asked for again", "[injected][wp][slow]")
+{
+	fail_each([&](FailNth &nth) {
+		const auto memory = Memory::aligned(page_table, huge_page);
+		make_huge(memory);
+		const auto context = open_context(Features::PagefaultFlagWp);
+
+		take(context.register_range(memory.range(), Modes::WriteProtect));
+		make_again(nth, [&] { return context.write_protect(memory.range(4, 2)); });
+		CHECK(only_protected(memory, 4, 2));
+		CHECK(count_patterned(memory) == page_table);
+	});
+}
+
+HUGE_TEST_CASE("protection of huge pages can be asked for again", "[injected][wp][hugetlb]")
+{
+	const HugePages pool(2);
+
+	need(Features::WpHugetlbfsShmem);
+	fail_each([&](FailNth &nth) {
+		const HugeMemory memory(2, TestType::kind);
+		const auto context = open_context(Features::WpHugetlbfsShmem);
+
+		memory.small_word(0, 0) = 7;
+		take(context.register_range(memory.range(), Modes::WriteProtect));
+		make_again(nth, [&] { return context.write_protect(memory.range()); });
+		CHECK(memory.is_protected(0));
+		CHECK(memory.is_protected(1));
+		CHECK(memory.small_word(0, 0) == 7);
+	});
+}
+
+TEST_CASE("protection against all accesses can be asked for again", "[injected][rwp]")
+{
+	need(Features::Rwp);
+	fail_each([&](FailNth &nth) {
+		const Tracked tracked(3);
+
+		make_again(nth,
+			   [&] { return tracked.context.rwprotect(tracked.memory.range(1, 2)); });
+		CHECK(tracked.only_protected(1, 2));
+		tracked.unprotect();
+		CHECK(count_patterned(tracked.memory) == 3);
+	});
+}
