@@ -5,6 +5,7 @@
 #include "harness/loaded_module.hpp"
 #include "lib/address_spaces.hpp"
 #include "lib/consumer.hpp"
+#include "lib/fail_nth.hpp"
 #include "lib/process.hpp"
 #include "lib/taken_functions.hpp"
 #include "lib/world.hpp"
@@ -332,6 +333,60 @@ TEST_CASE("unloading leaves nothing behind", "[load][module]")
 	CHECK_FALSE(in_slab_caches("userfault"));
 	CHECK(taken_functions().find("userfault") == std::string::npos);
 	load();
+}
+
+/*
+ * The kernel's loader, which comes first, warns about some of its own failures. It has parsed the
+ * parameters when it comes to the module's own code. Then there are a thousand points, most of them
+ * in sysfs: a few of each kind are enough.
+ */
+TEST_CASE("a module that finds no memory as it is loaded leaves nothing behind",
+	  "[load][module][injected][slow]")
+{
+	constexpr unsigned every = 13;
+
+	need_failures();
+	need_the_module_file();
+	const Fd file(static_cast<int>(checked(::open(module_file.c_str(), O_RDONLY | O_CLOEXEC))));
+	const auto load_it = [&](const char *parameters) {
+		return ::syscall(SYS_finit_module, file.get(), parameters, 0);
+	};
+
+	unload();
+	const auto of_loader = points_of([&] { load_it("kernel_faults=perhaps"); });
+	REQUIRE_FALSE(module_is_loaded(name));
+	fail_some(of_loader, every, [&](FailNth &nth) {
+		if (const int error = nth([&] { return load_it(""); })) {
+			CHECK(is_injected(error));
+			CHECK_FALSE(module_is_loaded(name));
+			CHECK_FALSE(std::filesystem::exists(device));
+			CHECK_FALSE(in_slab_caches("userfault"));
+			CHECK(taken_functions().find("userfault") == std::string::npos);
+		} else {
+			unload();
+		}
+	});
+	load();
+	work();
+}
+
+/* The supervisor keeps no context: so each first one takes mm's functions over. */
+TEST_CASE("a first context that can't be opened leaves mm's functions alone",
+	  "[load][module][injected][slow]")
+{
+	const Fd file(static_cast<int>(checked(::open(device, O_RDWR | O_CLOEXEC))));
+	const auto open_one = [&] { return ::ioctl(file.get(), USERFAULTFD_IOC_NEW, O_CLOEXEC); };
+
+	fail_each([&](FailNth &nth) {
+		/* They are given back some time after the last context. */
+		wait_until("mm has its functions", [] { return !is_taken("dup_userfaultfd"); });
+		int context = -1;
+		if (const int error = nth([&] { return context = open_one(); }))
+			CHECK(is_injected(error));
+		else
+			static_cast<void>(Fd(context));
+		work();
+	});
 }
 
 namespace {
