@@ -88,8 +88,8 @@ struct Tally {
 
 /*
  * As a thread goes on, the kernel notes in its area of restartable sequences which processor it is
- * on. If it finds no memory for that, for example because the area has to be copied after a fork, it
- * kills the process. So the thread gives its area up.
+ * on. If it finds no memory for that, for example because the area has to be copied after a fork,
+ * it kills the process. So the thread gives its area up.
  */
 void give_up_restartable_sequences()
 {
@@ -118,8 +118,7 @@ Tally run(const std::function<void(FailNth &)> &round, unsigned first = 1, unsig
 
 		round(nth);
 		if (!nth.has_failed()) {
-			std::cout << tally.failures << " failures, " << tally.errors
-				  << " errors\n";
+			std::cout << tally.failures << " failures, " << tally.errors << " errors\n";
 			return tally;
 		}
 		tally.failures++;

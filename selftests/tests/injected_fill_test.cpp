@@ -203,12 +203,12 @@ TEMPLATE_TEST_CASE("mapping pages of a file says how far it got without memory",
 		const World world(Memory::aligned(page_table, huge_page, file, sharing),
 				  Modes::Minor);
 
-		fill_with_a_failure(
-			nth, pages,
-			{[&](std::size_t first, std::size_t count) {
-				 return world.context.resume(world.memory.range(first, count));
-			 },
-			 [&](std::size_t index) { return has_page(world, index); }});
+		fill_with_a_failure(nth, pages,
+				    {[&](std::size_t first, std::size_t count) {
+					     return world.context.resume(
+						     world.memory.range(first, count));
+				     },
+				     [&](std::size_t index) { return has_page(world, index); }});
 	});
 }
 
@@ -226,17 +226,17 @@ HUGE_TEST_CASE("a copy of huge pages that finds no memory says how far it got",
 			const auto context = open_context();
 
 			take(context.register_range(memory.range(), Modes::Missing));
-			fill_with_a_failure(
-				nth, 2,
-				{[&](std::size_t first, std::size_t count) {
-					 return context.copy(memory.address(first),
+			fill_with_a_failure(nth, 2,
+					    {[&](std::size_t first, std::size_t count) {
+						     return context.copy(
+							     memory.address(first),
 							     source.bytes(first, count));
-				 },
-				 [&](std::size_t index) {
-					 return memory.is_there(index) &&
-						memory.has_pattern(index, index);
-				 },
-				 huge_page_size});
+					     },
+					     [&](std::size_t index) {
+						     return memory.is_there(index) &&
+							    memory.has_pattern(index, index);
+					     },
+					     huge_page_size});
 		}
 		CHECK(pool.pool() == before);
 	});

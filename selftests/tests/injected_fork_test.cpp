@@ -100,9 +100,8 @@ TEST_CASE("a fork whose reader finds no memory is read by the next", "[injected]
 
 		wait_until("the fork is reported", [&] { return is_readable(forker.context); });
 		const auto before = next_descriptor();
-		if (const int error = nth([&] {
-			    return ::read(forker.context.fd(), &raw, sizeof(raw));
-		    })) {
+		if (const int error =
+			    nth([&] { return ::read(forker.context.fd(), &raw, sizeof(raw)); })) {
 			CHECK(is_injected(error));
 			CHECK(next_descriptor() == before);
 			REQUIRE(is_readable(forker.context));
@@ -129,9 +128,8 @@ TEST_CASE("a fault whose reader can't copy its message is read by the next", "[i
 		uffd_msg raw{};
 
 		wait_for_pending(world.context, 1);
-		if (const int error = nth([&] {
-			    return ::read(world.context.fd(), &raw, sizeof(raw));
-		    })) {
+		if (const int error =
+			    nth([&] { return ::read(world.context.fd(), &raw, sizeof(raw)); })) {
 			CHECK(error == EFAULT);
 			CHECK(next_fault(world.context).address == world.memory.address(0));
 		}
