@@ -30,6 +30,8 @@ TEXTS = _texts()
 # use such callers, so that trace is no complaint, neither here nor in the selftests.
 SHOWS_CALLER = "FAULT_FLAG_ALLOW_RETRY missing"
 END_OF_TRACE = "</TASK>"
+# After the time, and the thread or processor on some kernels. The name of a function may look like a complaint.
+OF_TRACE = re.compile(r"(\[[^]]*\])+ (Call Trace:| )")
 
 
 # How the kernel names the functions of userfault.ko and of userfault_kunit.ko
@@ -92,7 +94,7 @@ class Console:
             self._trace_is_expected = True
         elif line.endswith(END_OF_TRACE):
             self._trace_is_expected = False
-        if self._trace_is_expected and "Call Trace:" in line:
+        if self._trace_is_expected and OF_TRACE.match(line):
             return False
         return _has(line, "CRASH", "WRONG")
 
