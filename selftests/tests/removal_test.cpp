@@ -165,23 +165,24 @@ bool pass_on()
 /* A process that waits in each way is killed. */
 bool get_killed()
 {
+	constexpr int no_module = 77;
 	Process victim([] {
 		const Memory memory(2);
 		const auto context = open_if_there(memory, Features::EventRemove);
 
 		if (!context)
-			return 1;
+			return no_module;
 		auto reader = in_thread([&] { return memory.word(0) + 0; });
+		next_fault(*context);
 		auto dropper = in_thread(
 			[&] { return ::madvise(memory.page(1), page_size(), MADV_DONTNEED); });
-		next_fault(*context);
 		wait_until("there is an event", [&] { return is_readable(*context); });
 		return ::kill(::getpid(), SIGKILL);
 	});
 	const int status = victim.wait();
 
-	demand(status == 1 || status == Process::killed + SIGKILL, "the victim has failed");
-	return status != 1;
+	demand(status == no_module || status == Process::killed + SIGKILL, "the victim has failed");
+	return status != no_module;
 }
 
 /* What processes share: they work while the gate is open. */
