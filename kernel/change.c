@@ -25,6 +25,7 @@ void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view)
 	changes->view = view;
 	spin_lock_init(&changes->lock);
 	INIT_LIST_HEAD(&changes->under_way);
+	atomic_set(&changes->begun, 0);
 	init_waitqueue_head(&changes->wait);
 }
 
@@ -42,6 +43,17 @@ void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 	list_add(&change->entry, &changes->under_way);
 	spin_unlock(&changes->lock);
 	uf_compat_changing_begin(changes->view);
+	atomic_inc_return(&changes->begun);
+}
+
+unsigned int uf_changes_begun(const struct uf_changes *changes)
+{
+	/*
+	 * Pairs with the full barrier of atomic_inc_return(): who finds no change under way counts
+	 * all those that are over.
+	 */
+	smp_rmb();
+	return atomic_read(&changes->begun);
 }
 
 void uf_change_end(struct uf_changes *changes, struct uf_change *change)

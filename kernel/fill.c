@@ -24,6 +24,7 @@ struct uf_filling {
 	uf_fill_run_fn *fill_run;	/* the one of ops->fill[] for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes filled */
+	unsigned int changes_begun;	/* when the locks were last taken */
 	unsigned int max;		/* most pages of the next run */
 	struct uf_run run;
 };
@@ -75,6 +76,18 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 }
 
 /*
+ * Whether a change of mappings has come and gone while a fill had given up its locks. The rest of its
+ * pages may be old by now: the monitor has read of the change, and has to decide.
+ */
+static bool uf_fill_missed_change(struct uf_filling *filling)
+{
+	unsigned int before = filling->changes_begun;
+
+	filling->changes_begun = uf_changes_begun(&filling->ctx->changes);
+	return filling->done && filling->changes_begun != before;
+}
+
+/*
  * Lock the one VMA that holds the whole range, and check that it is registered. It may be
  * registered with another context, as upstream.
  */
@@ -90,7 +103,7 @@ static int uf_fill_lock(struct uf_filling *filling)
 	uf_compat_changing_lock(&filling->ctx->view);
 
 	err = -EAGAIN;
-	if (uf_ctx_changing(filling->ctx))
+	if (uf_ctx_changing(filling->ctx) || uf_fill_missed_change(filling))
 		goto unlock;
 	err = -ENOENT;
 	if (fill->dst + fill->len > vma->vm_end || !vma->vm_userfaultfd_ctx.ctx)

@@ -66,6 +66,31 @@ TEST_CASE("page operations work as soon as the event has been read", "[event][ch
 	}
 }
 
+/* Natively it goes on, and the page that was dropped is back, with what it had before. */
+TEST_CASE("a copy that waits for its source ends when pages are dropped meanwhile",
+	  "[event][changing][module]")
+{
+	const World world(3, Features::EventRemove), source(3);
+	source.fill(0);
+	auto copying = in_thread([&] {
+		return world.context.copy(world.memory.address(0), source.memory.bytes(0, 3));
+	});
+	CHECK(source.memory.index_of(next_fault(source.context).address) == 1);
+
+	auto dropping = in_thread(
+		[&] { return ::madvise(world.memory.page(2), page_size(), MADV_DONTNEED); });
+	next_of<Remove>(world.context);
+	CHECK(dropping.get() == 0);
+	source.fill(1);
+	source.fill(2);
+	const auto progress = copying.get();
+	CHECK(progress.done == page_size());
+	CHECK(progress.error.value() == EAGAIN);
+	CHECK(pagemap_entry(world.memory.address(0)) & pagemap_present);
+	CHECK_FALSE(pagemap_entry(world.memory.address(1)) & pagemap_present);
+	CHECK_FALSE(pagemap_entry(world.memory.address(2)) & pagemap_present);
+}
+
 TEST_CASE("page operations are refused at once while another context's event is unread",
 	  "[event][changing]")
 {
