@@ -227,12 +227,28 @@ static int uf_fill_copy_faulting(struct uf_filling *filling)
 	return filling->ops->copy_faulting(&filling->run);
 }
 
+/*
+ * Whether commands alone still keep @mm. They would fill it for nobody, and without a limit: what a
+ * process is charged with is charged to the root cgroup then. Without memory cgroups nothing tells.
+ */
+static bool uf_fill_is_for_nobody(const struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	return !rcu_access_pointer(mm->owner);
+#else
+	return false;
+#endif
+}
+
 static int uf_fill_all(struct uf_filling *filling)
 {
 	struct uf_run *run = &filling->run;
 	int err;
 
 	do {
+		err = -ESRCH;
+		if (unlikely(uf_fill_is_for_nobody(filling->mm)))
+			break;
 		err = uf_fill_lock(filling);
 		if (unlikely(err == -EAGAIN && !filling->done)) {
 			err = uf_changes_await(&filling->ctx->changes, &filling->ctx->events);

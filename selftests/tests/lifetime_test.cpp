@@ -212,6 +212,24 @@ TEST_CASE("after the process is gone its memory can't be filled", "[lifetime][sm
 	CHECK(fdinfo(gone.context.fd()).total == 0);
 }
 
+/* Natively all of it is filled, and charged to nobody. */
+TEST_CASE("a fill ends when the process is gone", "[lifetime][smp][module]")
+{
+	Consumer leaving(Memory((std::size_t{16} << 30) / page_size(), MAP_NORESERVE), {},
+			 [](const Memory &memory) {
+				 while (!(pagemap_entry(memory.address(0)) & pagemap_present))
+					 ;
+				 return 0;
+			 });
+
+	const auto progress = leaving.context.zeropage(leaving.memory.range());
+	CHECK(leaving.process.wait() == 0);
+	CHECK(progress.error.value() == EAGAIN);
+	CHECK(progress.done > 0);
+	CHECK(progress.done < leaving.memory.range().length);
+	CHECK(leaving.context.zeropage(leaving.memory.range(0, 1)).error.value() == ESRCH);
+}
+
 TEST_CASE("killing the monitor lets the waiters go on", "[lifetime][smp]")
 {
 	World world(2);
