@@ -472,7 +472,9 @@ static bool uf_event_unmap_failed(struct mm_struct *mm, const struct uf_unmap *u
 	struct vm_area_struct *vma;
 	bool failed;
 
-	mmap_read_lock(mm);
+	/* A thread that is being killed reports what was to be unmapped, as upstream. */
+	if (!UF_HAS_VMA_HOLD || mmap_read_lock_killable(mm))
+		return false;
 	vma = vma_lookup(mm, unmap->first);
 	failed = vma && uf_ctx_of(vma) == ctx && uf_compat_vma_hold_is(vma, unmap->hold) &&
 		 !uf_mremap_is_own(&ctx->mremaps);

@@ -62,9 +62,11 @@ static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
 
 /*
  * Each hold of the mmap lock for writing has a number, and a VMA keeps the number of the last one
- * in which it was locked. The caller holds the mmap lock. Without locks of VMAs (6.1), mm calls
- * userfaultfd_unmap_prep() when nothing else can fail any more: there, no VMA is of any hold.
+ * in which it was locked. The caller holds the mmap lock. Without locks of VMAs (6.1) there are no
+ * such numbers; there, mm calls userfaultfd_unmap_prep() when nothing else can fail any more.
  */
+#define UF_HAS_VMA_HOLD	IS_ENABLED(CONFIG_PER_VMA_LOCK)
+
 static inline unsigned int uf_compat_vma_hold(const struct vm_area_struct *vma)
 {
 #ifdef CONFIG_PER_VMA_LOCK
@@ -76,7 +78,7 @@ static inline unsigned int uf_compat_vma_hold(const struct vm_area_struct *vma)
 
 static inline bool uf_compat_vma_hold_is(const struct vm_area_struct *vma, unsigned int hold)
 {
-	return IS_ENABLED(CONFIG_PER_VMA_LOCK) && uf_compat_vma_hold(vma) == hold;
+	return uf_compat_vma_hold(vma) == hold;
 }
 
 #endif /* UF_COMPAT_UNMAP_H */
