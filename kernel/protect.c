@@ -350,6 +350,8 @@ static struct vm_area_struct *uf_protect_check(struct mm_struct *mm, unsigned lo
 	struct vm_area_struct *vma, *first = NULL;
 
 	for_each_vma_range(vmi, vma, end) {
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
 		cond_resched();
 		if (!(vma->vm_flags & mode))
 			return ERR_PTR(-ENOENT);
