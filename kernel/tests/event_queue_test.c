@@ -256,6 +256,8 @@ static void killed_thread_gives_up(struct kunit *test)
 /* Threads that queue events, and readers that put some back before they finish them. */
 struct crowd {
 	struct uf_event_queue queue;
+	bool to_be_closed;		/* the threads go on until it is */
+	atomic_t pushed;
 	atomic_t told;			/* by the readers */
 	atomic_t heard;			/* by the threads */
 	atomic_t gave_up;		/* threads that were killed, or whose queue was closed */
@@ -270,7 +272,8 @@ static int tell_many(void *data)
 	int i;
 
 	allow_signal(SIGKILL);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS || (crowd->to_be_closed && !atomic_read(&crowd->gave_up)); i++) {
+		atomic_inc(&crowd->pushed);
 		push(&crowd->queue, &event, i);
 		atomic_inc(uf_event_await(&crowd->queue, &event) ? &crowd->heard :
 								   &crowd->gave_up);
@@ -301,16 +304,31 @@ static int read_many(void *data)
 	return 0;
 }
 
+/* All are made before the first one runs: then none is left running if one can't be made. */
+static int make_crowd(struct crowd *crowd, struct task_struct **threads)
+{
+	int i;
+
+	for (i = 0; i < THREADS + READERS; i++) {
+		threads[i] = kthread_create(i < THREADS ? tell_many : read_many, crowd, "uf_crowd");
+		if (!IS_ERR(threads[i]))
+			continue;
+		while (i--)
+			kthread_stop(threads[i]);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 static void start_crowd(struct kunit *test, struct crowd *crowd, struct task_struct **threads)
 {
 	int i;
 
 	uf_event_queue_init(&crowd->queue);
 	atomic_set(&crowd->running, THREADS);
-	for (i = 0; i < THREADS + READERS; i++) {
-		threads[i] = kthread_run(i < THREADS ? tell_many : read_many, crowd, "uf_crowd");
-		KUNIT_ASSERT_FALSE(test, IS_ERR(threads[i]));
-	}
+	KUNIT_ASSERT_EQ(test, make_crowd(crowd, threads), 0);
+	for (i = 0; i < THREADS + READERS; i++)
+		wake_up_process(threads[i]);
 }
 
 /* Each event was told and heard, or neither. */
@@ -325,7 +343,7 @@ static void expect_one_verdict(struct kunit *test, struct crowd *crowd,
 		kthread_stop(threads[i]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->told), atomic_read(&crowd->heard));
 	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->heard) + atomic_read(&crowd->gave_up),
-			THREADS * ROUNDS);
+			atomic_read(&crowd->pushed));
 	expect_empty(test, &crowd->queue);
 }
 
@@ -368,6 +386,7 @@ static void closing_under_load_lets_go_of_all(struct kunit *test)
 	struct task_struct *threads[THREADS + READERS];
 
 	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	crowd->to_be_closed = true;
 	start_crowd(test, crowd, threads);
 	while (atomic_read(&crowd->told) < THREADS)
 		cond_resched();
