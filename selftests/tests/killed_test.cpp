@@ -45,7 +45,11 @@ bool is_protected(const Memory &memory, std::size_t index)
 bool can_be_killed_filling(const Memory &memory, const std::function<void()> &fill)
 {
 	return can_be_killed({.make = fill,
-			      .begun = [&] { return pagemap_entry(memory.address(0)) != 0; },
+			      .begun =
+				      [&] {
+					      return (pagemap_entry(memory.address(0)) &
+						      ~pagemap_soft_dirty) != 0;
+				      },
 			      .over = [] { return false; },
 			      .undo = [] {}});
 }
