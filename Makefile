@@ -88,11 +88,12 @@ help:
 	@echo 'make try [KERNEL=K] [TEST=T | SHELL=1 | STOP=1] [MEMORY=M]'
 	@echo '                         build the module as it is now, load it into a VM that stays for the'
 	@echo '                         next time, and run a test there; or open a shell there; or end the VM'
-	@echo 'make selftests [KERNEL=K | KERNELS=all] [TEST=T] [MEMORY=M] [V=1]'
+	@echo 'make selftests [KERNEL=K | KERNELS=all] [NATIVE=K] [TEST=T] [MEMORY=M] [V=1]'
 	@echo '                         build everything and run all tests, in VMs; T is a name, in which a *'
 	@echo '                         at the end is any text, or a [tag]; TEST=few runs a few of them;'
 	@echo '                         TEST=runner tests the runner itself, TEST=kunit runs the KUnit tests;'
-	@echo '                         M is the memory of each VM, 3G say; V=1 shows their console'
+	@echo '                         M is the memory of each VM, 3G say; V=1 shows their console; natively the'
+	@echo '                         tests run on each kernel, or only on that of NATIVE'
 	@echo 'make selftests SANITIZER=address|thread [KERNEL=K] [TEST=T] [MEMORY=M] [V=1]'
 	@echo '                         the same with the library and the tools built with AddressSanitizer and'
 	@echo '                         UndefinedBehaviorSanitizer, or with ThreadSanitizer, on one kernel'
@@ -547,6 +548,7 @@ check-sparse:
 # compiler, 35 MB.
 FILE = $(shell $(CXX) -print-prog-name=cc1plus)
 TEST :=
+NATIVE :=
 V :=
 verbose := $(if $(filter-out 0,$(V)),-v)
 
@@ -577,7 +579,7 @@ selftests: bootstrap
 	$(if $(TEST)$(SANITIZER),,$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o))
 	@$(if $(TEST)$(SANITIZER),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
-		$(SANITIZER:%=--sanitizer %) $(if $(KERNEL)$(TEST)$(SANITIZER),,--sanitized --runner) \
+		$(NATIVE:%=--native %) $(SANITIZER:%=--sanitizer %) $(if $(KERNEL)$(TEST)$(SANITIZER),,--sanitized --runner) \
 		$(if $(TEST),-- $(call quoted,$(TEST)))
 
 SECONDS :=
