@@ -215,7 +215,7 @@ build/planted/%/userfault.ko: FORCE
 # Modules that misbehave, to prove that the runner notices it. After the module, whose folder theirs is
 # in: its rule looks through all of that.
 build/%/runner: FORCE | build/%/userfault.ko
-	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard scripts/tests/modules/*.c) scripts/tests/modules/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/$*/runner,$(wildcard scripts/tests/modules/*.[ch]) scripts/tests/modules/Kbuild,KCFLAGS=-Werror,$(call kernel_make,$*))
 
 check-layout:
 	@scripts/check-layout

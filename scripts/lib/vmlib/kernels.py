@@ -64,9 +64,18 @@ def is_debug(name):
     return name in _names_of("named")
 
 
+def _is_configured_with(name, options):
+    """Whether it is built here with this file of scripts/configs."""
+    return any(row[0] == name and options in row[3].split("+") for row in _rows())
+
+
 def checks_memory(name):
     """Whether it is a debug kernel that looks for misused and leaked memory, rather than for races."""
-    return any(row[0] == name and "debug" in row[3].split("+") for row in _rows())
+    return _is_configured_with(name, "debug")
+
+
+def looks_for_races(name):
+    return _is_configured_with(name, "kcsan")
 
 
 def patience(name):

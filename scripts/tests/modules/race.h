@@ -14,16 +14,19 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
+/* The compiler leaves out what nobody can read. */
 static unsigned long contended;
+module_param(contended, ulong, 0444);
 static DECLARE_COMPLETION(other_is_done);
 
-/* KCSAN watches one access in some thousands, for some microseconds. */
-static noinline int contend(void *unused)
+/* KCSAN watches one access in some thousands, for some microseconds. A report has this name. */
+static noinline __noclone int contend(void *unused)
 {
 	const unsigned long end = jiffies + 2 * HZ;
 
 	while (time_before(jiffies, end)) {
 		contended++;
+		barrier();	/* it is written each time */
 		cond_resched();
 	}
 	return 0;
