@@ -43,17 +43,7 @@ void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 	list_add(&change->entry, &changes->under_way);
 	spin_unlock(&changes->lock);
 	uf_compat_changing_begin(changes->view);
-	atomic_inc_return(&changes->begun);
-}
-
-unsigned int uf_changes_begun(const struct uf_changes *changes)
-{
-	/*
-	 * Pairs with the full barrier of atomic_inc_return(): who finds no change under way counts
-	 * all those that are over.
-	 */
-	smp_rmb();
-	return atomic_read(&changes->begun);
+	atomic_inc_return(&changes->begun);	/* with a barrier: see uf_changes_begun() */
 }
 
 void uf_change_end(struct uf_changes *changes, struct uf_change *change)

@@ -72,7 +72,15 @@ void uf_changes_announce(struct uf_changes *changes);
  * keeps others from beginning: if it then finds the same number in another hold of these locks, no
  * change came in between. Takes no lock.
  */
-unsigned int uf_changes_begun(const struct uf_changes *changes);
+static inline unsigned int uf_changes_begun(const struct uf_changes *changes)
+{
+	/*
+	 * Pairs with the full barrier in uf_change_begin(): who finds no change under way counts all
+	 * those that are over.
+	 */
+	smp_rmb();
+	return atomic_read(&changes->begun);
+}
 
 /* Whether the current thread has begun a change and not yet ended it. */
 bool uf_change_is_own(struct uf_changes *changes);

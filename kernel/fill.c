@@ -24,7 +24,7 @@ struct uf_filling {
 	uf_fill_run_fn *fill_run;	/* the one of ops->fill[] for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes filled */
-	unsigned int changes_begun;	/* when the locks were last taken */
+	unsigned int changes_begun;	/* when the locks were last given up */
 	unsigned int max;		/* most pages of the next run */
 	struct uf_run run;
 };
@@ -76,15 +76,21 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 }
 
 /*
- * Whether a change of mappings has come and gone while a fill had given up its locks. The rest of its
- * pages may be old by now: the monitor has read of the change, and has to decide.
+ * Whether a fill that had given its locks up may go on. EAGAIN: a change of mappings has come and gone
+ * meanwhile, so the rest of its pages may be old by now. The monitor has read of the change, and has
+ * to decide. ESRCH: commands alone keep the memory. They would fill it for nobody, and without a
+ * limit: what a process is charged with is charged to the root cgroup then. (Without memory cgroups
+ * nothing tells.)
  */
-static bool uf_fill_missed_change(struct uf_filling *filling)
+static int uf_fill_check_again(const struct uf_filling *filling)
 {
-	unsigned int before = filling->changes_begun;
-
-	filling->changes_begun = uf_changes_begun(&filling->ctx->changes);
-	return filling->done && filling->changes_begun != before;
+	if (uf_changes_begun(&filling->ctx->changes) != filling->changes_begun)
+		return -EAGAIN;
+#ifdef CONFIG_MEMCG
+	if (!rcu_access_pointer(filling->mm->owner))
+		return -ESRCH;
+#endif
+	return 0;
 }
 
 /*
@@ -103,8 +109,13 @@ static int uf_fill_lock(struct uf_filling *filling)
 	uf_compat_changing_lock(&filling->ctx->view);
 
 	err = -EAGAIN;
-	if (uf_ctx_changing(filling->ctx) || uf_fill_missed_change(filling))
+	if (uf_ctx_changing(filling->ctx))
 		goto unlock;
+	if (unlikely(filling->done)) {
+		err = uf_fill_check_again(filling);
+		if (err)
+			goto unlock;
+	}
 	err = -ENOENT;
 	if (fill->dst + fill->len > vma->vm_end || !vma->vm_userfaultfd_ctx.ctx)
 		goto unlock;
@@ -227,28 +238,12 @@ static int uf_fill_copy_faulting(struct uf_filling *filling)
 	return filling->ops->copy_faulting(&filling->run);
 }
 
-/*
- * Whether commands alone still keep @mm. They would fill it for nobody, and without a limit: what a
- * process is charged with is charged to the root cgroup then. Without memory cgroups nothing tells.
- */
-static bool uf_fill_is_for_nobody(const struct mm_struct *mm)
-{
-#ifdef CONFIG_MEMCG
-	return !rcu_access_pointer(mm->owner);
-#else
-	return false;
-#endif
-}
-
 static int uf_fill_all(struct uf_filling *filling)
 {
 	struct uf_run *run = &filling->run;
 	int err;
 
 	do {
-		err = -ESRCH;
-		if (unlikely(uf_fill_is_for_nobody(filling->mm)))
-			break;
 		err = uf_fill_lock(filling);
 		if (unlikely(err == -EAGAIN && !filling->done)) {
 			err = uf_changes_await(&filling->ctx->changes, &filling->ctx->events);
@@ -257,6 +252,8 @@ static int uf_fill_all(struct uf_filling *filling)
 		if (unlikely(err))
 			break;
 		err = uf_fill_locked(filling);
+		if (unlikely(filling->done < filling->fill->len))
+			filling->changes_begun = uf_changes_begun(&filling->ctx->changes);
 		uf_fill_unlock(filling, run->vma);
 		if (unlikely(run->faulting))
 			err = uf_fill_copy_faulting(filling);
