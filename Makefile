@@ -495,7 +495,7 @@ build/$(1)/user/redirect/libuserfault-redirect.so: LDFLAGS += -shared -Wl,-sonam
 build/$(1)/user/redirect/libuserfault-redirect.so: $(call sanitized_objects,$(1),$(REDIRECT_OBJECTS))
 build/$(1)/selftests/redirect/probe: $(call sanitized_objects,$(1),$(PROBE_OBJECTS))
 build/$(1)/selftests/redirect/probe build/$(1)/user/redirect/libuserfault-redirect.so: \
-	build/$(1)/obj/selftests/sanitized/no_leak_check.o
+	build/$(1)/obj/selftests/sanitized/redirected.o
 # Functions keep their names for the stack traces of reports; the rest takes a guest long to unpack.
 build/$(1)/selftests/selftests: LDFLAGS += -Wl,-S
 build/$(1)/selftests/selftests: $(call sanitized_objects,$(1),$(SANITIZED_TESTS) $(call objects,user/src) \

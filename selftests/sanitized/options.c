@@ -8,6 +8,8 @@
  * status of that process. No handlers are installed for signals that tests expect as the end of a
  * process.
  */
+#include <stdbool.h>
+
 #define EVERY_RUNTIME                                                                              \
 	"abort_on_error=1:halt_on_error=1:disable_coredump=0:"                                     \
 	"handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0"
@@ -30,8 +32,16 @@ const char *__ubsan_default_options(void)
 	return EVERY_RUNTIME ":print_stacktrace=1";
 }
 
-/* Children of a process with threads may start threads, too. */
+/* In redirected.c, where that is linked in. */
+extern const bool is_redirected __attribute__((weak));
+
+/*
+ * Children of a process with threads may start threads, too. To find the names of functions for a
+ * report the runtime opens files: the preloaded library would take these calls over, and then the
+ * runtime would wait for itself. So its reports have addresses, for addr2line(1).
+ */
 const char *__tsan_default_options(void)
 {
-	return EVERY_RUNTIME ":die_after_fork=0";
+	return &is_redirected ? EVERY_RUNTIME ":die_after_fork=0:symbolize=0"
+			      : EVERY_RUNTIME ":die_after_fork=0";
 }
