@@ -248,7 +248,7 @@ LIBRARY := build/user/libuserfault.a build/user/libuserfault.so
 EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,user/examples))
 REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
 # Programs that the tests run through userfault-run: dynamic ones, and some that it has to refuse
-REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-static-32 probe-32 entries.so)
+REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-static-32 probe-32 entries.so early.so)
 # What is built for 32 bits: the tests of the raw ABI, and programs that meet one of 64 bits
 COMPAT := $(patsubst selftests/abi/%.c,build/selftests/32/%,$(wildcard selftests/abi/*.c)) \
 	$(patsubst selftests/compat/%.c,build/selftests/32/%,$(wildcard selftests/compat/*.c))
@@ -422,7 +422,9 @@ build/selftests/redirect/probe-static-32: LDFLAGS += -Wl,--no-warnings
 build/selftests/redirect/probe-static-32: $(PROBE_OBJECTS_32)
 	$(link_32)
 
-build/selftests/redirect/entries.so: build/obj/selftests/redirect/entries.o
+build/obj/selftests/redirect/early.o: USER_CFLAGS += -fPIC
+
+build/selftests/redirect/%.so: build/obj/selftests/redirect/%.o
 	@mkdir -p $(@D)
 	@echo '  LD      $@'
 	@$(CC) -shared $(LDFLAGS) -o $@ $^

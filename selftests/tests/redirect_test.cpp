@@ -297,6 +297,13 @@ TEST_CASE("libraries that a program has preloaded are still preloaded", "[redire
 	CHECK(said_by({probe, "bare", "others", "preloaded"}) == others);
 }
 
+TEST_CASE("threads that another library starts before main are served", "[redirect][module][smp]")
+{
+	need_programs();
+	CHECK(said_by({"env", "LD_PRELOAD=/lib/redirect/early.so", launcher, probe, "entry",
+		       "syscall"}) == "first\nmodule");
+}
+
 TEST_CASE("a library that a program loads by itself is served", "[redirect]")
 {
 	need_programs();

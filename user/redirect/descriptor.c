@@ -30,21 +30,21 @@
 #include <unistd.h>
 
 static struct {
-	int (*close)(int fd);
-	typeof(close_range) *close_range;
-	void (*closefrom)(int lowest);
-	int (*dup)(int fd);
-	int (*dup2)(int from, int to);
-	int (*dup3)(int from, int to, int flags);
-	int (*fcntl)(int fd, int command, ...);
-	typeof(posix_spawn_file_actions_addclose) *addclose;
-	typeof(posix_spawn_file_actions_addclosefrom_np) *addclosefrom;
-	typeof(posix_spawn_file_actions_adddup2) *adddup2;
-	typeof(posix_spawn_file_actions_addopen) *addopen;
+	int (*_Atomic close)(int fd);
+	typeof(close_range) *_Atomic close_range;
+	void (*_Atomic closefrom)(int lowest);
+	int (*_Atomic dup)(int fd);
+	int (*_Atomic dup2)(int from, int to);
+	int (*_Atomic dup3)(int from, int to, int flags);
+	int (*_Atomic fcntl)(int fd, int command, ...);
+	typeof(posix_spawn_file_actions_addclose) *_Atomic addclose;
+	typeof(posix_spawn_file_actions_addclosefrom_np) *_Atomic addclosefrom;
+	typeof(posix_spawn_file_actions_adddup2) *_Atomic adddup2;
+	typeof(posix_spawn_file_actions_addopen) *_Atomic addopen;
 } next;
 
-static int number = -1; /* of the descriptor at first; -1: there is none */
-static dev_t device;
+static atomic_int number = -1; /* of the descriptor at first; -1: there is none */
+static _Atomic dev_t device;
 static atomic_bool has_moved; /* or may have moved: it is within reach, or gone */
 static atomic_bool is_ready;
 
@@ -63,6 +63,8 @@ static bool is_of_device(int fd)
 static void get_ready(void)
 {
 	const char *kept = getenv(REDIRECT_DESCRIPTOR_VARIABLE);
+	int at;
+	dev_t of;
 
 	next.close = dlsym(RTLD_NEXT, "close");
 	next.close_range = dlsym(RTLD_NEXT, "close_range");
@@ -76,9 +78,11 @@ static void get_ready(void)
 	next.adddup2 = dlsym(RTLD_NEXT, "posix_spawn_file_actions_adddup2");
 	next.addopen = dlsym(RTLD_NEXT, "posix_spawn_file_actions_addopen");
 
-	if (!kept || sscanf(kept, "%d:%lu", &number, &device) != 2)
-		number = -1;
-	else if (!is_of_device(number))
+	if (!kept || sscanf(kept, "%d:%lu", &at, &of) != 2)
+		return;
+	device = of;
+	number = at;
+	if (!is_of_device(at))
 		has_moved = true;
 }
 

@@ -15,8 +15,11 @@
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * Calls @get_ready if nobody has called it yet, and leaves errno alone. Constructors of other
- * libraries may call us before our own have run.
+ * Calls @get_ready if nobody has finished it yet, and leaves errno alone. Constructors of other
+ * libraries may call us before our own have run, and may have started threads: so several threads
+ * may be in @get_ready at once, and a signal handler in the midst of it. None waits for another
+ * one, which a child made by fork() would not have. So @get_ready stores only into atomic
+ * variables, and what it stores is the same each time.
  */
 static inline void ensure(atomic_bool *is_ready, void (*get_ready)(void))
 {

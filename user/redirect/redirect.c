@@ -21,6 +21,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,24 +41,24 @@
 /* --- what was there before us -------------------------------------------------- */
 
 static struct {
-	long (*syscall)(long number, ...);
-	int (*ioctl)(int fd, unsigned long request, ...);
-	int (*open)(const char *path, int flags, ...);
-	int (*openat)(int folder, const char *path, int flags, ...);
-	int (*open_2)(const char *path, int flags);
-	int (*openat_2)(int folder, const char *path, int flags);
-	FILE *(*fopen)(const char *path, const char *mode);
-	FILE *(*freopen)(const char *path, const char *mode, FILE *file);
+	long (*_Atomic syscall)(long number, ...);
+	int (*_Atomic ioctl)(int fd, unsigned long request, ...);
+	int (*_Atomic open)(const char *path, int flags, ...);
+	int (*_Atomic openat)(int folder, const char *path, int flags, ...);
+	int (*_Atomic open_2)(const char *path, int flags);
+	int (*_Atomic openat_2)(int folder, const char *path, int flags);
+	FILE *(*_Atomic fopen)(const char *path, const char *mode);
+	FILE *(*_Atomic freopen)(const char *path, const char *mode, FILE *file);
 } next;
 
-static char device[4096] = USERFAULT_DEVICE;
-static dev_t device_number; /* 0 where the device can't be seen */
+static const char *_Atomic device;
+static _Atomic dev_t device_number; /* 0 where the device can't be seen */
 static atomic_bool verbose;
 static atomic_bool is_ready;
 
 static void get_ready(void)
 {
-	const char *wanted = getenv(REDIRECT_DEVICE_VARIABLE);
+	const char *wanted = getenv(REDIRECT_DEVICE_VARIABLE), *unknown = NULL;
 	struct stat status;
 
 	next.syscall = dlsym(RTLD_NEXT, "syscall");
@@ -69,9 +70,10 @@ static void get_ready(void)
 	next.fopen = dlsym(RTLD_NEXT, "fopen");
 	next.freopen = dlsym(RTLD_NEXT, "freopen");
 
-	if (wanted && strlen(wanted) < sizeof(device))
-		strcpy(device, wanted);
-	verbose = getenv(REDIRECT_VERBOSE_VARIABLE);
+	/* Whoever is first: later the variable may not be in the environment any more. */
+	atomic_compare_exchange_strong(&device, &unknown, wanted ? wanted : USERFAULT_DEVICE);
+	if (getenv(REDIRECT_VERBOSE_VARIABLE))
+		verbose = true;
 	if (!stat(device, &status) && S_ISCHR(status.st_mode))
 		device_number = status.st_rdev;
 }
@@ -81,9 +83,15 @@ static inline void ensure_ready(void)
 	ensure(&is_ready, get_ready);
 }
 
+/* The program may write over the environment that it was started with: so the path is copied. */
 __attribute__((constructor)) static void be_ready(void)
 {
+	static char copy[PATH_MAX] = USERFAULT_DEVICE;
+
 	ensure_ready();
+	if (strlen(device) < sizeof(copy))
+		strcpy(copy, device);
+	device = copy;
 }
 
 /* --- what -v prints ------------------------------------------------------------ */

@@ -16,6 +16,7 @@ CARRIED = {
     TESTS / "probe-static-32": "/lib/redirect/probe-static-32",
     TESTS / "probe-32": "/lib/redirect/probe-32",
     TESTS / "entries.so": "/lib/redirect/entries.so",
+    TESTS / "early.so": "/lib/redirect/early.so",
 }
 STRESS_NG = "/usr/bin/stress-ng"
 
