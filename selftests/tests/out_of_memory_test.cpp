@@ -7,6 +7,7 @@
 #include "lib/files.hpp"
 #include "lib/maps.hpp"
 #include "lib/memory_group.hpp"
+#include "lib/stopped_at_exit.hpp"
 #include "lib/waiting_process.hpp"
 
 #include <algorithm>
@@ -17,8 +18,6 @@
 #include <fstream>
 #include <memory>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -158,21 +157,17 @@ TEST_CASE("memory of a killed process that can't end yet is taken when its group
 	const auto pages = plenty / page_size();
 	const auto source = patterned(pages);
 	Victim victim(group, {"", {missing, read_first, 0}}, 1 + pages);
-	const pid_t pid = victim.process.pid();
-	int status;
+	const StoppedAtExit stopped(victim.process.pid());
 
-	group.add(pid);
+	group.add(victim.process.pid());
 	REQUIRE(victim.context.copy_all(victim.memory.address(1), source.bytes(0, pages)));
 	group.limit(left);
-	checked(::ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACEEXIT));
 	auto hog = in_thread([&] { return take_too_much(group); });
-	do
-		checked(::waitpid(pid, &status, __WALL));
-	while (status >> 8 != (SIGTRAP | (PTRACE_EVENT_EXIT << 8)));
+	stopped.wait();
 	CHECK(hog.get() == 0);
 	CHECK(group.bytes() < plenty);
 	CHECK(fdinfo(victim.context.fd()).total == 0);
-	checked(::ptrace(PTRACE_CONT, pid, nullptr, nullptr));
+	stopped.go_on();
 	CHECK(victim.is_killed());
 	CHECK(victim.is_gone());
 }

@@ -6,6 +6,7 @@
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
 #include "lib/maps.hpp"
+#include "lib/stopped_at_exit.hpp"
 #include "lib/waiting_process.hpp"
 
 #include <array>
@@ -14,9 +15,7 @@
 #include <csignal>
 #include <functional>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -200,21 +199,6 @@ TEST_CASE("exec ends threads that wait in faults and for events", "[lifetime]")
 
 namespace {
 
-/*
- * Kills a process, which then stops just before it gives its memory up, because this process traces
- * it.
- */
-void kill_and_keep_memory(pid_t pid)
-{
-	int status;
-
-	checked(::ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACEEXIT));
-	checked(::kill(pid, SIGKILL));
-	do
-		checked(::waitpid(pid, &status, __WALL));
-	while (status >> 8 != (SIGTRAP | (PTRACE_EVENT_EXIT << 8)));
-}
-
 int release_memory(pid_t pid)
 {
 	const Fd process(static_cast<int>(checked(::syscall(SYS_pidfd_open, pid, 0))));
@@ -231,14 +215,16 @@ TEST_CASE("the memory of a killed process can be released before the process end
 		Victim victim(wait);
 
 		read_fault(victim);
-		kill_and_keep_memory(victim.process.pid());
+		const StoppedAtExit stopped(victim.process.pid());
+		victim.process.signal(SIGKILL);
+		stopped.wait();
 		CHECK(fdinfo(victim.context.fd()).total == 0);
 		CHECK(release_memory(victim.process.pid()) == 0);
 		/* Its mappings are still there. */
 		const auto progress = victim.context.zeropage(victim.memory.range(1, 1));
 		CHECK((progress || progress.error.value() == EFAULT ||
 		       progress.error.value() == ESRCH));
-		checked(::ptrace(PTRACE_CONT, victim.process.pid(), nullptr, nullptr));
+		stopped.go_on();
 		CHECK(victim.process.wait() == Process::killed + SIGKILL);
 		CHECK(victim.is_gone());
 	}
