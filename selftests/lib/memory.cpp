@@ -6,6 +6,7 @@
 #include "lib/huge_pages.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <sys/mman.h>
 
@@ -37,7 +38,7 @@ Memory::Memory(std::size_t pages, const userfault::Fd &file, int flags)
 {
 }
 
-Memory::Memory(userfault::Mapping mapping, std::span<std::byte> bytes)
+Memory::Memory(Mapping mapping, std::span<std::byte> bytes)
 	: mapping_(std::move(mapping)), bytes_(bytes)
 {
 }
@@ -45,11 +46,11 @@ Memory::Memory(userfault::Mapping mapping, std::span<std::byte> bytes)
 Memory Memory::aligned(std::size_t pages, std::size_t alignment, int flags)
 {
 	const auto length = pages * page_size();
-	auto mapping = take(userfault::Mapping::anonymous(length + alignment - 1, flags));
-	const auto excess = mapping.range().start & (alignment - 1);
-	const auto bytes = mapping.bytes().subspan(excess ? alignment - excess : 0, length);
+	auto mapping = map_anonymous(length + alignment - 1, flags);
+	const auto excess = reinterpret_cast<userfault::Address>(mapping.get()) & (alignment - 1);
+	std::byte *start = mapping.get() + (excess ? alignment - excess : 0);
 
-	return Memory(std::move(mapping), bytes);
+	return Memory(std::move(mapping), {start, length});
 }
 
 Memory Memory::aligned(std::size_t pages, std::size_t alignment, MemoryKind kind)
@@ -85,6 +86,28 @@ Memory Memory::aligned(std::size_t pages, std::size_t alignment, const userfault
 	return memory;
 }
 
+void Memory::Unmap::operator()(std::byte *start) const
+{
+	::munmap(start, length);
+}
+
+/*
+ * The kernel maps from the top down. It comes here only if there is no room above. ThreadSanitizer
+ * has its own memory here, and lets the kernel choose.
+ */
+Memory::Mapping Memory::map_anonymous(std::size_t length, int flags)
+{
+	constexpr userfault::Address lowest = 0x2000'0000'0000, gap = 1 << 20;
+	static std::atomic<userfault::Address> next = lowest;
+	const auto size = (length + page_size() - 1) & ~(page_size() - 1);
+	void *start = ::mmap(reinterpret_cast<void *>(next.fetch_add(size + gap)), length,
+			     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	if (start == MAP_FAILED)
+		give_up("mmap of memory");
+	return Mapping(static_cast<std::byte *>(start), Unmap{length});
+}
+
 void Memory::map(const userfault::Fd &file, int flags)
 {
 	if (::mmap(bytes_.data(), bytes_.size(), PROT_READ | PROT_WRITE, flags | MAP_FIXED,
@@ -113,10 +136,18 @@ std::span<std::byte> Memory::bytes(std::size_t first, std::size_t count) const
 	return bytes_.subspan(first * page_size(), count * page_size());
 }
 
-void Memory::unmap(std::size_t first, std::size_t count)
+void Memory::unmap(std::size_t first, std::size_t count) const
 {
 	checked(::munmap(page(first), count * page_size()));
-	static_cast<void>(mapping_.release());
+}
+
+long Memory::remap(std::size_t first, std::size_t old_count, std::size_t new_count, int flags,
+		   const std::byte *to) const
+{
+	const void *moved = ::mremap(page(first), old_count * page_size(), new_count * page_size(),
+				     flags | (to ? MREMAP_MAYMOVE | MREMAP_FIXED : 0), to);
+
+	return moved == MAP_FAILED ? -1 : 0;
 }
 
 void Memory::drop(std::size_t first, std::size_t count) const

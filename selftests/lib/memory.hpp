@@ -3,11 +3,11 @@
 #define SELFTESTS_MEMORY_HPP
 
 #include <userfault/fd.hpp>
-#include <userfault/mapping.hpp>
 #include <userfault/range.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 namespace selftests {
@@ -33,6 +33,9 @@ enum class MemoryKind {
 /*
  * A mapping of its own, counted in pages; private and anonymous by default. Its content may change
  * at any moment, and an access may wait: hence volatile.
+ *
+ * It is where the kernel maps nothing by itself, and each has a place of its own. So a hole in it
+ * stays a hole, whatever threads and runtimes map meanwhile, and can be mapped or unmapped again.
  */
 class Memory {
 public:
@@ -56,11 +59,12 @@ public:
 	userfault::Range range(std::size_t first, std::size_t count) const;
 	std::span<std::byte> bytes(std::size_t first, std::size_t count) const;
 
-	/*
-	 * Makes a hole. The rest of this memory then stays mapped until the test ends, even after
-	 * this object is destroyed: by then the hole may have other memory in it.
-	 */
-	void unmap(std::size_t first, std::size_t count);
+	/* Makes a hole. */
+	void unmap(std::size_t first, std::size_t count) const;
+
+	/* mremap(2), over what is at @to if that is given. Returns 0, or -1 and errno. */
+	long remap(std::size_t first, std::size_t old_count, std::size_t new_count, int flags = 0,
+		   const std::byte *to = nullptr) const;
 
 	/* Makes pages missing again, in the file too if it is shared. */
 	void drop(std::size_t first, std::size_t count) const;
@@ -69,10 +73,17 @@ public:
 	volatile std::uint64_t &word(std::size_t index) const;
 
 private:
-	Memory(userfault::Mapping mapping, std::span<std::byte> bytes);
+	struct Unmap {
+		std::size_t length;
+		void operator()(std::byte *start) const;
+	};
+	using Mapping = std::unique_ptr<std::byte, Unmap>;
+
+	Memory(Mapping mapping, std::span<std::byte> bytes);
+	static Mapping map_anonymous(std::size_t length, int flags);
 	void map(const userfault::Fd &file, int flags);
 
-	userfault::Mapping mapping_;
+	Mapping mapping_;
 	std::span<std::byte> bytes_;
 	bool shared_ = false;
 };

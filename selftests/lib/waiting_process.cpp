@@ -34,15 +34,15 @@ long drop_second(const Memory &memory)
 
 long unmap_second(const Memory &memory)
 {
-	return ::munmap(memory.page(1), page_size());
+	memory.unmap(1, 1);
+	return 0;
 }
 
 long move_second(const Memory &memory)
 {
 	const Memory target(1);
 
-	return ::mremap(memory.page(1), page_size(), page_size(), MREMAP_MAYMOVE | MREMAP_FIXED,
-			target.page(0)) == MAP_FAILED;
+	return memory.remap(1, 1, 1, 0, target.page(0));
 }
 
 long fork_child(const Memory &)

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <userfault/mapping.hpp>
 
 using namespace selftests;
 using namespace userfault;

@@ -450,8 +450,7 @@ TEST_CASE("a thread is killed by SIGSEGV when mremap() moves away the page that 
 
 		wait_for_sleepers(world.context, 1);
 		/* The middle page: beside the old place, the mappings would merge. */
-		if (::mremap(world.memory.page(0), page_size(), page_size(),
-			     MREMAP_MAYMOVE | MREMAP_FIXED, target.page(1)) != target.page(1))
+		if (world.memory.remap(0, 1, 1, 0, target.page(1)))
 			return 2;
 		wake_natively(world.context, world.memory.range());
 		return static_cast<int>(reader.get()) + 1;

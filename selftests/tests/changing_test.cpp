@@ -19,11 +19,7 @@ namespace {
 /* Moves the first pages of @memory to the start of @target; -1 if that fails. */
 long move(const Memory &memory, std::size_t old_count, const Memory &target, std::size_t new_count)
 {
-	const void *moved =
-		::mremap(memory.page(0), old_count * page_size(), new_count * page_size(),
-			 MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0));
-
-	return moved == target.page(0) ? 0 : -1;
+	return memory.remap(0, old_count, new_count, 0, target.page(0));
 }
 
 /* A missing page of a context that gets events. */

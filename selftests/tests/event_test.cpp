@@ -48,10 +48,7 @@ long unmap(Memory &memory, std::size_t first, std::size_t count)
 long move(const Memory &memory, std::size_t old_count, const Memory &target, std::size_t new_count,
 	  int flags = 0)
 {
-	void *moved = ::mremap(memory.page(0), old_count * page_size(), new_count * page_size(),
-			       MREMAP_MAYMOVE | MREMAP_FIXED | flags, target.page(0));
-
-	return moved == target.page(0) ? 0 : -1;
+	return memory.remap(0, old_count, new_count, flags, target.page(0));
 }
 
 /* Checks that touching the page is reported to @context, with this page's address. */
@@ -160,7 +157,7 @@ TEST_CASE("unmapping several mappings and holes is reported once", "[event]")
 
 	take(context.register_range(memory.range(1, 1), Modes::Missing));
 	take(context.register_range(memory.range(3, 2), Modes::Missing));
-	checked(::munmap(memory.page(6), page_size()));
+	memory.unmap(6, 1);
 	WaitingCall unmapping(context, SYS_munmap, [&] { return unmap(memory, 0, 8); });
 	CHECK(same(next_of<Unmap>(context).range, memory.range()));
 	CHECK(unmapping.result() == 0);
@@ -239,8 +236,7 @@ TEST_CASE("growing memory in its place is not reported", "[event]")
 
 	memory.unmap(2, 2);
 	take(context.register_range(memory.range(0, 2), Modes::Missing));
-	void *grown = ::mremap(memory.page(0), 2 * page_size(), 4 * page_size(), 0);
-	if (grown == MAP_FAILED)
+	if (memory.remap(0, 2, 4))
 		skip("there is other memory right after this memory");
 	CHECK_FALSE(is_readable(context));
 	check_watched(context, memory, 3);
@@ -250,12 +246,8 @@ TEST_CASE("growing memory in its place is not reported", "[event]")
 TEST_CASE("shrinking memory is reported as an unmapping of its end", "[event]")
 {
 	const World world(4, every_event);
-	WaitingCall shrinking(world.context, SYS_mremap, [&] {
-		return ::mremap(world.memory.page(0), 4 * page_size(), page_size(), 0) ==
-				       world.memory.page(0)
-			       ? 0
-			       : -1;
-	});
+	WaitingCall shrinking(world.context, SYS_mremap,
+			      [&] { return world.memory.remap(0, 4, 1); });
 
 	CHECK(same(next_of<Unmap>(world.context).range, world.memory.range(1, 3)));
 	CHECK(shrinking.result() == 0);

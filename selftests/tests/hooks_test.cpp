@@ -253,7 +253,7 @@ TEST_CASE("a function that is taken can be probed at its return", "[load][hooks]
 		if (merging)
 			REQUIRE(merge_all_memory(true));
 		else
-			checked(::munmap(world.memory.page(i), page_size()));
+			world.memory.unmap(i, 1);
 	}
 	write_tracing("events/" + name + "/taken/enable", "0");
 	const auto [hits, misses] = probe_profile("taken");

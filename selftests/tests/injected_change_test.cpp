@@ -103,13 +103,6 @@ bool nothing_is_told(const std::vector<Message> &messages)
 				    unmapped(messages).size() == messages.size());
 }
 
-void *mremap_to(const Memory &memory, std::size_t old_count, std::size_t new_count, int flags,
-		const std::byte *target = nullptr)
-{
-	return ::mremap(memory.page(0), old_count * page_size(), new_count * page_size(), flags,
-			target);
-}
-
 } // namespace
 
 TEST_CASE("an unmapping that finds no memory unmaps nothing and is not reported",
@@ -243,7 +236,7 @@ TEST_CASE("a mapping that finds no memory to shrink is not reported", "[injected
 		subject.watch(0, 4);
 		const auto before = subject.registered();
 
-		if (const int error = nth([&] { return mremap_to(memory, 4, 2, 0); })) {
+		if (const int error = nth([&] { return memory.remap(0, 4, 2); })) {
 			CHECK(error == ENOMEM);
 			CHECK(nothing_is_told(subject.taken()));
 			CHECK(subject.registered() == before);
@@ -266,7 +259,7 @@ TEST_CASE("a mapping that finds no memory to grow stays as it is", "[injected][e
 		checked(::munmap(memory.page(2), 2 * page_size()));
 		const auto before = subject.registered();
 
-		if (const int error = nth([&] { return mremap_to(memory, 2, 4, 0); })) {
+		if (const int error = nth([&] { return memory.remap(0, 2, 4); })) {
 			CHECK(error == ENOMEM);
 			CHECK(subject.registered() == before);
 		} else {
@@ -298,10 +291,8 @@ void move_with_failures(Subject &subject, const Memory &target, int flags = 0)
 		const auto before = subject.registered();
 		subject.taken();
 
-		const int error = nth([&] {
-			return mremap_to(memory, pages, pages,
-					 MREMAP_MAYMOVE | MREMAP_FIXED | flags, target.page(0));
-		});
+		const int error =
+			nth([&] { return memory.remap(0, pages, pages, flags, target.page(0)); });
 		const auto messages = subject.taken();
 		if (error) {
 			CHECK(is_injected(error));
@@ -359,10 +350,7 @@ TEST_CASE("memory that moves without its event is unregistered, or didn't move",
 		subject.watch(0, 4);
 		const auto before = subject.registered();
 
-		const int error = nth([&] {
-			return mremap_to(memory, 4, 4, MREMAP_MAYMOVE | MREMAP_FIXED,
-					 target.page(0));
-		});
+		const int error = nth([&] { return memory.remap(0, 4, 4, 0, target.page(0)); });
 		if (error) {
 			CHECK(is_injected(error));
 			CHECK(nothing_is_told(subject.taken()));
@@ -395,9 +383,7 @@ TEST_CASE("moved memory that can't be split off stays registered, and works",
 		Subject::map_anew(moving);
 		subject.watch(0, 2);
 		take(context.register_range(moving.range(), Modes::Missing));
-		const int error = nth([&] {
-			return mremap_to(moving, 2, 2, MREMAP_MAYMOVE | MREMAP_FIXED, area.page(2));
-		});
+		const int error = nth([&] { return moving.remap(0, 2, 2, 0, area.page(2)); });
 		CHECK(smaps_flag(area.range(0, 2), "um"));
 		if (!error) {
 			const auto now = registered_for(area.range(2, 2));

@@ -393,8 +393,7 @@ TEST_CASE("moved memory keeps its pages and is no longer registered", "[lifetime
 	Memory target(2);
 
 	world.fill(0);
-	REQUIRE(::mremap(world.memory.page(0), 2 * page_size(), 2 * page_size(),
-			 MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0)) == target.page(0));
+	checked(world.memory.remap(0, 2, 2, 0, target.page(0)));
 	world.region.release();
 	CHECK(has_pattern(target.bytes(0, 1), 0));
 	CHECK_FALSE(smaps_flag(target.range(), "um"));
@@ -410,8 +409,7 @@ TEST_CASE("a waiter of memory that has moved gets SIGSEGV when it is woken", "[l
 	auto reader = in_thread([&] { return read_or_fault(world.memory, 0); });
 
 	wait_for_waiters(world.context, 1);
-	REQUIRE(::mremap(world.memory.page(0), page_size(), page_size(),
-			 MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0)) == target.page(0));
+	checked(world.memory.remap(0, 1, 1, 0, target.page(0)));
 	world.region.release();
 	take(world.context.wake(world.memory.range()));
 	CHECK_FALSE(reader.get());

@@ -18,13 +18,11 @@ using namespace userfault;
 
 namespace {
 
-void move(const std::byte *from, std::size_t count, std::byte *to, std::size_t new_count,
+/* The first pages of @memory. */
+void move(const Memory &memory, std::size_t count, const std::byte *to, std::size_t new_count,
 	  int flags = 0)
 {
-	checked(::mremap(const_cast<std::byte *>(from), count * page_size(),
-			 new_count * page_size(), MREMAP_MAYMOVE | MREMAP_FIXED | flags, to) == to
-			? 0
-			: -1);
+	checked(memory.remap(0, count, new_count, flags, to));
 }
 
 /*
@@ -42,7 +40,7 @@ public:
 		take(context_.register_range(area_.range(0, 2), Modes::Missing));
 		take(context_.register_range(other_.range(), Modes::Missing));
 		take(gone_.register_range(area_.range(2, 2), Modes::Missing));
-		mover_ = in_thread([this] { move(other_.page(0), 2, area_.page(2), 2); });
+		mover_ = in_thread([this] { move(other_, 2, area_.page(2), 2); });
 		wait_until("memory is gone", [this] { return is_readable(gone_); });
 	}
 
@@ -71,7 +69,7 @@ TEST_CASE("memory that moves without an event is unregistered", "[event][mremap]
 	const Memory target(4);
 
 	world.fill(0);
-	move(world.memory.page(0), 2, target.page(0), 4);
+	move(world.memory, 2, target.page(0), 4);
 	CHECK_FALSE(smaps_flag(target.range(), "um"));
 	CHECK(has_pattern(target.bytes(0, 1), 0));
 	CHECK(target.word(1) == 0);
@@ -91,7 +89,7 @@ TEST_CASE("when memory moves to the end of its own mapping, only that memory is 
 	auto reader = in_thread([&] { return memory.word(2) + 0; });
 	wait_for_waiters(context, 1);
 	next_fault(context);
-	move(memory.page(0), 1, memory.page(4), 2);
+	move(memory, 1, memory.page(4), 2);
 
 	CHECK(smaps_flag(memory.range(1, 3), "um"));
 	CHECK_FALSE(smaps_flag(memory.range(4, 2), "um"));
@@ -118,7 +116,7 @@ TEST_CASE("protected memory stays protected when other memory moves beside it",
 		take(context.register_range(area.range(neighbour, 2), Modes::WriteProtect));
 		take(context.register_range(other.range(), Modes::WriteProtect));
 		take(context.write_protect(area.range(neighbour, 2)));
-		move(other.page(0), 2, area.page(gap), 2);
+		move(other, 2, area.page(gap), 2);
 
 		CHECK(smaps_flag(area.range(neighbour, 2), "uw"));
 		CHECK_FALSE(smaps_flag(area.range(gap, 2), "uw"));
@@ -140,7 +138,7 @@ TEST_CASE("memory that moves without an event is no longer protected", "[event][
 	const Memory target(2);
 
 	guarded.protect();
-	move(guarded.memory.page(0), 2, target.page(0), 2);
+	move(guarded.memory, 2, target.page(0), 2);
 	CHECK_FALSE(smaps_flag(target.range(), "uw"));
 	for (std::size_t i = 0; i < 2; i++) {
 		CHECK_FALSE(is_protected_at(target.address(i)));
@@ -159,7 +157,7 @@ TEST_CASE("a thread that waits for a page that moves away tries again", "[event]
 	auto writer = in_thread([&] { guarded.memory.word(0) = 9; });
 	next_fault(guarded.context);
 	wait_for_sleepers(guarded.context, 1);
-	move(guarded.memory.page(0), 1, target.page(0), 1, MREMAP_DONTUNMAP);
+	move(guarded.memory, 1, target.page(0), 1, MREMAP_DONTUNMAP);
 	writer.get();
 	CHECK(guarded.memory.word(0) == 9);
 	CHECK(has_pattern(target.bytes(0, 1), 0));

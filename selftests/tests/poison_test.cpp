@@ -192,10 +192,8 @@ TEST_CASE("a copy also heals poison that was protected or has moved", "[poison]"
 	fill(context, memory, 0);
 	CHECK(has_pattern(memory.bytes(0, 1), 0));
 
-	WaitingCall moving(context, SYS_mremap, [&] {
-		return ::mremap(memory.page(0), 2 * page_size(), 2 * page_size(),
-				MREMAP_MAYMOVE | MREMAP_FIXED, place.page(0)) == MAP_FAILED;
-	});
+	WaitingCall moving(context, SYS_mremap,
+			   [&] { return memory.remap(0, 2, 2, 0, place.page(0)); });
 	REQUIRE(take(context.read()));
 	REQUIRE(moving.result() == 0);
 	CHECK(read(place, 1).code == BUS_MCEERR_AR);
@@ -244,11 +242,7 @@ TEST_CASE("poison stays after its range is unregistered, and moves with mremap",
 	CHECK(read(memory, 1).code == BUS_MCEERR_AR);
 
 	const Memory place(1);
-	checked(::mremap(memory.page(1), page_size(), page_size(),
-			 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-			 place.page(0)) == MAP_FAILED
-			? -1
-			: 0);
+	checked(memory.remap(1, 1, 1, MREMAP_DONTUNMAP, place.page(0)));
 	CHECK(read(place, 0).code == BUS_MCEERR_AR);
 }
 

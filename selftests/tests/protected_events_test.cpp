@@ -65,14 +65,10 @@ MEMORY_TEST_CASE("memory whose move is reported stays protected", "[event][wp]")
 {
 	const Guarded guarded(Memory(3, TestType::kind), fill_with_patterns, Features::EventRemap);
 	const Memory target(3);
-	const auto length = guarded.memory.range().length;
 
 	guarded.protect(0, 2);
-	WaitingCall moving(guarded.context, SYS_mremap, [&] {
-		const void *moved = ::mremap(guarded.memory.page(0), length, length,
-					     MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0));
-		return moved == target.page(0) ? 0L : -1L;
-	});
+	WaitingCall moving(guarded.context, SYS_mremap,
+			   [&] { return guarded.memory.remap(0, 3, 3, 0, target.page(0)); });
 	CHECK(next_of<Remap>(guarded.context).to.start == target.address(0));
 	CHECK(moving.result() == 0);
 	for (std::size_t i = 0; i < 3; i++)

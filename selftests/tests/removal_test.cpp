@@ -117,17 +117,14 @@ bool fork_and_serve()
 
 bool change_mappings()
 {
-	Memory memory(4);
-	const Memory target(1);
+	const Memory memory(4), target(1);
 	const auto context = open_if_there(memory, all_events);
 
 	if (!context)
 		return false;
 	auto changing = in_thread([&] {
 		checked(::madvise(memory.page(0), page_size(), MADV_DONTNEED));
-		demand(::mremap(memory.page(1), page_size(), page_size(),
-				MREMAP_MAYMOVE | MREMAP_FIXED, target.page(0)) != MAP_FAILED,
-		       "the page can't be moved");
+		checked(memory.remap(1, 1, 1, 0, target.page(0)));
 		memory.unmap(3, 1);
 	});
 	for (bool removed = false, moved = false, unmapped = false;

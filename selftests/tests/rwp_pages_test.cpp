@@ -49,11 +49,7 @@ void use_huge_zero_page(const Memory &memory)
 
 long move_mapping(const Memory &from, const Memory &to)
 {
-	const auto length = from.range().length;
-	const void *moved =
-		::mremap(from.page(0), length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to.page(0));
-
-	return moved == to.page(0) ? 0 : -1;
+	return from.remap(0, from.pages(), from.pages(), 0, to.page(0));
 }
 
 /* Checks that the next fault is such an access to a page of @memory, and lets it go on. */

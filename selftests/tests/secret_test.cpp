@@ -90,13 +90,11 @@ TEST_CASE("no message has an address of the kernel, nor anything after its field
 	static_cast<void>(reader.get());
 	call(SYS_madvise,
 	     [&] { return ::madvise(world.memory.page(0), page_size(), MADV_DONTNEED); });
-	call(SYS_munmap, [&] { return ::munmap(world.memory.page(2), page_size()); });
-	call(SYS_mremap, [&] {
-		return ::mremap(world.memory.page(3), page_size(), page_size(),
-				MREMAP_MAYMOVE | MREMAP_FIXED, place.page(0)) == MAP_FAILED
-			       ? -1
-			       : 0;
+	call(SYS_munmap, [&] {
+		world.memory.unmap(2, 1);
+		return 0;
 	});
+	call(SYS_mremap, [&] { return world.memory.remap(3, 1, 1, 0, place.page(0)); });
 	CHECK(messages.size() >= 4);
 
 	for (const auto &words : messages) {
