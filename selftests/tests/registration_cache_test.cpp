@@ -193,7 +193,8 @@ TEST_CASE("each unmapping is reported once to a monitor that signals interrupt",
 	}
 }
 
-TEST_CASE("free() and realloc() of registered memory are reported", "[registration_cache][event]")
+TEST_CASE("free() and realloc() of registered memory are reported",
+	  "[registration_cache][event][malloc]")
 {
 	constexpr std::size_t length = 4 << 20; /* so much has a mapping of its own */
 	const auto context = open_context(every_event);

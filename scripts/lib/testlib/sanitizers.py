@@ -8,11 +8,11 @@ from vmlib import kernels
 
 from . import redirect, suite
 
-# What runs with each: tests of the library and the tools, and some that use the library much. Left out are
-# tests that take pages of their memory away: a runtime maps memory of its own wherever there is room. With
-# "thread", starting a program takes long: of the tests of userfault-run only those with threads run.
+# What runs with each: tests of the library and the tools, and some that use the library much. A test with the
+# tag [malloc] is about libc's own, which AddressSanitizer replaces. ThreadSanitizer delivers signals late. With
+# it, starting a program takes long: of the tests of userfault-run only those with threads run.
 TESTS = {
-    "address": ("[library]", "[demo]", "[redirect]", "[scm_rights]", "[api]"),
+    "address": ("[library]", "[demo]", "[redirect]", "[scm_rights]", "[api]", "[event]~[slow]~[malloc]"),
     "thread": ("[library]", "[demo]", "[redirect][smp]", "[scm_rights]", "[wake]"),
 }
 NAMES = tuple(TESTS)
