@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
 #include <vector>
@@ -270,6 +271,84 @@ TEST_CASE("the module can't be unloaded while a fork is unread or its child's co
 	unload();
 	CHECK_FALSE(in_slab_caches("userfault"));
 	load();
+	work();
+}
+
+TEST_CASE("the module can't be unloaded while its device is open", "[load][module]")
+{
+	Fd file(static_cast<int>(checked(::open(device, O_RDWR | O_CLOEXEC))));
+
+	need_the_module_file();
+	if (unload_module(name) != std::errc::resource_unavailable_try_again)
+		give_up("the device is one of a module that is gone");
+	file.reset();
+	unload();
+	load();
+}
+
+namespace {
+
+/* A change of two pages: the module has the first one, native userfaultfd the other. */
+struct Change {
+	const char *name;
+	Features of_module, of_native;	    /* its events */
+	bool (*make)(const Memory &memory); /* returns when both are read */
+};
+
+const Change changes[] = {
+	{"forking", Features::EventFork, Features::EventFork,
+	 [](const Memory &) {
+		 const pid_t child = ::_Fork();
+
+		 if (child == 0)
+			 ::_exit(0);
+		 return ::waitpid(child, nullptr, 0) == child;
+	 }},
+	{"unmapping", Features::EventUnmap, Features::EventUnmap,
+	 [](const Memory &memory) {
+		 memory.unmap(0, 2);
+		 return true;
+	 }},
+	{"moving", Features::EventRemap, Features::EventUnmap,
+	 [](const Memory &memory) { return memory.remap(0, 1, 1, 0, memory.page(1)) == 0; }},
+};
+
+} // namespace
+
+/*
+ * Nobody has the module's context open, and closing it has woken nobody: the call waits for the
+ * other context first. Then it goes on in the module.
+ */
+TEST_CASE("the module can't be unloaded while a call that it has to end waits elsewhere",
+	  "[load][module]")
+{
+	need_the_module_file();
+	for (const auto &change : changes) {
+		auto options = options_for(change.of_native);
+		options.device = device_of(Backend::native);
+		const Memory memory(2);
+		const auto native = open_context(options);
+		auto context = open_context(change.of_module);
+		const auto sockets = take(socket_pair());
+		std::array<std::byte, 1> payload{};
+
+		INFO(change.name);
+		take(context.register_range(memory.range(0, 1), Modes::Missing));
+		take(native.register_range(memory.range(1, 1), Modes::Missing));
+		/* A forked child would have a descriptor, but not what is in a message. */
+		take(send_fd(sockets.first.get(), context.fd(), payload));
+		static_cast<void>(Fd(context.release()));
+		auto changing = in_thread([&] { return change.make(memory); });
+		wait_until("native userfaultfd has its event", [&] { return is_readable(native); });
+		take(receive_fd(sockets.second.get(), payload));
+		if (unload_module(name) != std::errc::resource_unavailable_try_again)
+			give_up("the call goes on in a module that is gone");
+		next_message(native);
+		CHECK(changing.get());
+		unload();
+		CHECK_FALSE(in_slab_caches("userfault"));
+		load();
+	}
 	work();
 }
 

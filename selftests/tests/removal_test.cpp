@@ -3,6 +3,9 @@
  * The module is removed again and again while other processes do everything with it: each time it
  * stays because it is in use, or it goes, and comes back. Without [smp], and on one processor: each
  * removal changes functions of the kernel, which crashes an emulated processor that calls them.
+ *
+ * Here several processes hold the module most of the time: so this doesn't notice that one of them
+ * holds it too short. In load_test.cpp each thing that has to hold the module is the only one.
  */
 #include "harness/loaded_module.hpp"
 #include "harness/processes.hpp"
