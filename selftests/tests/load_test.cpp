@@ -4,9 +4,11 @@
 #include "harness/kmemleak.hpp"
 #include "harness/loaded_module.hpp"
 #include "lib/address_spaces.hpp"
+#include "lib/command.hpp"
 #include "lib/consumer.hpp"
 #include "lib/fail_nth.hpp"
 #include "lib/process.hpp"
+#include "lib/rights.hpp"
 #include "lib/taken_functions.hpp"
 #include "lib/world.hpp"
 
@@ -17,11 +19,13 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <grp.h>
 #include <iterator>
 #include <linux/capability.h>
 #include <linux/userfault.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -642,4 +646,45 @@ TEST_CASE("every process that can open the device can handle faults of the kerne
 	});
 
 	CHECK(process.wait() == 0);
+}
+
+TEST_CASE("a rule of udev opens the device to a group", "[load][module]")
+{
+	constexpr const char *udev = "/bin/systemd-udevd";
+	constexpr gid_t group = 977;
+	const auto error_of_opening = [] {
+		return ::open(device, O_RDWR | O_CLOEXEC) < 0 ? errno : 0;
+	};
+	const auto mode = [] {
+		struct stat status{};
+		return ::stat(device, &status) == 0 && status.st_gid == group
+			       ? status.st_mode & 07777
+			       : 0;
+	};
+
+	if (!std::filesystem::exists(udev))
+		skip("udev is not there");
+	need_the_module_file();
+	std::ofstream("/etc/group", std::ios::app) << "userfault:x:" << group << ":\n";
+	Command daemon({udev});
+	wait_until("udev listens", [] { return std::filesystem::exists("/run/udev/control"); });
+	unload();
+	load();
+	wait_until("the device has the mode of the rule", [&] { return mode() == 0660; });
+	Process member([&] {
+		checked(::setgroups(1, &group));
+		checked(::setresuid(nobody, nobody, nobody));
+		return error_of_opening();
+	});
+	Process stranger([&] {
+		become_nobody();
+		return error_of_opening();
+	});
+	CHECK(member.wait() == 0);
+	CHECK(stranger.wait() == EACCES);
+	daemon.signal(SIGTERM);
+	CHECK(daemon.wait() == 0);
+	unload();
+	load();
+	CHECK(mode() == 0);
 }

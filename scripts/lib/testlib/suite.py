@@ -24,6 +24,7 @@ TEST_SECONDS = 30
 # ThreadSanitizer needs mappings in the places where older kernels put them. The kernel's log is to name each
 # process that a sanitizer ends: see selftests/sanitized/options.c.
 SANITIZER_NEEDS = "echo 28 >/proc/sys/vm/mmap_rnd_bits; echo 1 >/proc/sys/kernel/print-fatal-signals"
+UDEV = "/usr/bin/udevadm"       # the daemon, too: its name says which of the two
 RUNNER_MODULES = ("oops", "leak", "forget", "holder", "warn")
 KUNIT_SUITES = sorted(path.name.removesuffix("_test.c")
                       for path in (SOURCES / "kernel/tests").glob("*_test.c"))
@@ -131,8 +132,10 @@ def guest_options(kernel):
         **{BUILD / "selftests/32" / source.stem: f"/lib/32/{source.stem}"
            for folder in ("abi", "compat") for source in sorted((SOURCES / "selftests" / folder).glob("*.c"))},
         **{BUILD / kernel / f"runner/{name}.ko": f"/lib/runner/{name}.ko" for name in RUNNER_MODULES},
+        SOURCES / "scripts/60-userfault.rules": "/usr/lib/udev/rules.d/60-userfault.rules",
     }
     return [*(word for here, there in files.items() for word in ("--carry", f"{here}:{there}")),
+            "--carry-program", f"{UDEV}:/bin/systemd-udevd",
             "--driver", "drivers/block/brd.ko", *drivers.options(kernel, drivers.KVM)]
 
 
