@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fcntl.h>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -20,6 +21,16 @@ namespace {
 constexpr auto file = "/sys/kernel/debug/kmemleak";
 /* kmemleak reports no object that is younger than 5 s: its pointer may not be stored yet. */
 constexpr auto grown_up = std::chrono::milliseconds(5500);
+/*
+ * Some kernels forget the name of a cache that they can't show in sysfs. A test makes that fail as
+ * the module is loaded.
+ */
+constexpr auto forgotten_by_mm = " sysfs_slab_add+";
+
+bool begins_object(std::string_view line)
+{
+	return line.starts_with("unreferenced object");
+}
 
 bool tell(std::string_view command)
 {
@@ -28,13 +39,26 @@ bool tell(std::string_view command)
 	return fd && ::write(fd.get(), command.data(), command.size()) >= 0;
 }
 
+/* Without the objects that mm forgets. */
 std::vector<std::string> read_report()
 {
 	std::ifstream in(file);
-	std::vector<std::string> lines;
+	std::vector<std::string> lines, object;
+	bool of_mm = false;
+	const auto end_object = [&] {
+		if (!of_mm)
+			std::ranges::move(object, std::back_inserter(lines));
+		object.clear();
+		of_mm = false;
+	};
 
-	for (std::string line; std::getline(in, line);)
-		lines.push_back(line);
+	for (std::string line; std::getline(in, line);) {
+		if (begins_object(line))
+			end_object();
+		of_mm |= line.contains(forgotten_by_mm);
+		object.push_back(std::move(line));
+	}
+	end_object();
 	return lines;
 }
 
@@ -64,9 +88,7 @@ std::vector<std::string> Kmemleak::report() const
 
 std::size_t leaked_objects(const std::vector<std::string> &report)
 {
-	return std::count_if(report.begin(), report.end(), [](const std::string &line) {
-		return line.starts_with("unreferenced object");
-	});
+	return std::ranges::count_if(report, begins_object);
 }
 
 } // namespace selftests
