@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <sys/mman.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
@@ -22,7 +23,8 @@ using namespace userfault;
 
 namespace {
 
-constexpr auto file_of_thread = "/proc/thread-self/fail-nth";
+constexpr auto file_of_nth = "/proc/thread-self/fail-nth";
+constexpr auto file_of_all = "/proc/thread-self/make-it-fail";
 
 /* No call that is tested comes to so many points. */
 constexpr unsigned most = 100000;
@@ -32,18 +34,22 @@ struct Setting {
 };
 
 /*
- * What the kernel lets fail: also allocations that may wait for memory, and single pages. Each
- * failure would print a stack trace.
+ * What the kernel lets fail: also allocations that may wait for memory, and single pages; and all
+ * allocations of a thread that says so. Each failure would print a stack trace.
  */
 constexpr std::array settings{
 	Setting{"/sys/kernel/debug/failslab/ignore-gfp-wait", "N"},
 	Setting{"/sys/kernel/debug/failslab/verbose", "0"},
 	Setting{"/sys/kernel/debug/failslab/times", "-1"},
+	Setting{"/sys/kernel/debug/failslab/task-filter", "Y"},
+	Setting{"/sys/kernel/debug/failslab/probability", "100"},
 	Setting{"/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N"},
 	Setting{"/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N"},
 	Setting{"/sys/kernel/debug/fail_page_alloc/min-order", "0"},
 	Setting{"/sys/kernel/debug/fail_page_alloc/verbose", "0"},
 	Setting{"/sys/kernel/debug/fail_page_alloc/times", "-1"},
+	Setting{"/sys/kernel/debug/fail_page_alloc/task-filter", "Y"},
+	Setting{"/sys/kernel/debug/fail_page_alloc/probability", "100"},
 	Setting{"/sys/kernel/debug/fail_usercopy/verbose", "0"},
 	Setting{"/sys/kernel/debug/fail_usercopy/times", "-1"},
 };
@@ -70,7 +76,7 @@ public:
 
 	~EverythingMayFail()
 	{
-		for (std::size_t i = 0; i < settings.size(); i++)
+		for (std::size_t i = settings.size(); i-- > 0;)
 			set(settings[i].path, before_[i]);
 	}
 
@@ -100,21 +106,28 @@ void give_up_restartable_sequences()
 		give_up("the area of restartable sequences is still in use");
 }
 
-Fd failures_of_this_thread()
+Fd open_to_write(const char *path)
+{
+	return Fd(static_cast<int>(checked(::open(path, O_RDWR | O_CLOEXEC))));
+}
+
+FailureFiles failures_of_this_thread()
 {
 	need_failures();
 	give_up_restartable_sequences();
-	return Fd(static_cast<int>(checked(::open(file_of_thread, O_RDWR | O_CLOEXEC))));
+	return {open_to_write(file_of_nth), open_to_write(file_of_all)};
 }
 
-Tally run(const std::function<void(FailNth &)> &round, unsigned first = 1, unsigned step = 1)
+/* Fails at each @step-th point from the @first on, which is counted from 1. */
+Tally run(Shortage shortage, const std::function<void(FailNth &)> &round, unsigned first = 1,
+	  unsigned step = 1)
 {
-	const auto file = failures_of_this_thread();
+	const auto files = failures_of_this_thread();
 	const EverythingMayFail everything;
 	Tally tally;
 
 	for (unsigned n = first; n < most; n += step) {
-		FailNth nth(file, n);
+		FailNth nth(files, n, shortage);
 
 		round(nth);
 		if (!nth.has_failed()) {
@@ -127,11 +140,22 @@ Tally run(const std::function<void(FailNth &)> &round, unsigned first = 1, unsig
 	give_up("the call comes to no end");
 }
 
+void need_errors(const Tally &tally)
+{
+	if (!tally.errors)
+		give_up("no call has returned an error");
+}
+
+void put(const Fd &file, std::string_view text)
+{
+	checked(::pwrite(file.get(), text.data(), text.size(), 0));
+}
+
 } // namespace
 
 void need_failures()
 {
-	if (::access(file_of_thread, F_OK) != 0)
+	if (::access(file_of_nth, F_OK) != 0)
 		skip("this kernel can't make allocations fail");
 }
 
@@ -158,23 +182,26 @@ void FailNth::arm()
 
 	if (std::exchange(made_, true))
 		give_up("a second call in one round");
-	checked(::pwrite(file_.get(), text.data(), static_cast<std::size_t>(end - text.data()), 0));
+	if (shortage_ == Shortage::lasting)
+		put(files_.all, "1");
+	put(files_.nth, {text.begin(), end});
 }
 
 /*
- * The file reads as 0 if something has failed. The copies of these two calls count, too: if the
- * first one fails, it was the next point.
+ * The file of the nth reads as 0 if something has failed. The copies of its two calls count, too:
+ * if the first one fails, it was the next point.
  */
 void FailNth::disarm()
 {
 	std::array<char, 16> text{};
 
-	if (::pread(file_.get(), text.data(), text.size(), 0) < 0)
+	if (::pread(files_.nth.get(), text.data(), text.size(), 0) < 0)
 		left_ = 1;
 	else
 		std::from_chars(text.begin(), text.end(), left_);
-	while (::pwrite(file_.get(), "0", 1, 0) != 1)
+	while (::pwrite(files_.nth.get(), "0", 1, 0) != 1)
 		;
+	put(files_.all, "0");
 }
 
 void FailNth::note(int error)
@@ -185,28 +212,39 @@ void FailNth::note(int error)
 			std::error_code(error, std::generic_category()).message());
 }
 
+void fail_each(Shortage shortage, const std::function<void(FailNth &)> &round)
+{
+	need_errors(run(shortage, round));
+}
+
 void fail_each(const std::function<void(FailNth &)> &round)
 {
-	fail_some(1, 1, round);
+	for (const auto shortage : {Shortage::moment, Shortage::lasting})
+		fail_each(shortage, round);
 }
 
 void fail_some(unsigned first, unsigned step, const std::function<void(FailNth &)> &round)
 {
-	if (!run(round, first, step).errors)
-		give_up("no call has returned an error");
+	need_errors(run(Shortage::moment, round, first, step));
+}
+
+void fail_each_and_go_on(Shortage shortage, const std::function<void(FailNth &)> &round)
+{
+	if (!run(shortage, round).failures)
+		give_up("nothing has failed");
 }
 
 void fail_each_and_go_on(const std::function<void(FailNth &)> &round)
 {
-	if (!run(round).failures)
-		give_up("nothing has failed");
+	for (const auto shortage : {Shortage::moment, Shortage::lasting})
+		fail_each_and_go_on(shortage, round);
 }
 
 unsigned points_of(const std::function<void()> &call)
 {
-	const auto file = failures_of_this_thread();
+	const auto files = failures_of_this_thread();
 	const EverythingMayFail everything;
-	FailNth nth(file, most);
+	FailNth nth(files, most, Shortage::moment);
 
 	nth([&] {
 		call();

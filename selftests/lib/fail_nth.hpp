@@ -29,10 +29,25 @@ template <class T> int error_of(const userfault::Result<T> &result)
 	return result ? 0 : result.error().value();
 }
 
-/* One round of fail_each(): the calling thread fails once. */
+/* What finds no memory in a call from the point of failure on. */
+enum class Shortage {
+	moment,	 /* that allocation alone */
+	lasting, /* all allocations, so that whatever the call falls back on fails, too */
+};
+
+/* The files by which a thread says what fails in it. */
+struct FailureFiles {
+	userfault::Fd nth;
+	userfault::Fd all; /* after the nth */
+};
+
+/* One round of fail_each(). */
 class FailNth {
 public:
-	FailNth(const userfault::Fd &file, unsigned nth) : file_(file), nth_(nth) {}
+	FailNth(const FailureFiles &files, unsigned nth, Shortage shortage)
+		: files_(files), nth_(nth), shortage_(shortage)
+	{
+	}
 
 	/*
 	 * Makes @call, whose nth allocation or copy fails, and returns its errno, or 0. Once for
@@ -58,8 +73,9 @@ private:
 	void disarm();
 	void note(int error);
 
-	const userfault::Fd &file_;
+	const FailureFiles &files_;
 	unsigned nth_;
+	Shortage shortage_;
 	unsigned left_ = 0;
 	bool made_ = false;
 	int error_ = 0;
@@ -70,6 +86,8 @@ private:
  * round goes through in which nothing fails. Ends the test as failed if no call has returned an
  * error.
  */
+void fail_each(Shortage shortage, const std::function<void(FailNth &nth)> &round);
+/* For a moment, and then for the rest of the call. */
 void fail_each(const std::function<void(FailNth &nth)> &round);
 /* The same, but only at each @step-th point from the @first on, which is counted from 1. */
 void fail_some(unsigned first, unsigned step, const std::function<void(FailNth &nth)> &round);
@@ -77,7 +95,12 @@ void fail_some(unsigned first, unsigned step, const std::function<void(FailNth &
 /* How many such points @call comes to. Nothing fails in it. */
 unsigned points_of(const std::function<void()> &call);
 
-/* The same for calls that may get through each failure: it is enough that something has failed. */
+/*
+ * The same as fail_each() for calls that may get through each failure: it is enough that something
+ * has failed. A thread that finds no memory in its fault makes the access again: there the shortage
+ * mustn't last.
+ */
+void fail_each_and_go_on(Shortage shortage, const std::function<void(FailNth &nth)> &round);
 void fail_each_and_go_on(const std::function<void(FailNth &nth)> &round);
 
 /* Whether @error says that there was no memory, or that a copy failed. */

@@ -23,7 +23,7 @@ namespace {
 /* Accesses each time a page of new memory, which has a page table to itself, and none yet. */
 template <class Access> void access_with_failures(MemoryKind kind, const Access &access)
 {
-	fail_each_and_go_on([&](FailNth &nth) {
+	fail_each_and_go_on(Shortage::moment, [&](FailNth &nth) {
 		const World world(Memory::aligned(page_table, huge_page, kind), Modes::Missing);
 		const Monitor monitor(world.context, [&](const Fault &fault) {
 			fill(world.context, world.memory, world.memory.index_of(fault.address));
@@ -76,7 +76,7 @@ TEST_CASE("a thread that finds no memory to write to a protected page writes to 
 {
 	const auto read = [](const Memory &memory) { CHECK(memory.word(1) == 0); };
 
-	fail_each_and_go_on([&](FailNth &nth) {
+	fail_each_and_go_on(Shortage::moment, [&](FailNth &nth) {
 		const Guarded guarded(Memory(2), read);
 		const Monitor monitor(guarded.context,
 				      [&](const Fault &) { guarded.unprotect(1, 1); });

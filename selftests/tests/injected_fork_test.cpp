@@ -47,14 +47,17 @@ bool is_of_nobody(Message &message, const Memory &memory)
 				       .error.value() == ESRCH;
 }
 
-/* The test's own process, and its memory, are the subject. */
+/*
+ * The test's own process, and its memory, are the subject. The shortage doesn't last: the child
+ * would inherit it, and could never get on.
+ */
 void fork_with_failures(const World &world, std::size_t messages_of_a_fork)
 {
 	Reader reader(world.context);
 	const auto before = registered_for(world.memory.range());
 
 	world.fill(0);
-	fail_each([&](FailNth &nth) {
+	fail_each(Shortage::moment, [&](FailNth &nth) {
 		long child = -1;
 		const int error = nth([&] { return child = fork_and_exit(); });
 
