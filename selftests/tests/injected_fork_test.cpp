@@ -6,6 +6,7 @@
 #include "lib/consumer.hpp"
 #include "lib/fail_nth.hpp"
 #include "lib/files.hpp"
+#include "lib/half_moved.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
 #include "lib/reader.hpp"
@@ -48,15 +49,16 @@ bool is_of_nobody(Message &message, const Memory &memory)
 }
 
 /*
- * The test's own process, and its memory, are the subject. The shortage doesn't last: the child
- * would inherit it, and could never get on.
+ * Forks the test's own process. The shortage doesn't last: the child would inherit it, and could
+ * never get on.
  */
-void fork_with_failures(const World &world, std::size_t messages_of_a_fork)
+void fork_with_failures(const Context &context, const Memory &memory,
+			std::size_t messages_of_a_fork)
 {
-	Reader reader(world.context);
-	const auto before = registered_for(world.memory.range());
+	Reader reader(context);
+	const auto before = registered_for(memory.range());
 
-	world.fill(0);
+	fill(context, memory, 0);
 	fail_each(Shortage::moment, [&](FailNth &nth) {
 		long child = -1;
 		const int error = nth([&] { return child = fork_and_exit(); });
@@ -64,7 +66,7 @@ void fork_with_failures(const World &world, std::size_t messages_of_a_fork)
 		if (error) {
 			CHECK(error == ENOMEM);
 			for (auto &message : reader.taken())
-				CHECK(is_of_nobody(message, world.memory));
+				CHECK(is_of_nobody(message, memory));
 		} else {
 			int status = -1;
 
@@ -72,10 +74,10 @@ void fork_with_failures(const World &world, std::size_t messages_of_a_fork)
 			CHECK(status == 0);
 			CHECK(reader.taken().size() == messages_of_a_fork);
 		}
-		CHECK(registered_for(world.memory.range()) == before);
-		CHECK(world.memory.word(0) == pattern_word(0));
-		CHECK(world.context.zeropage(world.memory.range(1, 1)));
-		world.memory.drop(1, 1);
+		CHECK(registered_for(memory.range()) == before);
+		CHECK(memory.word(0) == pattern_word(0));
+		CHECK(context.zeropage(memory.range(1, 1)));
+		memory.drop(1, 1);
 	});
 }
 
@@ -83,12 +85,26 @@ void fork_with_failures(const World &world, std::size_t messages_of_a_fork)
 
 TEST_CASE("a fork that finds no memory leaves no child to be watched", "[injected][fork][slow]")
 {
-	fork_with_failures(World(2, Features::EventFork), 1);
+	const World world(2, Features::EventFork);
+
+	fork_with_failures(world.context, world.memory, 1);
 }
 
 TEST_CASE("a fork without its event that finds no memory changes nothing", "[injected][fork][slow]")
 {
-	fork_with_failures(World(2), 0);
+	const World world(2);
+
+	fork_with_failures(world.context, world.memory, 0);
+}
+
+/* The child's context has to know what is moving. */
+TEST_CASE("a fork while memory moves that finds no memory leaves no child to be watched",
+	  "[injected][fork][mremap][slow][module]")
+{
+	HalfMoved half(Features::EventFork);
+
+	fork_with_failures(half.context(), half.area(), 1);
+	half.finish();
 }
 
 /* Natively a message that can't be copied to the reader counts as read. */

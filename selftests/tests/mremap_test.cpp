@@ -4,6 +4,7 @@
  * unregistered, and nothing else is.
  */
 #include "lib/files.hpp"
+#include "lib/half_moved.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
 #include "lib/protection.hpp"
@@ -24,42 +25,6 @@ void move(const Memory &memory, std::size_t count, const std::byte *to, std::siz
 {
 	checked(memory.remap(0, count, new_count, flags, to));
 }
-
-/*
- * A thread in mremap(): its mappings have changed, but the memory that moved has not been dealt
- * with yet. The thread waits until another context's event is read: that context's memory was
- * unmapped where the memory moved to. The memory now lies beside other memory of its context, and
- * has merged with that.
- */
-class HalfMoved {
-public:
-	explicit HalfMoved(Features features)
-		: area_(4), other_(2), context_(open_context(features)),
-		  gone_(open_context(Features::EventUnmap))
-	{
-		take(context_.register_range(area_.range(0, 2), Modes::Missing));
-		take(context_.register_range(other_.range(), Modes::Missing));
-		take(gone_.register_range(area_.range(2, 2), Modes::Missing));
-		mover_ = in_thread([this] { move(other_, 2, area_.page(2), 2); });
-		wait_until("memory is gone", [this] { return is_readable(gone_); });
-	}
-
-	void finish()
-	{
-		next_of<Unmap>(gone_);
-		mover_.get();
-		CHECK(smaps_flag(area_.range(0, 2), "um"));
-		CHECK_FALSE(smaps_flag(area_.range(2, 2), "um"));
-	}
-
-	const Memory &area() const { return area_; }
-	const Context &context() const { return context_; }
-
-private:
-	Memory area_, other_;
-	Context context_, gone_;
-	std::future<void> mover_;
-};
 
 } // namespace
 
