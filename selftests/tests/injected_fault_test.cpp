@@ -9,6 +9,7 @@
 #include "lib/memory_kinds.hpp"
 #include "lib/monitor.hpp"
 #include "lib/protection.hpp"
+#include "lib/tracked.hpp"
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
@@ -70,24 +71,42 @@ MEMORY_TEST_CASE("a system call that finds no memory in its fault can be made ag
 	});
 }
 
-/* The page is the zero page, so that the write needs a new one. */
-TEST_CASE("a thread that finds no memory to write to a protected page writes to it",
-	  "[injected][fault][wp]")
+namespace {
+
+/*
+ * Writes to a protected page, with failures. The page is the zero page, so that the write needs a
+ * new one. @Protected is a Guarded or a Tracked.
+ */
+template <class Protected> void write_with_failures()
 {
 	const auto read = [](const Memory &memory) { CHECK(memory.word(1) == 0); };
 
 	fail_each_and_go_on(Shortage::moment, [&](FailNth &nth) {
-		const Guarded guarded(Memory(2), read);
-		const Monitor monitor(guarded.context,
-				      [&](const Fault &) { guarded.unprotect(1, 1); });
+		const Protected world(Memory(2), read);
+		const Monitor monitor(world.context, [&](const Fault &) { world.unprotect(1, 1); });
 
-		guarded.protect(1, 1);
+		world.protect(1, 1);
 		CHECK(nth([&] {
-			      guarded.memory.word(1) = 5;
+			      world.memory.word(1) = 5;
 			      return 0L;
 		      }) == 0);
 		CHECK(monitor.told() > 0);
-		CHECK(guarded.memory.word(1) == 5);
-		CHECK(guarded.only_protected(0, 0));
+		CHECK(world.memory.word(1) == 5);
+		CHECK(world.only_protected(0, 0));
 	});
+}
+
+} // namespace
+
+TEST_CASE("a thread that finds no memory to write to a protected page writes to it",
+	  "[injected][fault][wp]")
+{
+	write_with_failures<Guarded>();
+}
+
+TEST_CASE("a thread that finds no memory to write to a page without access writes to it",
+	  "[injected][fault][rwp]")
+{
+	need(Features::Rwp);
+	write_with_failures<Tracked>();
 }

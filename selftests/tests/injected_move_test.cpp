@@ -7,6 +7,7 @@
 #include "lib/maps.hpp"
 #include "lib/protection.hpp"
 #include "lib/thp.hpp"
+#include "lib/tracked.hpp"
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
@@ -87,6 +88,36 @@ TEST_CASE("pages that find no memory to move are in one of the two places", "[in
 		const World world(Memory::aligned(page_table, huge_page), Modes::Missing);
 
 		move_with_a_failure(nth, world.context, world.memory, source, 0, pages);
+	});
+}
+
+TEST_CASE("pages that find no memory to move are protected where they have arrived",
+	  "[injected][move][rwp]")
+{
+	constexpr std::size_t pages = 3;
+
+	need(Features::Rwp);
+	need(Features::Move);
+	fail_each([&](FailNth &nth) {
+		const auto source = patterned(pages);
+		const Tracked tracked(
+			Memory::aligned(page_table, huge_page), [](const Memory &) {},
+			Features::None, Modes::Missing);
+		Progress progress;
+
+		nth([&] {
+			return progress = tracked.context.move(tracked.memory.address(0),
+							       source.range());
+		});
+		/* A command that can't write its result has moved the pages. */
+		std::size_t moved = 0;
+		while (moved < pages && is_there(tracked.memory, moved))
+			moved++;
+		CHECK(moved >= progress.done / page_size());
+		CHECK(tracked.only_protected(0, moved));
+		tracked.unprotect();
+		for (std::size_t i = 0; i < pages; i++)
+			CHECK(has_pattern((i < moved ? tracked.memory : source).bytes(i, 1), i));
 	});
 }
 

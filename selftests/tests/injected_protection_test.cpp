@@ -123,16 +123,69 @@ HUGE_TEST_CASE("protection of huge pages can be asked for again", "[injected][wp
 	});
 }
 
-TEST_CASE("protection against all accesses can be asked for again", "[injected][rwp]")
+MEMORY_TEST_CASE("protection against all accesses can be asked for again", "[injected][rwp]")
 {
 	need(Features::Rwp);
 	fail_each([&](FailNth &nth) {
-		const Tracked tracked(3);
+		const Tracked tracked(Memory(3, TestType::kind), fill_with_patterns);
 
 		make_again(nth,
 			   [&] { return tracked.context.rwprotect(tracked.memory.range(1, 2)); });
 		CHECK(tracked.only_protected(1, 2));
+		CHECK(tracked.is_told(1, Access::read));
 		tracked.unprotect();
 		CHECK(count_patterned(tracked.memory) == 3);
+	});
+}
+
+MEMORY_TEST_CASE("an end of protection against all accesses can be asked for again",
+		 "[injected][rwp]")
+{
+	need(Features::Rwp);
+	fail_each([&](FailNth &nth) {
+		const Tracked tracked(Memory(3, TestType::kind), fill_with_patterns);
+
+		tracked.protect();
+		make_again(nth,
+			   [&] { return tracked.context.rwunprotect(tracked.memory.range(1, 2)); });
+		CHECK(tracked.only_protected(0, 1));
+		CHECK(has_pattern(tracked.memory.bytes(2, 1), 2));
+		tracked.unprotect();
+		CHECK(count_patterned(tracked.memory) == 3);
+	});
+}
+
+TEST_CASE("protection of a part of a huge page against all accesses can be asked for again",
+	  "[injected][rwp][slow]")
+{
+	need(Features::Rwp);
+	fail_each([&](FailNth &nth) {
+		const Tracked tracked(Memory::aligned(page_table, huge_page), make_huge);
+
+		make_again(nth,
+			   [&] { return tracked.context.rwprotect(tracked.memory.range(4, 2)); });
+		CHECK(tracked.only_protected(4, 2));
+		tracked.unprotect();
+		CHECK(count_patterned(tracked.memory) == page_table);
+	});
+}
+
+HUGE_TEST_CASE("protection of huge pages against all accesses can be asked for again",
+	       "[injected][rwp][hugetlb]")
+{
+	const HugePages pool(2);
+
+	need(Features::Rwp);
+	fail_each([&](FailNth &nth) {
+		const HugeMemory memory(2, TestType::kind);
+		const auto context = open_context(Features::Rwp);
+
+		memory.small_word(0, 0) = 7;
+		take(context.register_range(memory.range(), Modes::ReadWriteProtect));
+		make_again(nth, [&] { return context.rwprotect(memory.range()); });
+		CHECK(memory.is_protected(0));
+		CHECK_FALSE(memory.is_protected(1)); /* it isn't there */
+		take(context.rwunprotect(memory.range()));
+		CHECK(memory.small_word(0, 0) == 7);
 	});
 }

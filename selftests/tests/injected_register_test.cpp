@@ -39,7 +39,10 @@ bool is_between(const Pages &now, const Pages &before, const Pages &after,
 
 /* Eight pages, mapped anew for each round; mappings end before page 3 and before page 5. */
 struct Subject {
-	Subject() : memory(8), context(open_context(Features::PagefaultFlagWp)) {}
+	explicit Subject(Features features = Features::PagefaultFlagWp)
+		: memory(8), context(open_context(features))
+	{
+	}
 
 	void renew() const
 	{
@@ -147,31 +150,59 @@ TEST_CASE("a change of modes that finds no memory can be made again", "[injected
 	});
 }
 
-TEST_CASE("protection goes with its registration, though memory is short", "[injected][wp]")
+namespace {
+
+/* A kind of protection, and the commands for it. */
+struct Protection {
+	Features feature;
+	Modes mode;
+	Result<void> (Context::*protect)(Range) const;
+	Result<void> (Context::*unprotect)(Range, UnprotectModes) const;
+};
+
+/* Unregisters one of three protected pages. */
+void unregister_protected(const Protection &kind)
 {
-	const Subject subject;
-	const auto range = subject.memory.range(2, 1);
+	const Subject subject(kind.feature);
+	const auto &memory = subject.memory;
+	const auto range = memory.range(2, 1), whole = memory.range(0, 3);
 	const auto call = [&] { return subject.context.unregister_range(range); };
 
 	fail_each([&](FailNth &nth) {
 		subject.renew();
 		for (std::size_t i = 0; i < 3; i++)
-			write_pattern(subject.memory.bytes(i, 1), i);
-		take(subject.context.register_range(subject.memory.range(0, 3),
-						    Modes::WriteProtect));
-		take(subject.context.write_protect(subject.memory.range(0, 3)));
+			write_pattern(memory.bytes(i, 1), i);
+		take(subject.context.register_range(whole, kind.mode));
+		take((subject.context.*kind.protect)(whole));
 
 		if (const int error = nth(call)) {
 			const bool done = subject.registered()[2] == "none";
 
 			CHECK(is_injected(error));
-			CHECK(is_protected_at(subject.memory.address(2)) == !done);
+			CHECK(is_protected_at(memory.address(2)) == !done);
 			REQUIRE(call());
 		}
-		CHECK_FALSE(is_protected_at(subject.memory.address(2)));
-		CHECK(is_protected_at(subject.memory.address(1)));
-		subject.memory.word(2) = subject.memory.word(2);
+		REQUIRE_FALSE(is_protected_at(memory.address(2))); /* an access would wait */
+		CHECK(is_protected_at(memory.address(1)));
+		memory.word(2) = memory.word(2);
+		take((subject.context.*kind.unprotect)(memory.range(0, 2), UnprotectModes::None));
 		for (std::size_t i = 0; i < 3; i++)
-			CHECK(has_pattern(subject.memory.bytes(i, 1), i));
+			CHECK(has_pattern(memory.bytes(i, 1), i));
 	});
+}
+
+} // namespace
+
+TEST_CASE("protection goes with its registration, though memory is short", "[injected][wp]")
+{
+	unregister_protected({Features::PagefaultFlagWp, Modes::WriteProtect,
+			      &Context::write_protect, &Context::write_unprotect});
+}
+
+TEST_CASE("protection against all accesses goes with its registration, though memory is short",
+	  "[injected][rwp]")
+{
+	need(Features::Rwp);
+	unregister_protected({Features::Rwp, Modes::ReadWriteProtect, &Context::rwprotect,
+			      &Context::rwunprotect});
 }
