@@ -13,11 +13,14 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <fcntl.h>
+#include <fstream>
 #include <linux/userfault.h>
+#include <string>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
+#include <vector>
 
 using namespace selftests;
 using namespace userfault;
@@ -41,6 +44,29 @@ void check_works(const Context &context)
 	take(context.unregister_range(memory.range()));
 }
 
+/* For how many descriptors the process has room. */
+int size_of_descriptor_table()
+{
+	std::ifstream file("/proc/self/status");
+
+	for (std::string word; file >> word;)
+		if (int size; word == "FDSize:" && file >> size)
+			return size;
+	give_up("the process's status doesn't say how large its table of descriptors is");
+}
+
+/* Opens descriptors until there is no room for another one. */
+std::vector<Fd> fill_descriptor_table()
+{
+	const int size = size_of_descriptor_table();
+	std::vector<Fd> all;
+
+	do
+		all.emplace_back(static_cast<int>(checked(::dup(STDOUT_FILENO))));
+	while (all.back().get() < size - 1);
+	return all;
+}
+
 } // namespace
 
 TEST_CASE("a context that can't be opened leaves no descriptor behind", "[injected][api]")
@@ -61,6 +87,37 @@ TEST_CASE("a context that can't be opened leaves no descriptor behind", "[inject
 		take(context.handshake());
 		check_works(context);
 	});
+}
+
+/*
+ * The process needs a larger table of descriptors each time, until it would be larger than it may
+ * be. Each call that gets so far makes it larger, even if the call fails later.
+ */
+TEST_CASE("a context that finds no memory for its descriptor can be opened later",
+	  "[injected][api]")
+{
+	constexpr int enough = 1024;
+	const Fd device(static_cast<int>(
+		checked(::open(device_of(backend_under_test()).c_str(), O_RDWR | O_CLOEXEC))));
+	unsigned refused = 0;
+
+	fail_each(Shortage::moment, [&](FailNth &nth) {
+		const int size = size_of_descriptor_table();
+		auto descriptors = size < enough ? fill_descriptor_table() : std::vector<Fd>{};
+		Fd context;
+
+		const int error = nth([&] {
+			const long opened = new_descriptor(device);
+
+			context = Fd(static_cast<int>(opened));
+			return opened;
+		});
+		CHECK((error == 0 || error == ENOMEM));
+		descriptors.clear();
+		if (size < enough)
+			refused += error && size_of_descriptor_table() == size;
+	});
+	CHECK(refused > 1); /* one of them has found no memory for the context itself */
 }
 
 TEST_CASE("a handshake that fails can be made again", "[injected][api]")

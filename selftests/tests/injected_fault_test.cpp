@@ -110,3 +110,26 @@ TEST_CASE("a thread that finds no memory to write to a page without access write
 	need(Features::Rwp);
 	write_with_failures<Tracked>();
 }
+
+TEST_CASE("a wake that can't read its range wakes nobody, and can be made again",
+	  "[injected][wake]")
+{
+	const World world(1);
+	const auto source = patterned(1);
+	const auto wake = [&] { return world.context.wake(world.memory.range()); };
+
+	fail_each([&](FailNth &nth) {
+		auto reader = in_thread([&] { return world.memory.word(0) + 0; });
+
+		next_fault(world.context);
+		REQUIRE(world.context.copy(world.memory.address(0), source.bytes(0, 1),
+					   CopyModes::DontWake));
+		if (const int error = nth(wake)) {
+			CHECK(error == EFAULT);
+			CHECK_FALSE(is_done(reader));
+			REQUIRE(wake());
+		}
+		CHECK(reader.get() == pattern_word(0));
+		world.memory.drop(0, 1);
+	});
+}

@@ -60,10 +60,11 @@ void fill_with_a_failure(FailNth &nth, std::size_t pages, const Filling &filling
 
 constexpr std::size_t pages = 3;
 
-/* New memory, which has a page table to itself, and none yet. */
+/* New memory, which has page tables of two levels to itself, and none yet. */
 World fresh(MemoryKind kind, Modes modes)
 {
-	return World(Memory::aligned(page_table, huge_page, kind), modes);
+	return World(Memory::aligned(gigantic_page_size / page_size(), gigantic_page_size, kind),
+		     modes);
 }
 
 /*
@@ -193,14 +194,15 @@ TEMPLATE_TEST_CASE("mapping pages of a file says how far it got without memory",
 		   "[injected][minor]", SharedFile, PrivateFile)
 {
 	const auto sharing = TestType::kind == MemoryKind::private_file ? MAP_PRIVATE : MAP_SHARED;
-	const auto file = shmem_file(page_table);
+	const auto file = shmem_file(gigantic_page_size / page_size());
 	const Memory other(pages, file, MAP_SHARED);
 
 	need(Features::MinorShmem);
 	for (std::size_t i = 0; i < pages; i++)
 		write_pattern(other.bytes(i, 1), i);
 	fail_each([&](FailNth &nth) {
-		const World world(Memory::aligned(page_table, huge_page, file, sharing),
+		const World world(Memory::aligned(gigantic_page_size / page_size(),
+						  gigantic_page_size, file, sharing),
 				  Modes::Minor);
 
 		fill_with_a_failure(nth, pages,
@@ -254,6 +256,26 @@ HUGE_TEST_CASE("poison of huge pages that finds no memory says how far it got",
 
 		take(context.register_range(memory.range(), Modes::Missing));
 		poison_with_a_failure(nth, context, memory.range(), huge_page_size);
+	});
+}
+
+/* They have a page table to themselves, and none yet. */
+TEMPLATE_TEST_CASE("poison of huge pages that finds no memory for a page table says how far it got",
+		   "[injected][hugetlb][poison]", PrivateHuge, SharedHuge)
+{
+	constexpr auto in_table = gigantic_page_size / huge_page_size;
+	const auto sharing = TestType::kind == MemoryKind::private_huge ? MAP_PRIVATE : MAP_SHARED;
+	const HugePages pool(2);
+
+	need(Features::Poison);
+	fail_each([&](FailNth &nth) {
+		const HugeMemory memory(2 * in_table, sharing | MAP_NORESERVE);
+		const auto before = memory.address(0) / huge_page_size % in_table;
+		const auto context = open_context();
+
+		take(context.register_range(memory.range(), Modes::Missing));
+		poison_with_a_failure(nth, context, memory.range((in_table - before) % in_table, 2),
+				      huge_page_size);
 	});
 }
 

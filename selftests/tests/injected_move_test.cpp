@@ -4,6 +4,7 @@
  * the two places, and the rest can be moved.
  */
 #include "lib/fail_nth.hpp"
+#include "lib/huge_pages.hpp"
 #include "lib/maps.hpp"
 #include "lib/protection.hpp"
 #include "lib/thp.hpp"
@@ -84,8 +85,11 @@ TEST_CASE("pages that find no memory to move are in one of the two places", "[in
 
 	need(Features::Move);
 	fail_each([&](FailNth &nth) {
-		const auto source = patterned(pages); /* the target has no page table yet */
-		const World world(Memory::aligned(page_table, huge_page), Modes::Missing);
+		const auto source = patterned(pages);
+		/* It has page tables of two levels to itself, and none yet. */
+		const World world(
+			Memory::aligned(gigantic_page_size / page_size(), gigantic_page_size),
+			Modes::Missing);
 
 		move_with_a_failure(nth, world.context, world.memory, source, 0, pages);
 	});

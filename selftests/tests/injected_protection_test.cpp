@@ -77,12 +77,13 @@ MEMORY_TEST_CASE("an end of protection that finds no memory can be asked for aga
 	});
 }
 
-/* The pages have no page table yet, and get markers. */
+/* The pages have no page tables of two levels yet, and get markers. */
 MEMORY_TEST_CASE("protection of pages that aren't there can be asked for again", "[injected][wp]")
 {
 	need(Features::WpUnpopulated);
 	fail_each([&](FailNth &nth) {
-		const auto memory = Memory::aligned(page_table, huge_page, TestType::kind);
+		const auto memory = Memory::aligned(gigantic_page_size / page_size(),
+						    gigantic_page_size, TestType::kind);
 		const auto context = open_context(Features::WpUnpopulated);
 
 		take(context.register_range(memory.range(), Modes::WriteProtect));
@@ -187,5 +188,23 @@ HUGE_TEST_CASE("protection of huge pages against all accesses can be asked for a
 		CHECK_FALSE(memory.is_protected(1)); /* it isn't there */
 		take(context.rwunprotect(memory.range()));
 		CHECK(memory.small_word(0, 0) == 7);
+	});
+}
+
+TEST_CASE("a change of features that can't be read changes nothing, and can be made again",
+	  "[injected][rwp][set-mode]")
+{
+	need(Features::Rwp);
+	fail_each([&](FailNth &nth) {
+		const Tracked tracked(2);
+		const auto change = [&] { return tracked.context.set_mode(Features::RwpAsync); };
+
+		tracked.protect();
+		if (const int error = nth(change)) {
+			CHECK(error == EFAULT);
+			CHECK(tracked.is_told(0, Access::read));
+			REQUIRE(change());
+		}
+		CHECK_FALSE(tracked.is_told(1, Access::read));
 	});
 }

@@ -5,6 +5,7 @@
  * changed wholly or not at all, and the same call then succeeds.
  */
 #include "lib/fail_nth.hpp"
+#include "lib/ksm.hpp"
 #include "lib/maps.hpp"
 #include "lib/world.hpp"
 
@@ -205,4 +206,37 @@ TEST_CASE("protection against all accesses goes with its registration, though me
 	need(Features::Rwp);
 	unregister_protected({Features::Rwp, Modes::ReadWriteProtect, &Context::rwprotect,
 			      &Context::rwunprotect});
+}
+
+/* The pages become one first, and each has to be copied for the registration. */
+TEST_CASE("a registration that finds no memory for pages that KSM has merged can be made again",
+	  "[injected][register][wp][ksm][slow][module]")
+{
+	const Subject subject;
+	const auto &memory = subject.memory;
+	const auto range = memory.range(0, 2);
+	const auto call = [&] {
+		return subject.context.register_range(range, Modes::WriteProtect);
+	};
+	const Ksm ksm;
+
+	fail_each([&](FailNth &nth) {
+		subject.renew();
+		for (std::size_t i = 0; i < 2; i++)
+			write_pattern(memory.bytes(i, 1), 0);
+		checked(::madvise(memory.page(0), range.length, MADV_MERGEABLE));
+		wait_until("the pages are merged",
+			   [&] { return frame_of(memory, 0) == frame_of(memory, 1); });
+
+		if (const int error = nth(call)) {
+			CHECK(is_injected(error));
+			REQUIRE(call());
+		}
+		CHECK(frame_of(memory, 0) != frame_of(memory, 1));
+		for (std::size_t i = 0; i < 2; i++)
+			CHECK(has_pattern(memory.bytes(i, 1), 0));
+		take(subject.context.write_protect(range));
+		CHECK(is_protected_at(memory.address(0)));
+		CHECK(is_protected_at(memory.address(1)));
+	});
 }
