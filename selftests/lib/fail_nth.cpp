@@ -126,6 +126,10 @@ Tally run(Shortage shortage, const std::function<void(FailNth &)> &round, unsign
 	const EverythingMayFail everything;
 	Tally tally;
 
+	/* What is allocated only the first time would hide another point. */
+	FailNth warm_up(files, most, shortage);
+	round(warm_up);
+
 	for (unsigned n = first; n < most; n += step) {
 		FailNth nth(files, n, shortage);
 

@@ -82,9 +82,9 @@ private:
 };
 
 /*
- * Calls @round, in which something fails at the first point, at the second, and so on, until a
- * round goes through in which nothing fails. Ends the test as failed if no call has returned an
- * error.
+ * Calls @round, first without a failure, then with one at the first point, at the second, and so
+ * on, until a round goes through in which nothing fails. Ends the test as failed if no call has
+ * returned an error.
  */
 void fail_each(Shortage shortage, const std::function<void(FailNth &nth)> &round);
 /* For a moment, and then for the rest of the call. */
