@@ -453,14 +453,17 @@ TEST_CASE("a module that finds no memory as it is loaded leaves nothing behind",
 	work();
 }
 
-/* The supervisor keeps no context: so each first one takes mm's functions over. */
+/*
+ * The supervisor keeps no context: so each first one takes mm's functions over. If there is no
+ * memory for direct calls, callbacks do, which need none. A shortage that lasts would show no more.
+ */
 TEST_CASE("a first context that can't be opened leaves mm's functions alone",
 	  "[load][module][injected][slow]")
 {
 	const Fd file(static_cast<int>(checked(::open(device, O_RDWR | O_CLOEXEC))));
 	const auto open_one = [&] { return ::ioctl(file.get(), USERFAULTFD_IOC_NEW, O_CLOEXEC); };
 
-	fail_each([&](FailNth &nth) {
+	fail_each(Shortage::moment, [&](FailNth &nth) {
 		/* They are given back some time after the last context. */
 		wait_until("mm has its functions", [] { return !is_taken("dup_userfaultfd"); });
 		int context = -1;
