@@ -300,15 +300,17 @@ bool Session::try_side_by_side(const fuzz_program &program, Executor &executor)
 	const bool ended = ends_well(executor, program, tested());
 	calls_ += transcript.calls;
 	programs_++;
-	if (!ended)
+	const bool well = ended && transcript.complete && !transcript.stuck;
+	if (!well)
 		differences_++;
-	if (!transcript.stuck)
-		return ended;
+	if (well || !ended)
+		return well;
 	say("found " + to_text(program, ';'));
-	say("|   side by side, a thread waits although all contexts are closed");
 	if (&executor == thirty_two_.get())
 		say("|   by a 32-bit program");
-	differences_++;
+	say(transcript.stuck ? "|   side by side, a thread waits although all contexts are closed"
+			     : "|   side by side, it did not come to its end: status " +
+				       std::to_string(transcript.status));
 	return false;
 }
 
