@@ -157,7 +157,7 @@ bool overlap(const Ranges &some, const Ranges &others)
 
 bool have_all(const Ranges &ranges, const std::set<unsigned> &pages)
 {
-	return std::ranges::all_of(pages, [&](unsigned index) {
+	return !pages.empty() && std::ranges::all_of(pages, [&](unsigned index) {
 		return overlap(ranges, {range(FUZZ_ARENA + index * FUZZ_PAGE, FUZZ_PAGE)});
 	});
 }

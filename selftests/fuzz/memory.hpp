@@ -21,7 +21,7 @@ struct Range {
 using Ranges = std::vector<Range>;
 
 bool overlap(const Ranges &some, const Ranges &others);
-/* Of pages, by their index in the arena: whether @ranges have all of them. */
+/* Of pages, by their index in the arena: whether there are any, and @ranges have all of them. */
 bool have_all(const Ranges &ranges, const std::set<unsigned> &pages);
 
 /* Where a call may fault, and wait. */

@@ -30,9 +30,9 @@ bool is_one_of(unsigned code, std::initializer_list<unsigned> codes)
 bool is_at_end_of_file(const Difference &difference, const fuzz_call &call)
 {
 	const auto &program = difference.program;
-	const bool truncates =
-		std::any_of(program.calls, program.calls + program.count,
-			    [](const fuzz_call &each) { return each.code == FUZZ_truncate; });
+	const bool truncates = std::any_of(
+		program.calls, program.calls + std::min(program.count, difference.step()),
+		[](const fuzz_call &each) { return each.code == FUZZ_truncate; });
 	const auto ending =
 		truncates ? mapped_as({FUZZ_SHMEM, FUZZ_PRIVATE_SHMEM, FUZZ_BEYOND}, difference)
 			  : mapped_as({FUZZ_BEYOND}, difference);
@@ -153,7 +153,7 @@ bool goes_on_on_module_alone(const Difference &difference, unsigned waiting)
 	if (in_states(difference)) {
 		const auto where = touched_by(difference.program.calls[waiting]);
 		const auto states = difference_of_states(difference);
-		return !where.empty() && states.registration.empty() && !states.more_natively &&
+		return states.registration.empty() && !states.more_natively &&
 		       have_all(where, states.differing);
 	}
 	return has_returned(difference.module, waiting, step, true) &&
