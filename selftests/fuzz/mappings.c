@@ -87,14 +87,20 @@ static int file_for(enum fuzz_memory memory, int *flags, uint64_t *offset)
 	}
 }
 
-static void fill(uint64_t start, uint64_t pages)
+/* Side by side, another thread may have unmapped it. */
+static int fill(uint64_t start, uint64_t pages)
 {
-	for (uint64_t i = 0; i < pages; i++) {
-		uint64_t *page = (uint64_t *)(uintptr_t)(start + i * FUZZ_PAGE);
+	int signal = 0;
 
-		page[0] = 0xf111ed01 + i;
-		page[FUZZ_PAGE / 8 - 1] = ~page[0];
+	for (uint64_t i = 0; i < pages && !signal; i++) {
+		uint64_t *page = (uint64_t *)(uintptr_t)(start + i * FUZZ_PAGE);
+		uint64_t first = 0xf111ed01 + i, last = ~first;
+
+		signal = guarded_copy(&page[0], &first, sizeof(first));
+		if (!signal)
+			signal = guarded_copy(&page[FUZZ_PAGE / 8 - 1], &last, sizeof(last));
 	}
+	return signal;
 }
 
 int do_mmap(const struct fuzz_call *call)
@@ -117,7 +123,7 @@ int do_mmap(const struct fuzz_call *call)
 	if (memory == FUZZ_THP)
 		madvise(mapped, pages * FUZZ_PAGE, MADV_HUGEPAGE);
 	if (memory == FUZZ_FILLED && (call->arguments[3] & PROT_WRITE))
-		fill(start, pages);
+		return fill(start, pages);
 	return 0;
 }
 
