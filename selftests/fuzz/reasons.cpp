@@ -402,14 +402,17 @@ bool merges_what_is_unregistered(const Difference &difference)
 	       });
 }
 
-/* A mapping that KSM may merge pages of doesn't merge with one that it may not. */
+/*
+ * A mapping that KSM may merge pages of doesn't merge with one that it may not. Advice reaches
+ * mappings beside a hole, too.
+ */
 bool keeps_memory_out_of_ksm(const Difference &difference)
 {
 	return in_states(difference) && difference_of_states(difference).only_borders() &&
 	       came_before(difference, [](const auto &call, const auto &record) {
-		       return !record.result &&
-			      (call.code == FUZZ_merge ||
-			       (call.code == FUZZ_madvise && call.arguments[2] == MADV_MERGEABLE));
+		       return (call.code == FUZZ_merge && !record.result) ||
+			      (call.code == FUZZ_madvise && call.arguments[2] == MADV_MERGEABLE &&
+			       (!record.result || record.result == -ENOMEM));
 	       });
 }
 
