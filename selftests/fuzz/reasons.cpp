@@ -214,53 +214,69 @@ bool wakes_more_threads(const Difference &difference)
 			   });
 }
 
-/*
- * Where calls have written or taken pages away that were woken at @step together with others, one
- * entry for each.
- */
-std::vector<Ranges> altered_together(const Difference &difference, unsigned step)
+/* The calls that were woken at @step, if there are several. */
+std::vector<const fuzz_call *> woken_together(const Difference &difference, unsigned step)
 {
-	std::vector<Ranges> altered;
-	unsigned woken = 0;
+	std::vector<const fuzz_call *> woken;
 
-	for (const auto &record : difference.module.records) {
-		const auto &call = difference.program.calls[record.call];
-		if (record.step != step || (record.call == step && record.kind == FUZZ_RESULT) ||
-		    (record.kind != FUZZ_RESULT && record.kind != FUZZ_RELEASED))
-			continue;
-		woken++;
-		if (is_one_of(call.code, {FUZZ_store, FUZZ_receive, FUZZ_madvise}))
-			altered.push_back(touched_by(call));
-	}
-	return woken > 1 ? altered : std::vector<Ranges>();
+	for (const auto &record : difference.module.records)
+		if (record.step == step && ((record.kind == FUZZ_RESULT && record.call != step) ||
+					    record.kind == FUZZ_RELEASED))
+			woken.push_back(&difference.program.calls[record.call]);
+	return woken.size() > 1 ? woken : std::vector<const fuzz_call *>();
 }
 
-/* Only in what was read where one of them was, or in pages where two of them were. */
-bool wakes_in_another_order(const Difference &difference)
+bool writes_or_takes_away(const fuzz_call &call)
+{
+	return is_one_of(call.code, {FUZZ_store, FUZZ_receive, FUZZ_madvise});
+}
+
+/* In which pages it shows when a call comes. A fault in a file also maps what it finds beside. */
+Ranges altered_by(const fuzz_call &call, const Difference &difference)
+{
+	const auto file = mapped_as({FUZZ_SHMEM, FUZZ_PRIVATE_SHMEM, FUZZ_BEYOND}, difference);
+	auto ranges = writes_or_takes_away(call) ? touched_by(call) : Ranges();
+
+	if (overlap(touched_by(call), file))
+		std::ranges::copy(file, std::back_inserter(ranges));
+	return ranges;
+}
+
+bool differs_where_two_are(const Difference &difference,
+			   const std::vector<const fuzz_call *> &calls)
+{
+	const auto states = difference_of_states(difference);
+
+	return states.registration.empty() && states.protection.empty() && !states.more_natively &&
+	       std::ranges::count_if(calls, [&](const fuzz_call *call) {
+		       return have_all(altered_by(*call, difference), states.differing);
+	       }) > 1;
+}
+
+/* Whether a call reads something else where one of @calls writes. */
+bool reads_what_one_writes(const Difference &difference,
+			   const std::vector<const fuzz_call *> &calls)
 {
 	const auto *module = difference.of_module(), *native = difference.of_native();
 
+	if (!module || !native || module->kind != native->kind || module->call != native->call ||
+	    module->result != native->result)
+		return false;
+	const auto &reader = difference.program.calls[module->call];
+	return is_one_of(reader.code, {FUZZ_load, FUZZ_send}) &&
+	       std::ranges::any_of(calls, [&](const fuzz_call *call) {
+		       return writes_or_takes_away(*call) &&
+			      overlap(touched_by(*call), touched_by(reader));
+	       });
+}
+
+bool wakes_in_another_order(const Difference &difference)
+{
 	for (unsigned step = 0; step <= difference.step(); step++) {
-		const auto altered = altered_together(difference, step);
-		if (altered.empty())
-			continue;
-		if (in_states(difference)) {
-			const auto states = difference_of_states(difference);
-			if (states.registration.empty() && states.protection.empty() &&
-			    !states.more_natively &&
-			    std::ranges::count_if(altered, [&](const Ranges &each) {
-				    return have_all(each, states.differing);
-			    }) > 1)
-				return true;
-		} else if (module && native && module->kind == native->kind &&
-			   module->call == native->call && module->result == native->result) {
-			const auto &call = difference.program.calls[module->call];
-			if (is_one_of(call.code, {FUZZ_load, FUZZ_send}) &&
-			    std::ranges::any_of(altered, [&](const Ranges &each) {
-				    return overlap(each, touched_by(call));
-			    }))
-				return true;
-		}
+		const auto woken = woken_together(difference, step);
+		if (in_states(difference) ? differs_where_two_are(difference, woken)
+					  : reads_what_one_writes(difference, woken))
+			return true;
 	}
 	return false;
 }
