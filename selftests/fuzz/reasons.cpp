@@ -373,30 +373,58 @@ bool unprotects_what_is_registered_again(const Difference &difference)
 			       }));
 }
 
+/* @ranges, and what of @others touches them, directly or by way of others. */
+Ranges connected(Ranges ranges, Ranges others)
+{
+	const auto touches = [&](const Range &other) {
+		return std::ranges::any_of(ranges, [&](const Range &each) {
+			return each.start <= other.end && other.start <= each.end;
+		});
+	};
+	const auto next = [&] { return std::ranges::find_if(others, touches); };
+
+	for (auto found = next(); found != others.end(); found = next()) {
+		ranges.push_back(*found);
+		others.erase(found);
+	}
+	return ranges;
+}
+
+/* Where mremap() took memory from and to, and the registered mappings that it became a part of. */
+Ranges ranges_of_mremaps(const Difference &difference)
+{
+	Ranges ranges, registered;
+
+	for (std::size_t i = 0; i < difference.at; i++) {
+		const auto &record = difference.module.records[i];
+		const auto &call = difference.program.calls[record.call];
+		const bool succeeds = record.kind == FUZZ_RESULT && !record.result;
+		if (call.code == FUZZ_mremap && (succeeds || record.kind == FUZZ_WAITS))
+			std::ranges::copy(changed_by(call), std::back_inserter(ranges));
+		if (call.code == FUZZ_register && succeeds)
+			std::ranges::copy(changed_by(call), std::back_inserter(registered));
+	}
+	return connected(ranges, registered);
+}
+
 /*
  * Natively at once; on the module, when mremap() has told all of its events. The mapping that the
  * memory arrives in may be larger than what is moved there.
  */
 bool unregisters_only_what_mremap_moved(const Difference &difference)
 {
-	const auto &records = difference.module.records;
-	const bool moved = std::any_of(
-		records.begin(), records.begin() + std::ptrdiff_t(difference.at),
-		[&](const fuzz_record &record) {
-			return difference.program.calls[record.call].code == FUZZ_mremap &&
-			       (record.kind == FUZZ_WAITS || !record.result);
-		});
 	const bool untold = came_before(difference, [](const auto &call, const auto &record) {
 		return call.code == FUZZ_api && !record.result &&
 		       !(call.arguments[1] & UFFD_FEATURE_EVENT_REMAP);
 	});
+	const auto ranges = ranges_of_mremaps(difference);
 
-	if (!moved || !untold)
+	if (!untold)
 		return false;
 	if (!in_states(difference))
-		return is_about_faults(difference, {{0, ~0ull}});
+		return is_about_faults(difference, ranges);
 	const auto states = difference_of_states(difference);
-	return !states.other && states.contents.empty();
+	return !states.other && states.contents.empty() && have_all(ranges, states.differing);
 }
 
 /* How many more mappings native userfaultfd leaves; 0 if more than their borders differs. */
