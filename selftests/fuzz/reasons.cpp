@@ -2,10 +2,10 @@
 #include "reasons.hpp"
 
 #include "errno/reasons.hpp"
+#include "contexts.hpp"
 #include "memory.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstddef>
@@ -39,45 +39,6 @@ bool is_at_end_of_file(const Difference &difference, const fuzz_call &call)
 			  : mapped_as({FUZZ_BEYOND}, difference);
 
 	return overlap(changed_by(call), ending);
-}
-
-/* Which calls made the contexts that the slots have before @step, or -1. */
-std::array<int, FUZZ_SLOTS> contexts_before(const Difference &difference, unsigned step)
-{
-	std::array<int, FUZZ_SLOTS> contexts;
-
-	contexts.fill(-1);
-	for (const auto &record : difference.module.records) {
-		const auto &call = difference.program.calls[record.call];
-		auto &slot = contexts[call.slot % FUZZ_SLOTS];
-		const bool succeeds = record.kind == FUZZ_RESULT && !record.result;
-		if (record.step >= step)
-			break;
-		if (record.kind == FUZZ_MESSAGE && record.result == UFFD_EVENT_FORK &&
-		    record.words[0] < FUZZ_SLOTS)
-			contexts[record.words[0]] = record.call;
-		else if (call.code == FUZZ_open && succeeds)
-			slot = record.call;
-		else if (call.code == FUZZ_dup && succeeds)
-			contexts[call.arguments[0] % FUZZ_SLOTS] = slot;
-		else if (is_one_of(call.code, {FUZZ_close, FUZZ_other}) && succeeds)
-			slot = -1;
-	}
-	return contexts;
-}
-
-/* Whether memory that @call is about may be registered with another context than its own. */
-bool has_other_context(const Difference &difference, const fuzz_call &call)
-{
-	const auto own = contexts_before(difference, difference.step())[call.slot % FUZZ_SLOTS];
-
-	return std::ranges::any_of(difference.module.records, [&](const fuzz_record &record) {
-		const auto &earlier = difference.program.calls[record.call];
-		return record.step < difference.step() && record.kind == FUZZ_RESULT &&
-		       !record.result && earlier.code == FUZZ_register &&
-		       contexts_before(difference, record.step)[earlier.slot % FUZZ_SLOTS] != own &&
-		       overlap(followed(changed_by(earlier), difference), changed_by(call));
-	});
 }
 
 /* Whether a call that changes mappings waits until its event is read. */
