@@ -11,30 +11,22 @@ namespace fuzz {
 
 namespace {
 
-/* As the calls round it (mappings.c). */
-Range range(std::uint64_t start, std::uint64_t length)
-{
-	const auto end = start + length < start ? ~0ull : start + length;
-
-	return {start & -FUZZ_PAGE, (end + FUZZ_PAGE - 1) & -FUZZ_PAGE};
-}
-
 Range range_of_mmap(const fuzz_call &call)
 {
 	const auto kind = call.arguments[2] % FUZZ_MEMORIES;
 	const auto pages = call.arguments[1] % 1025;
 
 	if (kind != FUZZ_THP && kind != FUZZ_HUGE && kind != FUZZ_SHARED_HUGE)
-		return range(call.arguments[0], pages * FUZZ_PAGE);
-	return range(call.arguments[0] & -FUZZ_HUGE_PAGE,
-		     pages > 512 ? 2 * FUZZ_HUGE_PAGE : FUZZ_HUGE_PAGE);
+		return pages_of(call.arguments[0], pages * FUZZ_PAGE);
+	return pages_of(call.arguments[0] & -FUZZ_HUGE_PAGE,
+			pages > 512 ? 2 * FUZZ_HUGE_PAGE : FUZZ_HUGE_PAGE);
 }
 
 Range destination_of_mremap(const fuzz_call &call)
 {
 	const bool moves = call.arguments[3] & 5;
 
-	return range(call.arguments[moves ? 4 : 0], call.arguments[2]);
+	return pages_of(call.arguments[moves ? 4 : 0], call.arguments[2]);
 }
 
 /* What a state says about a page, and its sums over all pages. */
@@ -147,6 +139,13 @@ Arena arena_in(const std::string &state)
 
 } // namespace
 
+Range pages_of(std::uint64_t start, std::uint64_t length)
+{
+	const auto end = start + length < start ? ~0ull : start + length;
+
+	return {start & -FUZZ_PAGE, (end + FUZZ_PAGE - 1) & -FUZZ_PAGE};
+}
+
 bool overlap(const Ranges &some, const Ranges &others)
 {
 	return std::ranges::any_of(some, [&](const Range &one) {
@@ -158,7 +157,7 @@ bool overlap(const Ranges &some, const Ranges &others)
 bool have_all(const Ranges &ranges, const std::set<unsigned> &pages)
 {
 	return !pages.empty() && std::ranges::all_of(pages, [&](unsigned index) {
-		return overlap(ranges, {range(FUZZ_ARENA + index * FUZZ_PAGE, FUZZ_PAGE)});
+		return overlap(ranges, {pages_of(FUZZ_ARENA + index * FUZZ_PAGE, FUZZ_PAGE)});
 	});
 }
 
@@ -170,23 +169,24 @@ Ranges touched_by(const fuzz_call &call)
 	switch (call.code) {
 	case FUZZ_load:
 	case FUZZ_store:
-		return {range(given[0], 1)};
+		return {pages_of(given[0], 1)};
 	case FUZZ_send:
 	case FUZZ_receive:
-		return {range(given[0], given[1] % (4 * FUZZ_PAGE))};
+		return {pages_of(given[0], given[1] % (4 * FUZZ_PAGE))};
 	case FUZZ_fork:
-		return {range(given[1], 1)};
+		return {pages_of(given[1], 1)};
 	case FUZZ_madvise:
 	case FUZZ_mlock:
-		return {range(given[0], given[1])};
+		return {pages_of(given[0], given[1])};
 	case FUZZ_copy:
-		ranges.push_back(range(given[1], given[2]));
+		ranges.push_back(pages_of(given[1], given[2]));
 		break;
 	default:
 		break;
 	}
 	if (call.place >= FUZZ_AT_PAGE && call.place < FUZZ_READ_ONLY)
-		ranges.push_back(range(FUZZ_ARENA + (call.place - FUZZ_AT_PAGE) * FUZZ_PAGE, 700));
+		ranges.push_back(
+			pages_of(FUZZ_ARENA + (call.place - FUZZ_AT_PAGE) * FUZZ_PAGE, 700));
 	return ranges;
 }
 
@@ -198,13 +198,13 @@ Ranges changed_by(const fuzz_call &call)
 	case FUZZ_mmap:
 		return {range_of_mmap(call)};
 	case FUZZ_mremap:
-		return {range(given[0], given[1]), destination_of_mremap(call)};
+		return {pages_of(given[0], given[1]), destination_of_mremap(call)};
 	case FUZZ_move:
-		return {range(given[0], given[2]), range(given[1], given[2])};
+		return {pages_of(given[0], given[2]), pages_of(given[1], given[2])};
 	case FUZZ_copy:
-		return {range(given[0], given[2])};
+		return {pages_of(given[0], given[2])};
 	default:
-		return {range(given[0], given[1])};
+		return {pages_of(given[0], given[1])};
 	}
 }
 
@@ -217,7 +217,7 @@ Ranges followed(Ranges ranges, const Difference &difference)
 		/* If the old length is 0, shared pages are mapped once more. */
 		if (call.code == FUZZ_mremap &&
 		    overlap(ranges,
-			    {range(call.arguments[0], call.arguments[1] + !call.arguments[1])}))
+			    {pages_of(call.arguments[0], call.arguments[1] + !call.arguments[1])}))
 			ranges.push_back(destination_of_mremap(call));
 	}
 	return ranges;

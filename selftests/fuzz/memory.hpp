@@ -20,6 +20,9 @@ struct Range {
 
 using Ranges = std::vector<Range>;
 
+/* As the calls round it (mappings.c). */
+Range pages_of(std::uint64_t start, std::uint64_t length);
+
 bool overlap(const Ranges &some, const Ranges &others);
 /* Of pages, by their index in the arena: whether there are any, and @ranges have all of them. */
 bool have_all(const Ranges &ranges, const std::set<unsigned> &pages);

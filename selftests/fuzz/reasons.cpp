@@ -3,7 +3,7 @@
 
 #include "errno/reasons.hpp"
 #include "contexts.hpp"
-#include "memory.hpp"
+#include "messages.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -112,16 +112,6 @@ bool in_states(const Difference &difference)
 	return !difference.of_module() && !difference.of_native();
 }
 
-bool is_about_messages(const Difference &difference)
-{
-	for (const auto *record : {difference.of_module(), difference.of_native()})
-		if (record && (record->kind == FUZZ_MESSAGE ||
-			       is_one_of(difference.program.calls[record->call].code,
-					 {FUZZ_read, FUZZ_poll})))
-			return true;
-	return false;
-}
-
 /* Whether @index has returned before the call at @step, or at it if @at_it. */
 bool has_returned(const Transcript &transcript, unsigned index, unsigned step, bool at_it)
 {
@@ -165,13 +155,17 @@ bool goes_on_on_module_alone(const Difference &difference, unsigned waiting)
 bool wakes_more_threads(const Difference &difference)
 {
 	const auto &records = difference.module.records;
+	const auto goes_on = [&](unsigned waiting) {
+		const auto &call = difference.program.calls[waiting];
+		return is_about_messages(difference, followed(touched_by(call), difference)) ||
+		       goes_on_on_module_alone(difference, waiting);
+	};
 
 	return std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
 			   [&](const fuzz_record &record) {
 				   return record.kind == FUZZ_WAITS &&
 					  is_changed_meanwhile(difference, record) &&
-					  (is_about_messages(difference) ||
-					   goes_on_on_module_alone(difference, record.call));
+					  goes_on(record.call);
 			   });
 }
 
@@ -260,8 +254,8 @@ bool keeps_unread_messages(const Difference &difference)
 }
 
 /*
- * What other pages in @ranges a call or an access finds, or whom it wakes: not what a command
- * answers. Whose message a read brings, it doesn't say.
+ * What other pages in @ranges a call or an access finds, or whom it wakes, and what is read of
+ * that: not what a command answers.
  */
 bool is_about_faults(const Difference &difference, const Ranges &ranges)
 {
@@ -274,7 +268,7 @@ bool is_about_faults(const Difference &difference, const Ranges &ranges)
 		    overlap(touched_by(call), ranges))
 			return true;
 	}
-	return !ranges.empty() && is_about_messages(difference);
+	return is_about_messages(difference, ranges);
 }
 
 /* Whether nothing differs but protection in @ranges, or a fault there. */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FUZZ_MESSAGES_HPP
+#define FUZZ_MESSAGES_HPP
+
+#include "memory.hpp"
+
+namespace fuzz {
+
+/* Whether what differs is what a context has to read. */
+bool is_about_messages(const Difference &difference);
+/* Whether it is a message about memory in @ranges, as far as the call tells. */
+bool is_about_messages(const Difference &difference, const Ranges &ranges);
+
+} // namespace fuzz
+
+#endif
