@@ -38,16 +38,24 @@ std::array<int, FUZZ_SLOTS> contexts_before(const Difference &difference, unsign
 
 } // namespace
 
-bool has_other_context(const Difference &difference, const fuzz_call &call)
+int context_of(const Difference &difference, unsigned index)
 {
-	const auto own = contexts_before(difference, difference.step())[call.slot % FUZZ_SLOTS];
+	const auto slot = difference.program.calls[index].slot % FUZZ_SLOTS;
+
+	return contexts_before(difference, index)[slot];
+}
+
+bool has_other_context(const Difference &difference, unsigned index)
+{
+	const auto own = context_of(difference, index);
+	const auto where = changed_by(difference.program.calls[index]);
 
 	return std::ranges::any_of(difference.module.records, [&](const fuzz_record &record) {
 		const auto &earlier = difference.program.calls[record.call];
 		return record.step < difference.step() && record.kind == FUZZ_RESULT &&
 		       !record.result && earlier.code == FUZZ_register &&
-		       contexts_before(difference, record.step)[earlier.slot % FUZZ_SLOTS] != own &&
-		       overlap(followed(changed_by(earlier), difference), changed_by(call));
+		       context_of(difference, record.call) != own &&
+		       overlap(followed(changed_by(earlier), difference), where);
 	});
 }
 

@@ -6,8 +6,10 @@
 
 namespace fuzz {
 
-/* Whether memory that @call is about may be registered with another context than its own. */
-bool has_other_context(const Difference &difference, const fuzz_call &call);
+/* Which call made the context that the call at @index is one of, or -1. */
+int context_of(const Difference &difference, unsigned index);
+/* Whether memory that it is about may be registered with another context. */
+bool has_other_context(const Difference &difference, unsigned index);
 
 } // namespace fuzz
 

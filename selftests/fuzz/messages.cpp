@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "messages.hpp"
 
+#include "contexts.hpp"
+
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <linux/userfault.h>
 
 namespace fuzz {
@@ -66,24 +69,23 @@ bool is_of(const Difference &difference, const fuzz_record *record,
 
 } // namespace
 
-bool is_about_messages(const Difference &difference)
+bool is_about_messages_of(const Difference &difference, int opening)
 {
 	return std::ranges::any_of(
 		std::initializer_list{difference.of_module(), difference.of_native()},
 		[&](const fuzz_record *record) {
-			return is_of(difference, record, {FUZZ_read, FUZZ_poll});
+			return is_of(difference, record, {FUZZ_read, FUZZ_poll}) &&
+			       context_of(difference, record->call) == opening;
 		});
 }
 
 bool is_about_messages(const Difference &difference, const Ranges &ranges)
 {
-	if (ranges.empty() || !is_about_messages(difference))
-		return false;
 	for (const auto *record : {difference.of_module(), difference.of_native()})
 		if (is_of(difference, record, {FUZZ_poll}) ||
 		    (is_of(difference, record, {FUZZ_read}) &&
 		     difference.program.calls[record->call].place))
-			return true;
+			return !ranges.empty();
 	const auto module = messages_at(difference.module, difference.at),
 		   native = messages_at(difference.native, difference.at);
 	return tell_more(module, native, ranges) || tell_more(native, module, ranges);

@@ -6,8 +6,8 @@
 
 namespace fuzz {
 
-/* Whether what differs is what a context has to read. */
-bool is_about_messages(const Difference &difference);
+/* Whether what differs is what the context has to read that the call at @opening made. */
+bool is_about_messages_of(const Difference &difference, int opening);
 /* Whether it is a message about memory in @ranges, as far as the call tells. */
 bool is_about_messages(const Difference &difference, const Ranges &ranges);
 

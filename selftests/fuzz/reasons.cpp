@@ -74,7 +74,7 @@ Row row_of(const Difference &difference, const fuzz_record &record)
 		row.call += ", no page of shmem";
 	if (is_changing(difference))
 		row.call += ", while mappings change";
-	row.other_context = has_other_context(difference, call);
+	row.other_context = has_other_context(difference, record.call);
 	row.outcome.error = record.result < 0 ? -record.result : 0;
 	row.given.assign(call.arguments, call.arguments + given);
 	if (type.answers)
@@ -247,10 +247,11 @@ bool returns_natively(const Difference &difference)
 /* Natively the change goes on whose message is lost. */
 bool keeps_unread_messages(const Difference &difference)
 {
-	return (is_about_messages(difference) || returns_natively(difference)) &&
-	       came_before(difference, [](const auto &call, const auto &record) {
-		       return call.code == FUZZ_read && call.place && record.result == -EFAULT;
-	       });
+	return came_before(difference, [&](const auto &call, const auto &record) {
+		return call.code == FUZZ_read && call.place && record.result == -EFAULT &&
+		       (is_about_messages_of(difference, context_of(difference, record.call)) ||
+			returns_natively(difference));
+	});
 }
 
 /*
