@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "questions.hpp"
+
+#include "messages.hpp"
+
+namespace fuzz {
+
+bool is_one_of(unsigned code, std::initializer_list<unsigned> codes)
+{
+	return std::ranges::find(codes, code) != codes.end();
+}
+
+bool in_states(const Difference &difference)
+{
+	return !difference.of_module() && !difference.of_native();
+}
+
+bool is_about_faults(const Difference &difference, const Ranges &ranges)
+{
+	for (const auto *record : {difference.of_module(), difference.of_native()}) {
+		if (!record || record->kind == FUZZ_MESSAGE)
+			continue;
+		const auto &call = difference.program.calls[record->call];
+		if ((record->kind != FUZZ_RESULT || record->call != record->step ||
+		     is_one_of(call.code, {FUZZ_load, FUZZ_store, FUZZ_send, FUZZ_receive})) &&
+		    overlap(touched_by(call), ranges))
+			return true;
+	}
+	return is_about_messages(difference, ranges);
+}
+
+bool is_about_protection(const Difference &difference, const Ranges &ranges)
+{
+	if (!in_states(difference))
+		return is_about_faults(difference, ranges);
+	const auto states = difference_of_states(difference);
+	return !states.other && states.registration.empty() && states.contents.empty() &&
+	       have_all(ranges, states.protection);
+}
+
+} // namespace fuzz

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "waking.hpp"
+
+#include "messages.hpp"
+#include "questions.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+namespace fuzz {
+
+namespace {
+
+/* Whether @index has returned before the call at @step, or at it if @at_it. */
+bool has_returned(const Transcript &transcript, unsigned index, unsigned step, bool at_it)
+{
+	return std::ranges::any_of(transcript.records, [&](const fuzz_record &record) {
+		return record.call == index &&
+		       (record.kind == FUZZ_RESULT || record.kind == FUZZ_RELEASED) &&
+		       (record.step < step || (at_it && record.step == step));
+	});
+}
+
+/* Whether a later call has changed the memory that a call waits in. */
+bool is_changed_meanwhile(const Difference &difference, const fuzz_record &wait)
+{
+	const auto &program = difference.program;
+	const auto where = followed(touched_by(program.calls[wait.call]), difference);
+
+	for (unsigned i = wait.step + 1u; i < program.count && i <= difference.step(); i++)
+		if (is_one_of(program.calls[i].code, {FUZZ_register, FUZZ_unregister, FUZZ_munmap,
+						      FUZZ_mmap, FUZZ_mremap, FUZZ_move}) &&
+		    overlap(changed_by(program.calls[i]), where) &&
+		    !has_returned(difference.module, wait.call, i, false))
+			return true;
+	return false;
+}
+
+/* Whether @waiting has returned on the module alone, or has gone on to the next page there. */
+bool goes_on_on_module_alone(const Difference &difference, unsigned waiting)
+{
+	const auto step = difference.step();
+
+	if (in_states(difference)) {
+		const auto where = touched_by(difference.program.calls[waiting]);
+		const auto states = difference_of_states(difference);
+		return states.registration.empty() && !states.more_natively &&
+		       have_all(where, states.differing);
+	}
+	return has_returned(difference.module, waiting, step, true) &&
+	       !has_returned(difference.native, waiting, step, true);
+}
+
+/* The calls that were woken at @step, if there are several. */
+std::vector<const fuzz_call *> woken_together(const Difference &difference, unsigned step)
+{
+	std::vector<const fuzz_call *> woken;
+
+	for (const auto &record : difference.module.records)
+		if (record.step == step && ((record.kind == FUZZ_RESULT && record.call != step) ||
+					    record.kind == FUZZ_RELEASED))
+			woken.push_back(&difference.program.calls[record.call]);
+	return woken.size() > 1 ? woken : std::vector<const fuzz_call *>();
+}
+
+bool writes_or_takes_away(const fuzz_call &call)
+{
+	return is_one_of(call.code, {FUZZ_store, FUZZ_receive, FUZZ_madvise});
+}
+
+/* In which pages it shows when a call comes. A fault in a file also maps what it finds beside. */
+Ranges altered_by(const fuzz_call &call, const Difference &difference)
+{
+	const auto file = mapped_as({FUZZ_SHMEM, FUZZ_PRIVATE_SHMEM, FUZZ_BEYOND}, difference);
+	auto ranges = writes_or_takes_away(call) ? touched_by(call) : Ranges();
+
+	if (overlap(touched_by(call), file))
+		std::ranges::copy(file, std::back_inserter(ranges));
+	return ranges;
+}
+
+bool differs_where_two_are(const Difference &difference,
+			   const std::vector<const fuzz_call *> &calls)
+{
+	const auto states = difference_of_states(difference);
+
+	return states.registration.empty() && states.protection.empty() && !states.more_natively &&
+	       std::ranges::count_if(calls, [&](const fuzz_call *call) {
+		       return have_all(altered_by(*call, difference), states.differing);
+	       }) > 1;
+}
+
+/* Whether a call reads something else where one of @calls writes. */
+bool reads_what_one_writes(const Difference &difference,
+			   const std::vector<const fuzz_call *> &calls)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	if (!module || !native || module->kind != native->kind || module->call != native->call ||
+	    module->result != native->result)
+		return false;
+	const auto &reader = difference.program.calls[module->call];
+	return is_one_of(reader.code, {FUZZ_load, FUZZ_send}) &&
+	       std::ranges::any_of(calls, [&](const fuzz_call *call) {
+		       return writes_or_takes_away(*call) &&
+			      overlap(touched_by(*call), touched_by(reader));
+	       });
+}
+
+} // namespace
+
+bool wakes_more_threads(const Difference &difference)
+{
+	const auto &records = difference.module.records;
+	const auto goes_on = [&](unsigned waiting) {
+		const auto &call = difference.program.calls[waiting];
+		return is_about_messages(difference, followed(touched_by(call), difference)) ||
+		       goes_on_on_module_alone(difference, waiting);
+	};
+
+	return std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
+			   [&](const fuzz_record &record) {
+				   return record.kind == FUZZ_WAITS &&
+					  is_changed_meanwhile(difference, record) &&
+					  goes_on(record.call);
+			   });
+}
+
+bool wakes_in_another_order(const Difference &difference)
+{
+	for (unsigned step = 0; step <= difference.step(); step++) {
+		const auto woken = woken_together(difference, step);
+		if (in_states(difference) ? differs_where_two_are(difference, woken)
+					  : reads_what_one_writes(difference, woken))
+			return true;
+	}
+	return false;
+}
+
+} // namespace fuzz
