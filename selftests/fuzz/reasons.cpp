@@ -254,6 +254,22 @@ bool prepares_mapping_first(const Difference &difference)
 		       });
 }
 
+/* A swapped-out page has moved to where nothing is protected. */
+bool leaves_protection_behind(const Difference &difference)
+{
+	Ranges moved;
+	const bool swapped = came_before(difference, [](const auto &call, const auto &) {
+		return call.code == FUZZ_madvise && call.arguments[2] == MADV_PAGEOUT;
+	});
+
+	came_before(difference, [&](const auto &call, const auto &record) {
+		if (call.code == FUZZ_move && (!record.result || record.result == -EAGAIN))
+			moved.push_back(pages_of(call.arguments[0], call.arguments[2]));
+		return false;
+	});
+	return swapped && is_about_protection(difference, followed(moved, difference));
+}
+
 /* Each has its paragraph in Documentation/userfault.rst. */
 const struct {
 	bool (*covers)(const Difference &difference);
@@ -266,6 +282,8 @@ const struct {
 	 "newer kernels protect the mappings before the one that is refused"},
 	{unprotects_what_is_registered_again,
 	 "native userfaultfd leaves protection behind that registering again takes away"},
+	{leaves_protection_behind,
+	 "native userfaultfd moves the protection of swapped-out pages along"},
 	{unregisters_only_what_mremap_moved,
 	 "native userfaultfd unregisters the whole mapping that mremap() moves memory into"},
 	{prepares_mapping_first,
