@@ -283,8 +283,7 @@ TEST_CASE("the module can't be unloaded while its device is open", "[load][modul
 	Fd file(static_cast<int>(checked(::open(device, O_RDWR | O_CLOEXEC))));
 
 	need_the_module_file();
-	if (unload_module(name) != std::errc::resource_unavailable_try_again)
-		give_up("the device is one of a module that is gone");
+	REQUIRE(unload_module(name) == std::errc::resource_unavailable_try_again);
 	file.reset();
 	unload();
 	load();
