@@ -35,8 +35,7 @@ constexpr auto usage =
 	"  TEST       a test's name, a part of one with *, or a [tag], as Catch2 takes it\n"
 	"  --backend  what to test: /dev/userfault (module, the default) or /dev/userfaultfd\n"
 	"  --timeout  how long a test may take, 30 by default; a [slow] one four times as long\n"
-	"  --part     run only every Nth of these tests, from the Ith on, so that N machines can\n"
-	"             share the tests\n"
+	"  --part     run only the Ith of N shares of these tests, so that N machines can share them\n"
 	"  --list     only print the names of the tests\n"
 	"  --stop     end after the first test that fails\n"
 	"  --record   have [errno] tests write their answers to FILE instead of comparing them\n"
@@ -46,9 +45,20 @@ constexpr auto usage =
 	"in\n"
 	"             its log that no run of tests has reported, and leaked memory\n";
 
-/* Every count-th test, from this one on. */
+/* One of so many shares. */
 struct Part {
 	std::size_t index = 0, count = 1;
+
+	/*
+	 * The tests are dealt out forth and back: neighbours have much in common, and the one of
+	 * two that takes longer is often the same one.
+	 */
+	bool has(std::size_t test) const
+	{
+		const auto turn = test % (2 * count);
+
+		return index == (turn < count ? turn : 2 * count - 1 - turn);
+	}
 };
 
 struct Options {
@@ -137,8 +147,9 @@ std::vector<Case> selected(const Options &options)
 	const auto all = select_cases(options.backend, options.specs);
 	std::vector<Case> cases;
 
-	for (std::size_t i = options.part.index; i < all.size(); i += options.part.count)
-		cases.push_back(all[i]);
+	for (std::size_t i = 0; i < all.size(); i++)
+		if (options.part.has(i))
+			cases.push_back(all[i]);
 	return cases;
 }
 
