@@ -51,7 +51,7 @@ static atomic_bool is_ready;
 static bool is_of_device(int fd)
 {
 	const int before = errno;
-	const int flags = next.fcntl(fd, F_GETFL);
+	const int flags = NEXT(fcntl)(fd, F_GETFL);
 	struct stat status;
 	const bool is = flags >= 0 && (flags & O_ACCMODE) == O_ACCMODE && !fstat(fd, &status) &&
 			S_ISCHR(status.st_mode) && status.st_rdev == device;
@@ -151,8 +151,8 @@ void make_room(int fd)
 	if (!is_kept(fd) || !is_within_limit(fd))
 		return;
 	has_moved = true;
-	if (next.fcntl(fd, F_DUPFD, number + 1) < 0)
-		next.fcntl(fd, F_DUPFD, number > REDIRECT_REACH ? number - REDIRECT_REACH : 0);
+	if (NEXT(fcntl)(fd, F_DUPFD, number + 1) < 0)
+		NEXT(fcntl)(fd, F_DUPFD, number > REDIRECT_REACH ? number - REDIRECT_REACH : 0);
 	errno = before;
 }
 
@@ -160,12 +160,12 @@ void make_room(int fd)
 
 EXPORT int close(int fd)
 {
-	return refuse_kept(fd) ? -1 : next.close(fd);
+	return refuse_kept(fd) ? -1 : NEXT(close)(fd);
 }
 
 EXPORT int dup(int fd)
 {
-	return refuse_kept(fd) ? -1 : next.dup(fd);
+	return refuse_kept(fd) ? -1 : NEXT(dup)(fd);
 }
 
 EXPORT int dup2(int from, int to)
@@ -173,7 +173,7 @@ EXPORT int dup2(int from, int to)
 	if (refuse_kept(from))
 		return -1;
 	make_room(to);
-	return next.dup2(from, to);
+	return NEXT(dup2)(from, to);
 }
 
 EXPORT int dup3(int from, int to, int flags)
@@ -181,7 +181,7 @@ EXPORT int dup3(int from, int to, int flags)
 	if (refuse_kept(from))
 		return -1;
 	make_room(to);
-	return next.dup3(from, to, flags);
+	return NEXT(dup3)(from, to, flags);
 }
 
 /* The argument, if there is one, is a number or a pointer. This passes on either, as libc does. */
@@ -192,7 +192,7 @@ EXPORT int fcntl(int fd, int command, ...)
 	va_start(arguments, command);
 	void *argument = va_arg(arguments, void *);
 	va_end(arguments);
-	return refuse_kept(fd) ? -1 : next.fcntl(fd, command, argument);
+	return refuse_kept(fd) ? -1 : NEXT(fcntl)(fd, command, argument);
 }
 
 /*
@@ -204,11 +204,11 @@ EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 	const unsigned int kept = (unsigned int)kept_descriptor();
 
 	if (kept < first || kept > last || !is_kept((int)kept))
-		return next.close_range(first, last, flags);
-	if (first < kept && next.close_range(first, kept - 1, flags))
+		return NEXT(close_range)(first, last, flags);
+	if (first < kept && NEXT(close_range)(first, kept - 1, flags))
 		return -1;
-	return kept < last ? next.close_range(kept + 1, last, flags)
-			   : next.close_range(~0U, ~0U, flags);
+	return kept < last ? NEXT(close_range)(kept + 1, last, flags)
+			   : NEXT(close_range)(~0U, ~0U, flags);
 }
 
 EXPORT void closefrom(int lowest)
@@ -217,14 +217,14 @@ EXPORT void closefrom(int lowest)
 	int fd = lowest < 0 ? 0 : lowest;
 
 	if (kept < fd || !is_kept(kept)) {
-		next.closefrom(lowest);
+		NEXT(closefrom)(lowest);
 		return;
 	}
 	if (close_range((unsigned int)fd, ~0U, 0) == 0)
 		return;
-	next.closefrom(kept + 1);
+	NEXT(closefrom)(kept + 1);
 	for (; fd < kept; fd++)
-		next.close(fd);
+		NEXT(close)(fd);
 }
 
 SAME_AS(close) int __close(int fd);
@@ -241,20 +241,20 @@ static int make_room_in_child(posix_spawn_file_actions_t *actions, int fd)
 	if (!is_kept(fd) || !is_within_limit(fd))
 		return 0;
 	for (int to = number + REDIRECT_REACH; to >= number - REDIRECT_REACH; to--)
-		if (to >= 0 && is_within_limit(to) && next.fcntl(to, F_GETFD) < 0)
-			return next.adddup2(actions, fd, to);
+		if (to >= 0 && is_within_limit(to) && NEXT(fcntl)(to, F_GETFD) < 0)
+			return NEXT(adddup2)(actions, fd, to);
 	return 0;
 }
 
 EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to)
 {
-	return make_room_in_child(actions, to) ?: next.adddup2(actions, from, to);
+	return make_room_in_child(actions, to) ?: NEXT(adddup2)(actions, from, to);
 }
 
 EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd,
 					    const char *path, int flags, mode_t mode)
 {
-	return make_room_in_child(actions, fd) ?: next.addopen(actions, fd, path, flags, mode);
+	return make_room_in_child(actions, fd) ?: NEXT(addopen)(actions, fd, path, flags, mode);
 }
 
 /* To the program the kept descriptor isn't open, and so there is nothing to close. */
@@ -263,7 +263,7 @@ EXPORT int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions
 	ensure_ready();
 	if (is_kept(fd))
 		return is_within_limit(fd) ? 0 : EBADF;
-	return next.addclose(actions, fd);
+	return NEXT(addclose)(actions, fd);
 }
 
 /* No action closes a range: below the kept descriptor, each number takes an action of its own. */
@@ -274,8 +274,8 @@ EXPORT int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *
 
 	/* There is no action that closes a single number above the limit. */
 	if (lowest < 0 || kept < lowest || !is_kept(kept) || !is_within_limit(kept - 1))
-		return next.addclosefrom(actions, lowest);
+		return NEXT(addclosefrom)(actions, lowest);
 	for (int fd = lowest; fd < kept && !error; fd++)
-		error = next.addclose(actions, fd);
-	return error ?: next.addclosefrom(actions, kept + 1);
+		error = NEXT(addclose)(actions, fd);
+	return error ?: NEXT(addclosefrom)(actions, kept + 1);
 }

@@ -15,6 +15,12 @@
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
+ * What comes after us, in a file that keeps that in atomic pointers. (When an atomic pointer is
+ * called as it is, gcc loads it like any other.)
+ */
+#define NEXT(function) atomic_load(&next.function)
+
+/*
  * Calls @get_ready if nobody has finished it yet, and leaves errno alone. Constructors of other
  * libraries may call us before our own have run, and may have started threads: so several threads
  * may be in @get_ready at once, and a signal handler in the midst of it. None waits for another

@@ -134,11 +134,11 @@ static long write_quietly(const struct iovec *parts, size_t length)
 	sigaddset(&signals, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &signals, &before);
 
-	const long written = next.syscall(SYS_writev, STDERR_FILENO, parts, length);
+	const long written = NEXT(syscall)(SYS_writev, STDERR_FILENO, parts, length);
 	const int error = errno;
 
 	if (written < 0 && error == EPIPE && !was_pending)
-		next.syscall(SYS_rt_sigtimedwait, &signals, NULL, &now, _NSIG / 8);
+		NEXT(syscall)(SYS_rt_sigtimedwait, &signals, NULL, &now, _NSIG / 8);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = error;
 	return written;
@@ -186,7 +186,7 @@ static void close_quietly(int fd)
 {
 	const int before = errno;
 
-	next.syscall(SYS_close, fd);
+	NEXT(syscall)(SYS_close, fd);
 	errno = before;
 }
 
@@ -196,7 +196,7 @@ static void close_quietly(int fd)
  */
 static int move(int fd, int at, int flags)
 {
-	const int moved = (int)next.syscall(SYS_dup3, fd, at, flags & O_CLOEXEC);
+	const int moved = (int)NEXT(syscall)(SYS_dup3, fd, at, flags & O_CLOEXEC);
 
 	if (moved < 0)
 		close_quietly(at);
@@ -206,7 +206,7 @@ static int move(int fd, int at, int flags)
 
 static int new_context(int fd, unsigned long flags)
 {
-	return (int)next.syscall(SYS_ioctl, fd, USERFAULTFD_IOC_NEW, flags, REDIRECT_MARK);
+	return (int)NEXT(syscall)(SYS_ioctl, fd, USERFAULTFD_IOC_NEW, flags, REDIRECT_MARK);
 }
 
 /* The errno that userfaultfd(2) would have, for the errno @from_open of opening the device. */
@@ -228,7 +228,7 @@ static int errno_of_syscall(int from_open)
 /* If no device is kept open, or the program has closed it without libc */
 static int make_context_by_path(int flags)
 {
-	const int dev = (int)next.syscall(SYS_openat, AT_FDCWD, device, O_RDWR | O_CLOEXEC);
+	const int dev = (int)NEXT(syscall)(SYS_openat, AT_FDCWD, device, O_RDWR | O_CLOEXEC);
 
 	if (dev < 0) {
 		errno = errno_of_syscall(errno);
@@ -266,7 +266,7 @@ static int userfaultfd(int flags)
 {
 	const int before = errno;
 	const long answer =
-		next.syscall(SYS_userfaultfd, (unsigned long)((unsigned int)flags | REDIRECT_ASK));
+		NEXT(syscall)(SYS_userfaultfd, (unsigned long)((unsigned int)flags | REDIRECT_ASK));
 
 	if (answer >= 0 || errno != EINVAL)
 		return (int)answer;
@@ -292,7 +292,7 @@ static int opened(int fd, int before, const char *path, int flags, mode_t mode)
 	if ((fd < 0 && !may_be_ours(error)) || strcmp(path, NATIVE_DEVICE))
 		return fd;
 
-	int ours = (int)next.syscall(SYS_openat, AT_FDCWD, device, flags, mode);
+	int ours = (int)NEXT(syscall)(SYS_openat, AT_FDCWD, device, flags, mode);
 
 	if (fd >= 0 && ours >= 0)
 		ours = move(ours, fd, flags);
@@ -354,7 +354,7 @@ EXPORT int open(const char *path, int flags, ...)
 	const int before = errno;
 
 	ensure_ready();
-	return opened(next.open(path, flags, mode), before, path, flags, mode);
+	return opened(NEXT(open)(path, flags, mode), before, path, flags, mode);
 }
 
 EXPORT int openat(int folder, const char *path, int flags, ...)
@@ -363,7 +363,7 @@ EXPORT int openat(int folder, const char *path, int flags, ...)
 	const int before = errno;
 
 	ensure_ready();
-	return opened(next.openat(folder, path, flags, mode), before, path, flags, mode);
+	return opened(NEXT(openat)(folder, path, flags, mode), before, path, flags, mode);
 }
 
 /* What -D_FORTIFY_SOURCE makes of open() and openat() without a mode */
@@ -372,7 +372,7 @@ EXPORT int __open_2(const char *path, int flags)
 	const int before = errno;
 
 	ensure_ready();
-	return opened(next.open_2(path, flags), before, path, flags, 0);
+	return opened(NEXT(open_2)(path, flags), before, path, flags, 0);
 }
 
 EXPORT int __openat_2(int folder, const char *path, int flags)
@@ -380,7 +380,7 @@ EXPORT int __openat_2(int folder, const char *path, int flags)
 	const int before = errno;
 
 	ensure_ready();
-	return opened(next.openat_2(folder, path, flags), before, path, flags, 0);
+	return opened(NEXT(openat_2)(folder, path, flags), before, path, flags, 0);
 }
 
 /* If this opens the kernel's device, ioctl() recognises it later. */
@@ -390,11 +390,11 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 
 	ensure_ready();
 
-	FILE *file = next.fopen(path, mode);
+	FILE *file = NEXT(fopen)(path, mode);
 
 	if (file || !may_be_ours(errno) || strcmp(path, NATIVE_DEVICE))
 		return file;
-	file = next.fopen(device, mode);
+	file = NEXT(fopen)(device, mode);
 	if (file)
 		errno = before;
 	tell("fopen(\"" NATIVE_DEVICE "\")", file ? fileno(file) : -1);
@@ -405,7 +405,7 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 static bool is_native_device(const char *path)
 {
 	const int before = errno;
-	const bool may_be = next.syscall(SYS_access, path, F_OK) == 0 || may_be_ours(errno);
+	const bool may_be = NEXT(syscall)(SYS_access, path, F_OK) == 0 || may_be_ours(errno);
 
 	errno = before;
 	return may_be && !strcmp(path, NATIVE_DEVICE);
@@ -418,8 +418,8 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 
 	ensure_ready();
 	if (!path || !is_native_device(path))
-		return next.freopen(path, mode, file);
-	file = next.freopen(device, mode, file);
+		return NEXT(freopen)(path, mode, file);
+	file = NEXT(freopen)(device, mode, file);
 	if (file)
 		errno = before;
 	tell("freopen(\"" NATIVE_DEVICE "\")", file ? fileno(file) : -1);
@@ -451,7 +451,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		return -1;
 	if ((unsigned int)request == USERFAULTFD_IOC_NEW)
 		return ioctl_new(fd, (unsigned long)argument);
-	return next.ioctl(fd, request, argument);
+	return NEXT(ioctl)(fd, request, argument);
 }
 
 /* The result of a call made by number, which the kernel has answered with @result, or errno */
@@ -527,5 +527,5 @@ __attribute__((no_sanitize_address)) EXPORT long syscall(long number, ...)
 	case SYS_execveat:
 		return execveat((int)a[0], (char *)a[1], (char **)a[2], (char **)a[3], (int)a[4]);
 	}
-	return called(number, a, next.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]), before);
+	return called(number, a, NEXT(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]), before);
 }
