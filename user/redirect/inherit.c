@@ -216,7 +216,7 @@ EXPORT int execve(const char *path, char *const *argv, char *const *env)
 {
 	char *room[room_for(env)];
 
-	return NEXT(execve)(path, argv, with_us(env, room));
+	return next.execve(path, argv, with_us(env, room));
 }
 
 EXPORT int execv(const char *path, char *const *argv)
@@ -228,7 +228,7 @@ EXPORT int execvpe(const char *file, char *const *argv, char *const *env)
 {
 	char *room[room_for(env)];
 
-	return NEXT(execvpe)(file, argv, with_us(env, room));
+	return next.execvpe(file, argv, with_us(env, room));
 }
 
 EXPORT int execvp(const char *file, char *const *argv)
@@ -240,14 +240,14 @@ EXPORT int fexecve(int fd, char *const *argv, char *const *env)
 {
 	char *room[room_for(env)];
 
-	return NEXT(fexecve)(fd, argv, with_us(env, room));
+	return next.fexecve(fd, argv, with_us(env, room));
 }
 
 EXPORT int execveat(int folder, const char *path, char *const *argv, char *const *env, int flags)
 {
 	char *room[room_for(env)];
 
-	return NEXT(execveat)(folder, path, argv, with_us(env, room), flags);
+	return next.execveat(folder, path, argv, with_us(env, room), flags);
 }
 
 /* The number of arguments, with @first and the NULL at the end. Leaves @rest where it is. */
@@ -309,7 +309,7 @@ EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
 {
 	char *room[room_for(env)];
 
-	return NEXT(posix_spawn)(pid, path, actions, attributes, argv, with_us(env, room));
+	return next.posix_spawn(pid, path, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -317,7 +317,7 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
 {
 	char *room[room_for(env)];
 
-	return NEXT(posix_spawnp)(pid, file, actions, attributes, argv, with_us(env, room));
+	return next.posix_spawnp(pid, file, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
@@ -327,7 +327,7 @@ EXPORT int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_acti
 
 	if (!next.pidfd_spawn)
 		return ENOSYS;
-	return NEXT(pidfd_spawn)(pidfd, path, actions, attributes, argv, with_us(env, room));
+	return next.pidfd_spawn(pidfd, path, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
@@ -337,24 +337,24 @@ EXPORT int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_act
 
 	if (!next.pidfd_spawnp)
 		return ENOSYS;
-	return NEXT(pidfd_spawnp)(pidfd, file, actions, attributes, argv, with_us(env, room));
+	return next.pidfd_spawnp(pidfd, file, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int system(const char *command)
 {
 	complete_own_environment();
-	return NEXT(system)(command);
+	return next.system(command);
 }
 
 EXPORT FILE *popen(const char *command, const char *mode)
 {
 	complete_own_environment();
-	return NEXT(popen)(command, mode);
+	return next.popen(command, mode);
 }
 
 /* This executes commands that are in the words. */
 EXPORT int wordexp(const char *words, wordexp_t *expanded, int flags)
 {
 	complete_own_environment();
-	return NEXT(wordexp)(words, expanded, flags);
+	return next.wordexp(words, expanded, flags);
 }
