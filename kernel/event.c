@@ -476,7 +476,7 @@ static bool uf_event_unmap_failed(struct mm_struct *mm, const struct uf_unmap *u
 	if (!UF_HAS_VMA_HOLD || mmap_read_lock_killable(mm))
 		return false;
 	vma = vma_lookup(mm, unmap->first);
-	failed = vma && uf_ctx_of(vma) == ctx && uf_compat_vma_hold_is(vma, unmap->hold) &&
+	failed = vma && uf_ctx_of(vma) == ctx && uf_compat_vma_hold(vma) == unmap->hold &&
 		 !uf_mremap_is_own(&ctx->mremaps);
 	mmap_read_unlock(mm);
 	return failed;

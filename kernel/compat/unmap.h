@@ -76,9 +76,4 @@ static inline unsigned int uf_compat_vma_hold(const struct vm_area_struct *vma)
 #endif
 }
 
-static inline bool uf_compat_vma_hold_is(const struct vm_area_struct *vma, unsigned int hold)
-{
-	return uf_compat_vma_hold(vma) == hold;
-}
-
 #endif /* UF_COMPAT_UNMAP_H */
