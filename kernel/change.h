@@ -43,7 +43,7 @@ struct uf_changes {
 	struct userfaultfd_ctx *view;	/* its mmap_changing counts them, for native code too */
 	spinlock_t lock;		/* of the list */
 	struct list_head under_way;
-	atomic_t begun;			/* how many changes have begun since it was made, mod 2^32 */
+	atomic_t begun;			/* how many changes have begun, mod 2^32 */
 	wait_queue_head_t wait;		/* commands, until a change ends or an event is queued */
 };
 
@@ -68,15 +68,15 @@ void uf_change_end(struct uf_changes *changes, struct uf_change *change);
 void uf_changes_announce(struct uf_changes *changes);
 
 /*
- * How many changes have begun since uf_changes_init(). The caller has found no change under way, and
- * keeps others from beginning: if it then finds the same number in another hold of these locks, no
- * change came in between. Takes no lock.
+ * How many changes have begun since uf_changes_init(). The caller has found no change under way,
+ * and keeps others from beginning: if it then finds the same number in another hold of these locks,
+ * no change came in between. Takes no lock.
  */
 static inline unsigned int uf_changes_begun(const struct uf_changes *changes)
 {
 	/*
-	 * Pairs with the full barrier in uf_change_begin(): who finds no change under way counts all
-	 * those that are over.
+	 * Pairs with the full barrier in uf_change_begin(): who finds no change under way counts
+	 * all those that are over.
 	 */
 	smp_rmb();
 	return atomic_read(&changes->begun);

@@ -76,11 +76,11 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 }
 
 /*
- * Whether a fill that had given its locks up may go on. EAGAIN: a change of mappings has come and gone
- * meanwhile, so the rest of its pages may be old by now. The monitor has read of the change, and has
- * to decide. ESRCH: commands alone keep the memory. They would fill it for nobody, and without a
- * limit: what a process is charged with is charged to the root cgroup then. (Without memory cgroups
- * nothing tells.)
+ * Whether a fill that had given its locks up may go on. EAGAIN: a change of mappings has come and
+ * gone meanwhile, so the rest of its pages may be old by now. The monitor has read of the change,
+ * and has to decide. ESRCH: commands alone keep the memory. They would fill it for nobody, and
+ * without a limit: what a process is charged with is charged to the root cgroup then. (Without
+ * memory cgroups nothing tells.)
  */
 static int uf_fill_check_again(const struct uf_filling *filling)
 {
