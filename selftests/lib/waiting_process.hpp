@@ -10,13 +10,6 @@
 
 namespace selftests {
 
-/* What a process waits in. */
-struct Wait {
-	const Watched &watched;
-	long (*wait)(const Memory &memory); /* returns @result if the monitor answers */
-	long result;
-};
-
 /* In a system call that writes to page 0, which is missing. */
 long let_kernel_write(const Memory &memory);
 

@@ -29,6 +29,13 @@ extern const Watched with_fork, with_remap, with_remove, with_unmap;
 /* A context for @memory, which is of watched.kind. */
 userfault::Context watch(const Watched &watched, const Memory &memory);
 
+/* What a watched process waits in. */
+struct Wait {
+	const Watched &watched;
+	long (*wait)(const Memory &memory); /* returns @result in the end */
+	long result;
+};
+
 /* What waits: both return what is in page 0 in the end. */
 long read_first(const Memory &memory);
 long write_first(const Memory &memory); /* writes 5 */

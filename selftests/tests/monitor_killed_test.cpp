@@ -102,13 +102,7 @@ long move_first(const Memory &memory)
 	return memory.remap(0, 1, 1, 0, target.page(0)) == 0;
 }
 
-/* What the watched process waits in. */
-struct Wait {
-	const Watched &watched;
-	long (*wait)(const Memory &memory); /* returns @result once the monitor is gone */
-	long result;
-};
-
+/* The results are those once the monitor is gone. */
 const Wait never_filled{missing, read_first, 0};
 const Wait filled{missing, read_first, static_cast<long>(pattern_word(0))};
 const Wait writing{guarded, write_first, 5};
