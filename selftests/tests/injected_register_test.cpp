@@ -74,6 +74,21 @@ Pages with(Pages pages, std::size_t first, std::size_t count, const char *flags)
 	return pages;
 }
 
+/* Makes a call that has pages 1 to 6 registered for @flags, and makes it again if it fails. */
+template <class Call>
+void make_again(const Subject &subject, FailNth &nth, const Call &call, const char *flags)
+{
+	const auto before = subject.registered();
+	const auto after = with(before, 1, 6, flags);
+
+	if (const int error = nth(call)) {
+		CHECK(is_injected(error));
+		CHECK(is_between(subject.registered(), before, after, {0, 3, 5, 8}));
+		REQUIRE(call());
+	}
+	REQUIRE(subject.registered() == after); /* else an access may wait for ever */
+}
+
 } // namespace
 
 TEST_CASE("a registration that finds no memory can be made again", "[injected][register]")
@@ -84,15 +99,7 @@ TEST_CASE("a registration that finds no memory can be made again", "[injected][r
 
 	fail_each([&](FailNth &nth) {
 		subject.renew();
-		const auto before = subject.registered();
-		const auto after = with(before, 1, 6, "um");
-
-		if (const int error = nth(call)) {
-			CHECK(is_injected(error));
-			CHECK(is_between(subject.registered(), before, after, {0, 3, 5, 8}));
-			REQUIRE(call());
-		}
-		REQUIRE(subject.registered() == after); /* else an access may wait for ever */
+		make_again(subject, nth, call, "um");
 		subject.check_pages(1, 6);
 		CHECK(subject.memory.word(0) == 0);
 		CHECK(subject.memory.word(7) == 0);
@@ -108,15 +115,7 @@ TEST_CASE("an unregistration that finds no memory can be made again", "[injected
 	fail_each([&](FailNth &nth) {
 		subject.renew();
 		take(subject.context.register_range(subject.memory.range(), Modes::Missing));
-		const auto before = subject.registered();
-		const auto after = with(before, 1, 6, "none");
-
-		if (const int error = nth(call)) {
-			CHECK(is_injected(error));
-			CHECK(is_between(subject.registered(), before, after, {0, 3, 5, 8}));
-			REQUIRE(call());
-		}
-		REQUIRE(subject.registered() == after); /* else an access may wait for ever */
+		make_again(subject, nth, call, "none");
 		CHECK(subject.memory.word(1) == 0);
 		CHECK(subject.memory.word(6) == 0);
 		subject.check_pages(0, 1);
@@ -135,15 +134,7 @@ TEST_CASE("a change of modes that finds no memory can be made again", "[injected
 	fail_each([&](FailNth &nth) {
 		subject.renew();
 		take(subject.context.register_range(subject.memory.range(), Modes::Missing));
-		const auto before = subject.registered();
-		const auto after = with(before, 1, 6, "umuw");
-
-		if (const int error = nth(call)) {
-			CHECK(is_injected(error));
-			CHECK(is_between(subject.registered(), before, after, {0, 3, 5, 8}));
-			REQUIRE(call());
-		}
-		REQUIRE(subject.registered() == after); /* else an access may wait for ever */
+		make_again(subject, nth, call, "umuw");
 		subject.check_pages(0, 8);
 		take(subject.context.write_protect(range));
 		CHECK(is_protected_at(subject.memory.address(1)));
