@@ -270,6 +270,21 @@ bool leaves_protection_behind(const Difference &difference)
 	return swapped && is_about_protection(difference, followed(moved, difference));
 }
 
+/* Unregistering was refused for a part of a huge page. */
+bool unregisters_all_or_nothing(const Difference &difference)
+{
+	const auto huge = mapped_as({FUZZ_HUGE, FUZZ_SHARED_HUGE}, difference);
+	const auto ranges = ranges_of_calls(difference, [&](const auto &call, const auto &record) {
+		return call.code == FUZZ_unregister && record.result == -EINVAL &&
+		       overlap(changed_by(call), huge);
+	});
+
+	if (!in_states(difference))
+		return is_about_faults(difference, ranges);
+	const auto states = difference_of_states(difference);
+	return !states.other && states.contents.empty() && have_all(ranges, states.differing);
+}
+
 /* Each has its paragraph in Documentation/userfault.rst. */
 const struct {
 	bool (*covers)(const Difference &difference);
@@ -284,6 +299,8 @@ const struct {
 	 "native userfaultfd leaves protection behind that registering again takes away"},
 	{leaves_protection_behind,
 	 "native userfaultfd moves the protection of swapped-out pages along"},
+	{unregisters_all_or_nothing,
+	 "native userfaultfd unregisters the mappings before a part of a huge page"},
 	{unregisters_only_what_mremap_moved,
 	 "native userfaultfd unregisters the whole mapping that mremap() moves memory into"},
 	{prepares_mapping_first,
