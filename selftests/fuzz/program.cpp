@@ -108,10 +108,20 @@ unsigned arguments_of(const CallType &type)
 	return static_cast<unsigned>(std::ranges::find(type.kinds, NONE) - type.kinds);
 }
 
-bool maps(const fuzz_program &program, fuzz_memory memory)
+bool maps(const fuzz_program &program, std::initializer_list<std::uint64_t> kinds)
 {
 	return std::any_of(program.calls, program.calls + program.count, [&](const auto &call) {
-		return call.code == FUZZ_mmap && call.arguments[2] % FUZZ_MEMORIES == memory;
+		return call.code == FUZZ_mmap &&
+		       std::ranges::count(kinds, call.arguments[2] % FUZZ_MEMORIES) > 0;
+	});
+}
+
+bool protects(const fuzz_program &program)
+{
+	constexpr auto modes = UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_RWP;
+
+	return std::any_of(program.calls, program.calls + program.count, [&](const auto &call) {
+		return call.code == FUZZ_register && call.arguments[2] & modes;
 	});
 }
 

@@ -35,6 +35,9 @@ enum class Kind {
 	CHILD,
 };
 
+/* MADV_GUARD_INSTALL, which the C library doesn't know yet. */
+inline constexpr std::uint64_t madv_guard_install = 102;
+
 struct CallType {
 	const char *name;
 	bool command; /* an ioctl of a context */
@@ -45,8 +48,10 @@ struct CallType {
 
 const CallType &type_of(const fuzz_call &call);
 unsigned arguments_of(const CallType &type);
-/* Whether one of its calls maps memory of that kind. */
-bool maps(const fuzz_program &program, fuzz_memory memory);
+/* Whether one of its calls maps memory of one of these kinds of enum fuzz_memory. */
+bool maps(const fuzz_program &program, std::initializer_list<std::uint64_t> kinds);
+/* Whether memory is registered to be protected. */
+bool protects(const fuzz_program &program);
 
 /*
  * Programs as text: a line, or what is between two semicolons, has a call: the number of its

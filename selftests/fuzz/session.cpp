@@ -106,16 +106,26 @@ void Session::announce(const char *what, const fuzz_program &program) const
 }
 
 /*
- * Without mlock() on ramfs: in a locked mapping filemap_fault() takes the marker of a protected
- * page that isn't there for a page, and the thread faults again and again until a signal comes;
- * natively too.
+ * Without two endless loops of mm, which a signal ends, and which are there natively, too:
+ *  - mlock() on ramfs: in a locked mapping filemap_fault() takes the marker of a protected page
+ *    that isn't there for a page, and the thread faults again and again.
+ *  - guard pages on protected pages of a file: dropping such a page leaves a marker behind, which
+ *    madvise() takes for a page that it has to drop.
  */
 fuzz_program Session::harmless(fuzz_program program) const
 {
-	if (maps(program, FUZZ_RAMFS))
-		for (unsigned i = program.count; i--;)
-			if (program.calls[i].code == FUZZ_mlock)
-				remove_call(program, i);
+	const bool locks_well = !maps(program, {FUZZ_RAMFS}),
+		   guards_well = !protects(program) ||
+				 !maps(program, {FUZZ_SHARED, FUZZ_SHMEM, FUZZ_PRIVATE_SHMEM,
+						 FUZZ_BEYOND, FUZZ_RAMFS});
+
+	for (unsigned i = program.count; i--;) {
+		const auto &call = program.calls[i];
+		if ((call.code == FUZZ_mlock && !locks_well) ||
+		    (call.code == FUZZ_madvise && call.arguments[2] == madv_guard_install &&
+		     !guards_well))
+			remove_call(program, i);
+	}
 	return program;
 }
 
