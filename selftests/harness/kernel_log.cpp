@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <span>
 #include <unistd.h>
 #include <userfault/fd.hpp>
 
@@ -84,20 +85,59 @@ bool is_of_trace(std::string_view line)
 	return line.starts_with("Call Trace:") || line.starts_with(' ');
 }
 
-std::vector<std::string> complaints_of(const std::vector<std::string> &lines, bool native)
+/*
+ * How many lines from a complaint on are its report: one if no stack trace follows soon. A warning
+ * goes on for some lines after that.
+ */
+std::size_t length_of_report(std::span<const std::string> lines)
+{
+	constexpr std::size_t longest = 100, rest = 12;
+	const auto end = [&](std::size_t from, std::size_t most, std::string_view text) {
+		const auto some = lines.subspan(from, std::min(lines.size() - from, most));
+		const auto last = std::ranges::find_if(
+			some, [&](const auto &line) { return line.starts_with(text); });
+		return last == some.end()
+			       ? from
+			       : from + static_cast<std::size_t>(last - some.begin()) + 1;
+	};
+
+	return end(std::max<std::size_t>(end(0, longest, end_of_trace), 1), rest,
+		   "---[ end trace ");
+}
+
+/*
+ * Natively pages in swap stay protected as they are moved to where nothing is, and become writable
+ * all the same when they come back. A kernel with PAGE_TABLE_CHECK notices.
+ */
+bool is_of_moved_protection(std::span<const std::string> report)
+{
+	return report.front().contains("__page_table_check_pte") &&
+	       std::ranges::any_of(
+		       report, [](const auto &line) { return line.starts_with(" do_swap_page+"); });
+}
+
+/* Each with its report. */
+std::vector<std::string> complaints_of(std::span<const std::string> lines, bool native)
 {
 	std::vector<std::string> complaints;
 	bool trace_is_expected = false;
 
-	for (const auto &line : lines) {
+	while (!lines.empty()) {
+		const auto &line = lines.front();
+		std::size_t read = 1;
+
 		if (has_any_of(expected, line) || (native && line.starts_with(native_shows_caller)))
 			trace_is_expected = true;
 		if (line == end_of_trace)
 			trace_is_expected = false;
-		if (trace_is_expected && is_of_trace(line))
-			continue;
-		if (line == overwritten || tells_of_something_wrong(line))
-			complaints.push_back(line);
+		if (!(trace_is_expected && is_of_trace(line)) &&
+		    (line == overwritten || tells_of_something_wrong(line))) {
+			read = length_of_report(lines);
+			const auto report = lines.first(read);
+			if (!(native && is_of_moved_protection(report)))
+				complaints.insert(complaints.end(), report.begin(), report.end());
+		}
+		lines = lines.subspan(read);
 	}
 	return complaints;
 }
