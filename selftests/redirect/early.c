@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A library that is preloaded after the one of userfault-run, so that its constructor comes first.
- * This starts two threads, which are then the first to ask for a userfaultfd. The other library
- * reads the environment before it stores anything: there each thread waits for the other one, so
- * that both store at the same time. If they have met there, this prints "first".
+ * This starts two threads, which are then the first to ask for a userfaultfd, and to execute
+ * something, which isn't a program. The other library reads the environment before it stores
+ * anything: there each thread waits for the other one, so that both store at the same time. If they
+ * have met there, this prints "first".
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,11 +42,17 @@ char *getenv(const char *name)
 
 static void *ask(void *asked)
 {
+	char *none[] = {NULL};
+	pid_t child;
+
 	is_early = true;
 
 	const int context = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	return context >= 0 && !close(context) ? asked : NULL;
+	return context >= 0 && !close(context) &&
+			       posix_spawn(&child, "/", NULL, NULL, none, environ) == EACCES
+		       ? asked
+		       : NULL;
 }
 
 __attribute__((constructor)) static void ask_early(void)

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <wordexp.h>
 
@@ -30,18 +31,18 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 		 const posix_spawnattr_t *attributes, char *const *argv, char *const *env);
 
 static struct {
-	int (*execve)(const char *path, char *const *argv, char *const *env);
-	int (*execvpe)(const char *file, char *const *argv, char *const *env);
-	int (*fexecve)(int fd, char *const *argv, char *const *env);
-	int (*execveat)(int folder, const char *path, char *const *argv, char *const *env,
-			int flags);
-	typeof(posix_spawn) *posix_spawn;
-	typeof(posix_spawnp) *posix_spawnp;
-	typeof(pidfd_spawn) *pidfd_spawn;
-	typeof(pidfd_spawnp) *pidfd_spawnp;
-	int (*system)(const char *command);
-	FILE *(*popen)(const char *command, const char *mode);
-	int (*wordexp)(const char *words, wordexp_t *expanded, int flags);
+	int (*_Atomic execve)(const char *path, char *const *argv, char *const *env);
+	int (*_Atomic execvpe)(const char *file, char *const *argv, char *const *env);
+	int (*_Atomic fexecve)(int fd, char *const *argv, char *const *env);
+	int (*_Atomic execveat)(int folder, const char *path, char *const *argv, char *const *env,
+				int flags);
+	typeof(posix_spawn) *_Atomic posix_spawn;
+	typeof(posix_spawnp) *_Atomic posix_spawnp;
+	typeof(pidfd_spawn) *_Atomic pidfd_spawn;
+	typeof(pidfd_spawnp) *_Atomic pidfd_spawnp;
+	int (*_Atomic system)(const char *command);
+	FILE *(*_Atomic popen)(const char *command, const char *mode);
+	int (*_Atomic wordexp)(const char *words, wordexp_t *expanded, int flags);
 } next;
 
 /* --- what is inherited --------------------------------------------------------- */
@@ -51,9 +52,15 @@ static struct {
 static const char *const names[] = {REDIRECT_DEVICE_VARIABLE, REDIRECT_DESCRIPTOR_VARIABLE,
 				    REDIRECT_VERBOSE_VARIABLE};
 
-/* Our path, empty if LD_PRELOAD didn't have it; the other variables as NAME=VALUE */
-static char library[4096];
-static char variables[LENGTH_OF(names)][4096 + 64];
+/* Not changed any more once "inherited" points to it */
+struct inheritance {
+	char library[4096];			     /* our path, empty: nothing is inherited */
+	char variables[LENGTH_OF(names)][4096 + 64]; /* the others as NAME=VALUE */
+};
+
+static const struct inheritance nothing;
+static _Atomic(const struct inheritance *) inherited; /* NULL: not known yet */
+static atomic_bool is_ready;
 
 /* The value if @variable, NAME=VALUE, is that of @name; else NULL. */
 static const char *value_in(const char *variable, const char *name)
@@ -64,8 +71,8 @@ static const char *value_in(const char *variable, const char *name)
 									  : variable + length + 1;
 }
 
-/* Whether @list, a value of LD_PRELOAD, has us. A space or a colon separates its entries. */
-static bool has_library(const char *list)
+/* Whether @list, a value of LD_PRELOAD, has @library. A space or a colon separates its entries. */
+static bool has_library(const char *list, const char *library)
 {
 	const size_t length = strlen(library);
 
@@ -75,11 +82,47 @@ static bool has_library(const char *list)
 	return false;
 }
 
-__attribute__((constructor)) static void remember_environment(void)
+/* Whether the environment has us loaded. */
+static bool read_environment(struct inheritance *read)
 {
 	const char *preloaded = getenv(PRELOAD);
 	Dl_info self;
 
+	if (!preloaded || !dladdr(names, &self) || strlen(self.dli_fname) >= sizeof(read->library))
+		return false;
+	strcpy(read->library, self.dli_fname);
+	for (size_t i = 0; i < LENGTH_OF(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value)
+			snprintf(read->variables[i], sizeof(read->variables[i]), "%s=%s", names[i],
+				 value);
+	}
+	return has_library(preloaded, read->library);
+}
+
+/*
+ * The first of several threads decides what is inherited, and it stays so. Memory comes from the
+ * kernel, since this may be in a signal handler; without any, nothing is inherited.
+ */
+static void remember_environment(void)
+{
+	const struct inheritance *unknown = NULL;
+	struct inheritance *read = mmap(NULL, sizeof(*read), PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (read == MAP_FAILED) {
+		atomic_compare_exchange_strong(&inherited, &unknown, &nothing);
+		return;
+	}
+	if (!read_environment(read))
+		read->library[0] = '\0';
+	if (!atomic_compare_exchange_strong(&inherited, &unknown, read))
+		munmap(read, sizeof(*read));
+}
+
+static void get_ready(void)
+{
 	next.execve = dlsym(RTLD_NEXT, "execve");
 	next.execvpe = dlsym(RTLD_NEXT, "execvpe");
 	next.fexecve = dlsym(RTLD_NEXT, "fexecve");
@@ -91,18 +134,17 @@ __attribute__((constructor)) static void remember_environment(void)
 	next.system = dlsym(RTLD_NEXT, "system");
 	next.popen = dlsym(RTLD_NEXT, "popen");
 	next.wordexp = dlsym(RTLD_NEXT, "wordexp");
+	remember_environment();
+}
 
-	for (size_t i = 0; i < LENGTH_OF(names); i++) {
-		const char *value = getenv(names[i]);
+static inline void ensure_ready(void)
+{
+	ensure(&is_ready, get_ready);
+}
 
-		if (value)
-			snprintf(variables[i], sizeof(variables[i]), "%s=%s", names[i], value);
-	}
-	if (preloaded && dladdr(names, &self) && strlen(self.dli_fname) < sizeof(library)) {
-		strcpy(library, self.dli_fname);
-		if (!has_library(preloaded))
-			library[0] = '\0';
-	}
+__attribute__((constructor)) static void be_ready(void)
+{
+	ensure_ready();
 }
 
 /* --- environments -------------------------------------------------------------- */
@@ -118,31 +160,31 @@ static const char *value_of(const char *name, char *const *env)
 	return NULL;
 }
 
-static bool is_complete(char *const *env)
+static bool is_complete(char *const *env, const struct inheritance *us)
 {
 	const char *preloaded = value_of(PRELOAD, env);
 
-	if (!preloaded || !has_library(preloaded))
+	if (!preloaded || !has_library(preloaded, us->library))
 		return false;
 	for (size_t i = 0; i < LENGTH_OF(names); i++)
-		if (variables[i][0] && !value_of(names[i], env))
+		if (us->variables[i][0] && !value_of(names[i], env))
 			return false;
 	return true;
 }
 
 /* Bytes that write_preload() needs at most */
-static size_t preload_size(char *const *env)
+static size_t preload_size(char *const *env, const char *library)
 {
 	const char *others = value_of(PRELOAD, env);
 
 	return sizeof(PRELOAD "=") + strlen(library) + (others ? 1 + strlen(others) : 0);
 }
 
-/* Writes LD_PRELOAD with us and with what @others has, which is its old value or NULL. */
-static void write_preload(char *to, const char *others)
+/* Writes LD_PRELOAD with @library and with what @others has, which is its old value or NULL. */
+static void write_preload(char *to, const char *others, const char *library)
 {
 	to = stpcpy(to, PRELOAD "=");
-	if (!others || !has_library(others)) {
+	if (!others || !has_library(others, library)) {
 		to = stpcpy(to, library);
 		if (others && *others)
 			to = stpcpy(to, ":");
@@ -151,41 +193,40 @@ static void write_preload(char *to, const char *others)
 		stpcpy(to, others);
 }
 
-/*
- * How many pointers with_us() needs room for. Comes before each use of "next", which it fills in if
- * the constructor hasn't run yet.
- */
+/* How many pointers with_us() needs room for. Comes before each use of "next" and "inherited". */
 static size_t room_for(char *const *env)
 {
+	const struct inheritance *us;
 	size_t length = LENGTH_OF(names) + 2; /* LD_PRELOAD, NULL */
 
-	if (!next.execve)
-		remember_environment();
+	ensure_ready();
+	us = inherited;
 	for (char *const *each = env; each && *each; each++)
 		length++;
-	return length + preload_size(env) / sizeof(char *) + 1;
+	return length + preload_size(env, us->library) / sizeof(char *) + 1;
 }
 
 /* @env if it is complete, else a new environment in @room that is. */
 static char *const *with_us(char *const *env, char **room)
 {
+	const struct inheritance *us = inherited;
 	const char *others = value_of(PRELOAD, env);
 	char **variable = room;
 
-	if (!library[0] || is_complete(env))
+	if (!us->library[0] || is_complete(env, us))
 		return env;
 	for (char *const *each = env; each && *each; each++)
 		if (!value_in(*each, PRELOAD))
 			*variable++ = *each;
 	for (size_t i = 0; i < LENGTH_OF(names); i++)
-		if (variables[i][0] && !value_of(names[i], env))
-			*variable++ = variables[i];
+		if (us->variables[i][0] && !value_of(names[i], env))
+			*variable++ = (char *)us->variables[i];
 
 	char *preload = (char *)(variable + 2);
 
 	*variable++ = preload;
 	*variable = NULL;
-	write_preload(preload, others);
+	write_preload(preload, others, us->library);
 	return room;
 }
 
@@ -206,8 +247,7 @@ static void complete_own_environment(void)
 		return;
 	copy_variable(PRELOAD, wanted);
 	for (size_t i = 0; i < LENGTH_OF(names); i++)
-		if (variables[i][0])
-			copy_variable(names[i], wanted);
+		copy_variable(names[i], wanted);
 }
 
 /* --- what is called in libc's place -------------------------------------------- */
@@ -216,7 +256,7 @@ EXPORT int execve(const char *path, char *const *argv, char *const *env)
 {
 	char *room[room_for(env)];
 
-	return next.execve(path, argv, with_us(env, room));
+	return NEXT(execve)(path, argv, with_us(env, room));
 }
 
 EXPORT int execv(const char *path, char *const *argv)
@@ -228,7 +268,7 @@ EXPORT int execvpe(const char *file, char *const *argv, char *const *env)
 {
 	char *room[room_for(env)];
 
-	return next.execvpe(file, argv, with_us(env, room));
+	return NEXT(execvpe)(file, argv, with_us(env, room));
 }
 
 EXPORT int execvp(const char *file, char *const *argv)
@@ -240,14 +280,14 @@ EXPORT int fexecve(int fd, char *const *argv, char *const *env)
 {
 	char *room[room_for(env)];
 
-	return next.fexecve(fd, argv, with_us(env, room));
+	return NEXT(fexecve)(fd, argv, with_us(env, room));
 }
 
 EXPORT int execveat(int folder, const char *path, char *const *argv, char *const *env, int flags)
 {
 	char *room[room_for(env)];
 
-	return next.execveat(folder, path, argv, with_us(env, room), flags);
+	return NEXT(execveat)(folder, path, argv, with_us(env, room), flags);
 }
 
 /* The number of arguments, with @first and the NULL at the end. Leaves @rest where it is. */
@@ -309,7 +349,7 @@ EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
 {
 	char *room[room_for(env)];
 
-	return next.posix_spawn(pid, path, actions, attributes, argv, with_us(env, room));
+	return NEXT(posix_spawn)(pid, path, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -317,7 +357,7 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
 {
 	char *room[room_for(env)];
 
-	return next.posix_spawnp(pid, file, actions, attributes, argv, with_us(env, room));
+	return NEXT(posix_spawnp)(pid, file, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
@@ -325,9 +365,9 @@ EXPORT int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_acti
 {
 	char *room[room_for(env)];
 
-	if (!next.pidfd_spawn)
+	if (!NEXT(pidfd_spawn))
 		return ENOSYS;
-	return next.pidfd_spawn(pidfd, path, actions, attributes, argv, with_us(env, room));
+	return NEXT(pidfd_spawn)(pidfd, path, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
@@ -335,26 +375,26 @@ EXPORT int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_act
 {
 	char *room[room_for(env)];
 
-	if (!next.pidfd_spawnp)
+	if (!NEXT(pidfd_spawnp))
 		return ENOSYS;
-	return next.pidfd_spawnp(pidfd, file, actions, attributes, argv, with_us(env, room));
+	return NEXT(pidfd_spawnp)(pidfd, file, actions, attributes, argv, with_us(env, room));
 }
 
 EXPORT int system(const char *command)
 {
 	complete_own_environment();
-	return next.system(command);
+	return NEXT(system)(command);
 }
 
 EXPORT FILE *popen(const char *command, const char *mode)
 {
 	complete_own_environment();
-	return next.popen(command, mode);
+	return NEXT(popen)(command, mode);
 }
 
 /* This executes commands that are in the words. */
 EXPORT int wordexp(const char *words, wordexp_t *expanded, int flags)
 {
 	complete_own_environment();
-	return next.wordexp(words, expanded, flags);
+	return NEXT(wordexp)(words, expanded, flags);
 }
