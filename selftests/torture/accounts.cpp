@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <sys/vfs.h>
 #include <thread>
 #include <unistd.h>
@@ -25,6 +26,17 @@ std::uint64_t processors()
 std::uint64_t distance(std::uint64_t one, std::uint64_t other)
 {
 	return one > other ? one - other : other - one;
+}
+
+/* What is wrong, if that stays so. */
+std::string wrong_at_last(const std::function<std::string()> &wrong)
+{
+	const auto deadline = std::chrono::steady_clock::now() + settling_time;
+	std::string text;
+
+	while (!(text = wrong()).empty() && std::chrono::steady_clock::now() < deadline)
+		std::this_thread::sleep_for(std::chrono::milliseconds(50));
+	return text;
 }
 
 } // namespace
@@ -82,31 +94,29 @@ std::string Accounts::difference() const
 
 std::string Accounts::wrong() const
 {
-	const auto deadline = std::chrono::steady_clock::now() + settling_time;
-	std::string text;
-
-	while (!(text = difference()).empty() && std::chrono::steady_clock::now() < deadline)
-		std::this_thread::sleep_for(std::chrono::milliseconds(50));
-	return text;
+	return wrong_at_last([this] { return difference(); });
 }
 
 /*
  * The process's own counters are kept in batches of each thread or processor, and may be off by
- * some pages; mm itself complains at the exit if they are wrong then.
+ * some pages; mm itself complains at the exit if they are wrong then. They can't be read together
+ * with the page tables, and reclaim may take a huge page in between.
  */
 std::string wrong_counters()
 {
 	constexpr std::uint64_t slack = 1024; /* KiB */
 	const auto status = "/proc/self/status";
-	const auto counted = field(status, "VmRSS"),
-		   mapped = field("/proc/self/smaps_rollup", "Rss");
 
 	if (const auto huge = field(status, "HugetlbPages"))
 		return "HugetlbPages is " + std::to_string(huge) + " kB without a huge page";
-	if (distance(counted, mapped) <= slack)
-		return {};
-	return "VmRSS is " + std::to_string(counted) + " kB, but in the page tables there are " +
-	       std::to_string(mapped) + " kB";
+	return wrong_at_last([&]() -> std::string {
+		const auto counted = field(status, "VmRSS"),
+			   mapped = field("/proc/self/smaps_rollup", "Rss");
+		if (distance(counted, mapped) <= slack)
+			return {};
+		return "VmRSS is " + std::to_string(counted) +
+		       " kB, but in the page tables there are " + std::to_string(mapped) + " kB";
+	});
 }
 
 } // namespace torture
