@@ -69,12 +69,24 @@ bool is_of(const Difference &difference, const fuzz_record *record,
 
 } // namespace
 
+bool has_unmapping_too(const Difference &difference)
+{
+	const auto module = messages_at(difference.module, difference.at),
+		   native = messages_at(difference.native, difference.at);
+
+	return module.size() > native.size() &&
+	       std::all_of(module.begin() + std::ptrdiff_t(native.size()), module.end(),
+			   [](const fuzz_record &message) {
+				   return message.result == UFFD_EVENT_UNMAP;
+			   });
+}
+
 bool is_about_messages_of(const Difference &difference, int opening)
 {
 	return std::ranges::any_of(
 		std::initializer_list{difference.of_module(), difference.of_native()},
 		[&](const fuzz_record *record) {
-			return is_of(difference, record, {FUZZ_read, FUZZ_poll}) &&
+			return is_of(difference, record, {FUZZ_read, FUZZ_poll, FUZZ_info}) &&
 			       context_of(difference, record->call) == opening;
 		});
 }

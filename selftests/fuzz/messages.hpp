@@ -10,6 +10,8 @@ namespace fuzz {
 bool is_about_messages_of(const Difference &difference, int opening);
 /* Whether it is a message about memory in @ranges, as far as the call tells. */
 bool is_about_messages(const Difference &difference, const Ranges &ranges);
+/* Whether the module alone tells of an unmapping after all that native userfaultfd tells. */
+bool has_unmapping_too(const Difference &difference);
 
 } // namespace fuzz
 

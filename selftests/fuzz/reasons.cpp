@@ -92,6 +92,17 @@ const char *reason_for_single_call(const Difference &difference)
 	return reason ? reason->text : nullptr;
 }
 
+/* Natively before the source is read, which the module waits for. */
+bool finds_end_of_file_first(const Difference &difference)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	return module && native && module->call == native->call && module->kind == FUZZ_WAITS &&
+	       native->kind == FUZZ_RESULT && native->result == -ENOMEM &&
+	       difference.program.calls[native->call].code == FUZZ_copy &&
+	       is_at_end_of_file(difference, difference.program.calls[native->call]);
+}
+
 /* A call that waited has returned natively. */
 bool returns_natively(const Difference &difference)
 {
@@ -103,11 +114,60 @@ bool returns_natively(const Difference &difference)
 /* Natively the change goes on whose message is lost. */
 bool keeps_unread_messages(const Difference &difference)
 {
-	return came_before(difference, [&](const auto &call, const auto &record) {
-		return call.code == FUZZ_read && call.place && record.result == -EFAULT &&
+	const auto loses_one = [&](const fuzz_record &record) {
+		const auto &call = difference.program.calls[record.call];
+		return call.code == FUZZ_read && call.place && record.result == -EFAULT;
+	};
+
+	/* The call that waits for its message to be read may return before the read does. */
+	if (const auto *module = difference.of_module(); module && loses_one(*module))
+		return returns_natively(difference);
+	return came_before(difference, [&](const auto &, const auto &record) {
+		return loses_one(record) &&
 		       (is_about_messages_of(difference, context_of(difference, record.call)) ||
 			returns_natively(difference));
 	});
+}
+
+/* A call that unmaps parts of several contexts, or several parts, waits until that is read. */
+bool tells_all_unmappings_at_once(const Difference &difference)
+{
+	const auto &records = difference.module.records;
+
+	return has_unmapping_too(difference) &&
+	       std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
+			   [&](const fuzz_record &record) {
+				   return record.kind == FUZZ_WAITS &&
+					  is_one_of(difference.program.calls[record.call].code,
+						    {FUZZ_mmap, FUZZ_munmap, FUZZ_mremap});
+			   });
+}
+
+/* The huge pages that have a part in @ranges. */
+Ranges whole_huge_pages(Ranges ranges)
+{
+	constexpr std::uint64_t size = 512ull * FUZZ_PAGE;
+
+	for (auto &range : ranges) {
+		range.start -= range.start % size;
+		range.end += (size - range.end % size) % size;
+	}
+	return ranges;
+}
+
+/* UFFDIO_MOVE has found nothing to move, and the memory could have a huge page later. */
+bool makes_no_page_table(const Difference &difference)
+{
+	const auto may_be_huge = mapped_as({FUZZ_THP}, difference);
+	auto moved = ranges_of_calls(
+		difference, [](const auto &call, const auto &) { return call.code == FUZZ_move; });
+
+	if (!in_states(difference))
+		return false;
+	std::erase_if(moved, [&](const Range &range) { return !overlap({range}, may_be_huge); });
+	const auto states = difference_of_states(difference);
+	return states.registration.empty() && states.protection.empty() &&
+	       have_all(whole_huge_pages(moved), states.differing);
 }
 
 bool has_protected_nothing(const Difference &difference)
@@ -177,6 +237,17 @@ Ranges ranges_of_mremaps(const Difference &difference)
 	return connected(ranges, registered);
 }
 
+/* Whether it is how a call ends that changes memory in @ranges, or whether it does. */
+bool is_about_changes(const Difference &difference, const Ranges &ranges)
+{
+	return std::ranges::any_of(
+		std::initializer_list{difference.of_module(), difference.of_native()},
+		[&](const fuzz_record *record) {
+			return record && record->kind != FUZZ_MESSAGE &&
+			       overlap(changed_by(difference.program.calls[record->call]), ranges);
+		});
+}
+
 /*
  * Natively at once; on the module, when mremap() has told all of its events. The mapping that the
  * memory arrives in may be larger than what is moved there.
@@ -192,7 +263,7 @@ bool unregisters_only_what_mremap_moved(const Difference &difference)
 	if (!untold)
 		return false;
 	if (!in_states(difference))
-		return is_about_faults(difference, ranges);
+		return is_about_faults(difference, ranges) || is_about_changes(difference, ranges);
 	const auto states = difference_of_states(difference);
 	return !states.other && states.contents.empty() && have_all(ranges, states.differing);
 }
@@ -216,13 +287,25 @@ bool merges_what_is_unregistered(const Difference &difference)
 	       });
 }
 
+/* Whether a command that works on one mapping only was refused natively. */
+bool meets_border_natively(const Difference &difference)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	return module && native && module->call == native->call && native->kind == FUZZ_RESULT &&
+	       native->result == -ENOENT &&
+	       is_one_of(difference.program.calls[native->call].code,
+			 {FUZZ_copy, FUZZ_zeropage, FUZZ_continue, FUZZ_poison, FUZZ_move});
+}
+
 /*
  * A mapping that KSM may merge pages of doesn't merge with one that it may not. Advice reaches
  * mappings beside a hole, too.
  */
 bool keeps_memory_out_of_ksm(const Difference &difference)
 {
-	return in_states(difference) && difference_of_states(difference).only_borders() &&
+	return (in_states(difference) ? difference_of_states(difference).only_borders()
+				      : meets_border_natively(difference)) &&
 	       came_before(difference, [](const auto &call, const auto &record) {
 		       return (call.code == FUZZ_merge && !record.result) ||
 			      (call.code == FUZZ_madvise && call.arguments[2] == MADV_MERGEABLE &&
@@ -282,7 +365,8 @@ bool unregisters_all_or_nothing(const Difference &difference)
 	if (!in_states(difference))
 		return is_about_faults(difference, ranges);
 	const auto states = difference_of_states(difference);
-	return !states.other && states.contents.empty() && have_all(ranges, states.differing);
+	return !states.other && states.contents.empty() &&
+	       have_all(whole_huge_pages(ranges), states.differing);
 }
 
 /* Each has its paragraph in Documentation/userfault.rst. */
@@ -299,6 +383,12 @@ const struct {
 	 "native userfaultfd leaves protection behind that registering again takes away"},
 	{leaves_protection_behind,
 	 "native userfaultfd moves the protection of swapped-out pages along"},
+	{finds_end_of_file_first,
+	 "since Linux 7.2 the kernel answers ENOMEM where a shared file ends before the page"},
+	{tells_all_unmappings_at_once,
+	 "native userfaultfd tells one part of an unmapping after the other"},
+	{makes_no_page_table,
+	 "native UFFDIO_MOVE makes a page table where nothing moves, and a huge page could be"},
 	{unregisters_all_or_nothing,
 	 "native userfaultfd unregisters the mappings before a part of a huge page"},
 	{unregisters_only_what_mremap_moved,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "waking.hpp"
 
+#include "contexts.hpp"
 #include "messages.hpp"
 #include "questions.hpp"
 
@@ -64,9 +65,10 @@ std::vector<const fuzz_call *> woken_together(const Difference &difference, unsi
 	return woken.size() > 1 ? woken : std::vector<const fuzz_call *>();
 }
 
+/* A struct that is elsewhere is written there first. */
 bool writes_or_takes_away(const fuzz_call &call)
 {
-	return is_one_of(call.code, {FUZZ_store, FUZZ_receive, FUZZ_madvise});
+	return call.place || is_one_of(call.code, {FUZZ_store, FUZZ_receive, FUZZ_madvise});
 }
 
 /* In which pages it shows when a call comes. A fault in a file also maps what it finds beside. */
@@ -104,8 +106,21 @@ bool reads_what_one_writes(const Difference &difference,
 	return is_one_of(reader.code, {FUZZ_load, FUZZ_send}) &&
 	       std::ranges::any_of(calls, [&](const fuzz_call *call) {
 		       return writes_or_takes_away(*call) &&
-			      overlap(touched_by(*call), touched_by(reader));
+			      overlap(altered_by(*call, difference), touched_by(reader));
 	       });
+}
+
+/* Two calls have waited for a message of one context, and each of them has got it once. */
+bool reads_for_another(const Difference &difference)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+	const auto has_waited = [&](const fuzz_record *record) {
+		return record && record->kind == FUZZ_RESULT && record->call != record->step &&
+		       difference.program.calls[record->call].code == FUZZ_read;
+	};
+
+	return has_waited(module) && has_waited(native) && module->call != native->call &&
+	       context_of(difference, module->call) == context_of(difference, native->call);
 }
 
 } // namespace
@@ -135,7 +150,7 @@ bool wakes_in_another_order(const Difference &difference)
 					  : reads_what_one_writes(difference, woken))
 			return true;
 	}
-	return false;
+	return reads_for_another(difference);
 }
 
 } // namespace fuzz
