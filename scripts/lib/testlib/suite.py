@@ -42,6 +42,15 @@ DEATHS = {
 
 
 @dataclasses.dataclass
+class Program:
+    """What prints a KTAP document for each of the titles."""
+
+    command: list
+    titles: list
+    processors: int     # of the machine's that it keeps busy
+
+
+@dataclasses.dataclass
 class Suite:
     """The tests of one program, all of which have a result."""
 
@@ -83,14 +92,23 @@ def run(command, titles, show=None, translate=str, **options):
         yield suites[-1]
 
 
-def start(command, titles):
-    """Runs a program in the background. The iterator returns its lines as they come, and its Suites."""
-    said = queue.Queue()
-    missing = list(titles)
+def start(programs, processors):
+    """Runs programs in the background, each a Program: in turn, each as soon as it gets its processors.
 
-    def run_it():
+    Returns an iterator for each, in the same order. It returns the program's lines as they come, and its Suites."""
+    queues = [queue.Queue() for _ in programs]
+    free = threading.Semaphore(processors)
+
+    def start_in_turn():
+        for program, said in zip(programs, queues):
+            for _ in range(program.processors):
+                free.acquire()
+            threading.Thread(target=run_it, args=(program, said), daemon=True).start()
+
+    def run_it(program, said):
+        missing = list(program.titles)
         try:
-            for each in run(command, titles, said.put):
+            for each in run(program.command, program.titles, said.put):
                 missing.remove(each.title)
                 said.put(each)
         except Exception as error:
@@ -98,8 +116,10 @@ def start(command, titles):
                 said.put(_not_run(title, f"the runner failed: {type(error).__name__}: {error}"))
         finally:
             said.put(None)
-    threading.Thread(target=run_it, daemon=True).start()
-    return iter(said.get, None)
+            free.release(program.processors)
+
+    threading.Thread(target=start_in_turn, daemon=True).start()
+    return [iter(said.get, None) for said in queues]
 
 
 def _not_run(title, why):
