@@ -38,16 +38,15 @@ bool is_at_end_of_file(const Difference &difference, const fuzz_call &call)
 	return overlap(changed_by(call), ending);
 }
 
-/* Whether a call that changes mappings waits until its event is read. */
-bool is_changing(const Difference &difference)
+/* Whether one of these calls waits until its event is read. */
+bool is_waiting(const Difference &difference, std::initializer_list<unsigned> codes)
 {
 	const auto &records = difference.module.records;
 	std::set<unsigned> waiting;
 
 	for (std::size_t i = 0; i < difference.at; i++) {
 		const auto code = difference.program.calls[records[i].call].code;
-		if (records[i].kind == FUZZ_WAITS &&
-		    is_one_of(code, {FUZZ_fork, FUZZ_mmap, FUZZ_munmap, FUZZ_mremap, FUZZ_madvise}))
+		if (records[i].kind == FUZZ_WAITS && is_one_of(code, codes))
 			waiting.insert(records[i].call);
 		if (records[i].kind == FUZZ_RESULT)
 			waiting.erase(records[i].call);
@@ -69,7 +68,7 @@ Row row_of(const Difference &difference, const fuzz_record &record)
 		row.call += ", struct elsewhere";
 	if (is_at_end_of_file(difference, call))
 		row.call += ", no page of shmem";
-	if (is_changing(difference))
+	if (is_waiting(difference, {FUZZ_fork, FUZZ_mmap, FUZZ_munmap, FUZZ_mremap, FUZZ_madvise}))
 		row.call += ", while mappings change";
 	row.other_context = has_other_context(difference, record.call);
 	row.outcome.error = record.result < 0 ? -record.result : 0;
@@ -80,12 +79,23 @@ Row row_of(const Difference &difference, const fuzz_record &record)
 	return row;
 }
 
-const char *reason_for_single_call(const Difference &difference)
+/* The call that goes another way, if it is the same on both; else null. */
+const fuzz_call *differing_call(const Difference &difference)
 {
 	const auto *module = difference.of_module(), *native = difference.of_native();
 
-	if (!module || !native || module->call != native->call || module->kind != FUZZ_RESULT ||
-	    native->kind != FUZZ_RESULT || !type_of(difference.program.calls[module->call]).command)
+	return module && native && module->call == native->call
+		       ? &difference.program.calls[module->call]
+		       : nullptr;
+}
+
+const char *reason_for_single_call(const Difference &difference)
+{
+	const auto *call = differing_call(difference);
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	if (!call || module->kind != FUZZ_RESULT || native->kind != FUZZ_RESULT ||
+	    !type_of(*call).command)
 		return nullptr;
 	const auto *reason =
 		selftests::reason_for(row_of(difference, *module), row_of(difference, *native));
@@ -95,12 +105,12 @@ const char *reason_for_single_call(const Difference &difference)
 /* Natively before the source is read, which the module waits for. */
 bool finds_end_of_file_first(const Difference &difference)
 {
-	const auto *module = difference.of_module(), *native = difference.of_native();
+	const auto *call = differing_call(difference);
+	const auto *native = difference.of_native();
 
-	return module && native && module->call == native->call && module->kind == FUZZ_WAITS &&
-	       native->kind == FUZZ_RESULT && native->result == -ENOMEM &&
-	       difference.program.calls[native->call].code == FUZZ_copy &&
-	       is_at_end_of_file(difference, difference.program.calls[native->call]);
+	return call && difference.of_module()->kind == FUZZ_WAITS && native->kind == FUZZ_RESULT &&
+	       native->result == -ENOMEM && call->code == FUZZ_copy &&
+	       is_at_end_of_file(difference, *call);
 }
 
 /* A call that waited has returned natively. */
@@ -132,25 +142,16 @@ bool keeps_unread_messages(const Difference &difference)
 /* A call that unmaps parts of several contexts, or several parts, waits until that is read. */
 bool tells_all_unmappings_at_once(const Difference &difference)
 {
-	const auto &records = difference.module.records;
-
 	return has_unmapping_too(difference) &&
-	       std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
-			   [&](const fuzz_record &record) {
-				   return record.kind == FUZZ_WAITS &&
-					  is_one_of(difference.program.calls[record.call].code,
-						    {FUZZ_mmap, FUZZ_munmap, FUZZ_mremap});
-			   });
+	       is_waiting(difference, {FUZZ_mmap, FUZZ_munmap, FUZZ_mremap});
 }
 
 /* The huge pages that have a part in @ranges. */
 Ranges whole_huge_pages(Ranges ranges)
 {
-	constexpr std::uint64_t size = 512ull * FUZZ_PAGE;
-
 	for (auto &range : ranges) {
-		range.start -= range.start % size;
-		range.end += (size - range.end % size) % size;
+		range.start -= range.start % FUZZ_HUGE_PAGE;
+		range.end += (FUZZ_HUGE_PAGE - range.end % FUZZ_HUGE_PAGE) % FUZZ_HUGE_PAGE;
 	}
 	return ranges;
 }
@@ -290,11 +291,11 @@ bool merges_what_is_unregistered(const Difference &difference)
 /* Whether a command that works on one mapping only was refused natively. */
 bool meets_border_natively(const Difference &difference)
 {
-	const auto *module = difference.of_module(), *native = difference.of_native();
+	const auto *call = differing_call(difference);
+	const auto *native = difference.of_native();
 
-	return module && native && module->call == native->call && native->kind == FUZZ_RESULT &&
-	       native->result == -ENOENT &&
-	       is_one_of(difference.program.calls[native->call].code,
+	return call && native->kind == FUZZ_RESULT && native->result == -ENOENT &&
+	       is_one_of(call->code,
 			 {FUZZ_copy, FUZZ_zeropage, FUZZ_continue, FUZZ_poison, FUZZ_move});
 }
 
