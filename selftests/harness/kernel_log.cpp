@@ -136,6 +136,8 @@ std::vector<std::string> complaints_of(std::span<const std::string> lines, bool 
 			const auto report = lines.first(read);
 			if (!(native && is_of_moved_protection(report)))
 				complaints.insert(complaints.end(), report.begin(), report.end());
+			if (read > 1)
+				trace_is_expected = false; /* the report has the end of its trace */
 		}
 		lines = lines.subspan(read);
 	}
