@@ -83,6 +83,13 @@ std::vector<Range> unmapped(const std::vector<Message> &messages)
 	return ranges_of<Unmap>(messages);
 }
 
+/* Whether each is of an unmapping of that range. */
+bool all_tell_of(const std::vector<Message> &messages, Range range)
+{
+	return std::ranges::count(unmapped(messages), range) ==
+	       static_cast<std::ptrdiff_t>(messages.size());
+}
+
 std::vector<Remap> moved(const std::vector<Message> &messages)
 {
 	std::vector<Remap> moves;
@@ -302,8 +309,7 @@ void move_with_failures(Subject &subject, const Memory &target, int flags = 0)
 			CHECK(count_patterned(memory) == pages);
 			/* Only the target can be gone; and once more, after a move that failed. */
 			if (count_mappings(target.range()) == 0)
-				CHECK(std::ranges::count(unmapped(messages), target.range()) ==
-				      static_cast<std::ptrdiff_t>(messages.size()));
+				CHECK(all_tell_of(messages, target.range()));
 			else
 				CHECK(nothing_is_told(messages));
 			CHECK((messages.size() > 0 || count_mappings(target.range()) > 0));
@@ -361,8 +367,7 @@ TEST_CASE("memory that moves without its event is unregistered, or didn't move",
 		if (error) {
 			CHECK(is_injected(error));
 			/* What has been mapped at the target, and is unmapped as the move fails */
-			CHECK(std::ranges::count(unmapped(messages), target) ==
-			      static_cast<std::ptrdiff_t>(messages.size()));
+			CHECK(all_tell_of(messages, target));
 			CHECK(subject.registered() == before);
 			CHECK(count_patterned(memory) == 4);
 			told += messages.size();
