@@ -25,9 +25,11 @@ MACHINE = "q35"
 # A crash ends the guest. A processor that is stuck in the kernel for twice the threshold counts as a
 # crash; the threshold is well above the default because the machine may be busy. A hung task is no
 # crash, because other tasks go on; the kernel's log reports it. printk.devkmsg=on keeps everything
-# that is written to the log; cryptomgr.notests leaves out the self-tests of ciphers.
+# that is written to the log; cryptomgr.notests leaves out the self-tests of ciphers. All processors of
+# an emulator have one time stamp counter. A kernel that sees several packages, as with NUMA nodes, doesn't
+# trust it unless it is told so, and reads a device's clock instead, which takes very much longer.
 BOOT_APPEND = ("console=ttyS0 panic=-1 oops=panic softlockup_panic=1 watchdog_thresh=30 "
-               "printk.devkmsg=on cryptomgr.notests")
+               "printk.devkmsg=on cryptomgr.notests tsc=reliable")
 
 
 def qemu_options(image, archive, append=""):
