@@ -154,9 +154,28 @@ static uint64_t milliseconds(void)
 	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 }
 
+/* Whether it waits, or a child of its own may. */
+static bool may_wait(struct worker *worker)
+{
+	char function[64] = "";
+
+	if (worker->id > 0)
+		function_it_sleeps_in(worker, function, sizeof(function));
+	return waits_for_another_call(function) || !strcmp(function, "do_wait");
+}
+
+static bool any_may_wait(void)
+{
+	for (unsigned int i = 0; i < FUZZ_THREADS; i++)
+		if (may_wait(&stage.workers[i]))
+			return true;
+	return false;
+}
+
 /*
- * Until the thread has come back or waits. A thread that sleeps elsewhere for long waits too: for a
- * lock that a waiting thread has. So does a thread that runs in circles in the kernel.
+ * Until the thread has come back or waits. If one waits, or a child may, a thread that sleeps
+ * elsewhere for long waits too: for that child, or for a lock. If none does, the kernel takes its
+ * time. A thread that runs in circles in the kernel waits as well.
  */
 static void settle(struct worker *worker)
 {
@@ -165,8 +184,9 @@ static void settle(struct worker *worker)
 	char function[64], before[64] = "";
 	unsigned int same = 0;
 
-	while (!is_done(worker) && same < LONG * patience &&
-	       milliseconds() - began < TOO_LONG * patience) {
+	while (!is_done(worker) && milliseconds() - began < TOO_LONG * patience) {
+		if (same >= LONG * patience && any_may_wait())
+			break;
 		if (worker->id < 0) {
 			sched_yield();
 			continue;

@@ -2,7 +2,8 @@
 /*
  * What the arena is like when a program has ended: its mappings with their flags, the entries of
  * their pages, and what the pages have. Only pages that are there are looked into, and only after
- * the contexts are closed: looking into others would fault.
+ * the contexts are closed: looking into others would fault. What can't be read because it is
+ * protected is left out, as a context may still be open in a child, or for a call that waits.
  */
 #include "executor.h"
 
@@ -32,6 +33,7 @@ static const char *const left_out[] = {"mg", "sd"};
 static struct {
 	uint64_t start, end;
 	bool readable;
+	bool hides_protected; /* registered so that protected pages can't even be read */
 } mappings[MAPPINGS];
 static unsigned int mapping_count;
 static uint64_t entries[FUZZ_ARENA_PAGES];
@@ -116,6 +118,7 @@ static bool note_mapping(const char *line)
 		_exit(7);
 	mappings[mapping_count].start = start;
 	mappings[mapping_count].end = end;
+	mappings[mapping_count].hides_protected = false;
 	mappings[mapping_count++].readable = rest[1] == 'r';
 	put_number("\np", (start - FUZZ_ARENA) / FUZZ_PAGE);
 	put_number("-p", (end - FUZZ_ARENA) / FUZZ_PAGE);
@@ -133,6 +136,7 @@ static bool note_line(const char *line)
 		return true;
 	if (!strncmp(line, "VmFlags:", 8)) {
 		put_flags(line);
+		mappings[mapping_count - 1].hides_protected = strstr(line, " ur");
 		put_pages(mappings[mapping_count - 1].start, mappings[mapping_count - 1].end);
 	}
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -182,6 +186,12 @@ static uint64_t hash_of(uint64_t address)
 }
 
 /* A few pages of a huge one are enough. */
+static bool is_looked_into(uint64_t index, bool hides_protected)
+{
+	return (entries[index] & PRESENT) && !(hides_protected && (entries[index] & PROTECTED)) &&
+	       (index < 600 || index % 512 < 2 || index % 512 > 509);
+}
+
 void note_contents(void)
 {
 	static struct worker reader;
@@ -192,10 +202,10 @@ void note_contents(void)
 	for (unsigned int i = 0; i < mapping_count; i++)
 		for (uint64_t page = mappings[i].start; page < mappings[i].end; page += FUZZ_PAGE) {
 			uint64_t index = (page - FUZZ_ARENA) / FUZZ_PAGE;
-			bool wanted = index < 600 || index % 512 < 2 || index % 512 > 509;
 			uint64_t hash;
 
-			if (!mappings[i].readable || !(entries[index] & PRESENT) || !wanted)
+			if (!mappings[i].readable ||
+			    !is_looked_into(index, mappings[i].hides_protected))
 				continue;
 			hash = hash_of(page);
 			put_number(" p", index);
