@@ -33,18 +33,22 @@ bool contains(const std::string &text, const std::string &part)
 constexpr std::uint64_t newer_features = UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_ASYNC |
 					 UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
 
-/* Where user memory ends: the kernel names la57 where it uses five levels of page tables. */
-std::uint64_t end_of_user_memory()
+/*
+ * Where user memory ends: the kernel names la57 where it uses five levels of page tables. A 32-bit
+ * program has two pages less than it can address (IA32_PAGE_OFFSET).
+ */
+std::uint64_t end_of_user_memory(bool of_32_bits)
 {
+	if (of_32_bits)
+		return (1ull << 32) - 2 * 4096;
 	std::ifstream file("/proc/cpuinfo");
 	const std::string text{std::istreambuf_iterator(file), {}};
-
 	return (contains(text, " la57") ? 1ull << 56 : 1ull << 47) - 4096;
 }
 
-bool is_beyond_user_memory(std::uint64_t start, std::uint64_t length)
+bool is_beyond_user_memory(const Row &row, std::uint64_t start, std::uint64_t length)
 {
-	const auto end = end_of_user_memory();
+	const auto end = end_of_user_memory(row.by_32_bits);
 
 	return start >= end || length > end - start;
 }
@@ -137,11 +141,12 @@ bool leaves_mappings_apart(const Row &module, const Row &native)
 	       joined(module.outcome.state) == joined(native.outcome.state);
 }
 
+/* Natively, whatever is wrong with the destination comes first. */
 bool checks_source_first(const Row &module, const Row &native)
 {
 	return kernel() < 6012 && module.command == "COPY" && last_field_differs(module, native) &&
-	       (refused(module, native, ENOENT) || refused(module, native, EFAULT)) &&
-	       module.given.size() == 5 && is_beyond_user_memory(module.given[1], module.given[2]);
+	       module.outcome.error == EINVAL && native.outcome.error && module.given.size() == 5 &&
+	       is_beyond_user_memory(module, module.given[1], module.given[2]);
 }
 
 bool protects_one_mapping(const Row &module, const Row &native)

@@ -32,6 +32,8 @@ struct Row {
 	bool newer = false;
 	/* The call has changed the stage. */
 	bool changed = false;
+	/* A 32-bit program has made it. */
+	bool by_32_bits = false;
 };
 
 /* Each function makes the same calls in the same order each time. */

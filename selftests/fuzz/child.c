@@ -432,6 +432,7 @@ bool run_program(void)
 		cleared = clear_stage();
 	}
 	collect_coverage(FUZZ_THREADS);
+	stage.shared->transcript.by_32_bits = sizeof(void *) == 4;
 	stage.shared->transcript.complete = 1;
 	return cleared;
 }

@@ -35,7 +35,7 @@ std::string own_lines(const char *who, const std::string &text, const std::strin
 Transcript::Transcript(const fuzz_transcript &raw, const fuzz_program &program,
 		       std::uint64_t offered)
 	: records(raw.records, raw.records + std::min<unsigned>(raw.count, FUZZ_RECORDS)),
-	  state(raw.state), complete(raw.complete), status(raw.status)
+	  state(raw.state), complete(raw.complete), by_32_bits(raw.by_32_bits), status(raw.status)
 {
 	for (auto &record : records)
 		if (record.kind == FUZZ_RESULT && !record.result &&

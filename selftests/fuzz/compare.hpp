@@ -23,6 +23,7 @@ public:
 	/* The first part of it. */
 	std::string mappings() const { return state.substr(0, state.find("contents:")); }
 	bool complete;
+	bool by_32_bits; /* a program of 32 bits has made it */
 	unsigned status; /* of the process that ran the program */
 };
 

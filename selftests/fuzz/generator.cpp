@@ -43,9 +43,6 @@ constexpr Weight weights[] = {
 
 static_assert(std::size(weights) == FUZZ_CODES, "each call has a weight");
 
-/* What the C library doesn't know yet. */
-constexpr std::uint64_t madv_collapse = 25, madv_guard_remove = 103;
-
 /* Where a range can begin or end that isn't in the arena. */
 constexpr std::uint64_t borders[] = {
 	0,

@@ -85,6 +85,9 @@ unsigned add_run(Arena &arena, unsigned index, const std::string &run, Page page
 	return end;
 }
 
+/* Which sum is of AnonHugePages. */
+constexpr std::size_t sum_of_huge_pages = 2;
+
 /* "p0-p8 rw-p 4 4 0 0 0 0 rd wr mr mw me ac 1*+ 7*-" */
 void add_mapping(Arena &arena, const std::string &line)
 {
@@ -243,7 +246,7 @@ StateDifference difference_of_states(const Difference &difference)
 	StateDifference found;
 
 	found.more_natively = native.mappings - module.mappings;
-	found.other = module.sums != native.sums || module.pages.size() != native.pages.size();
+	found.other = module.pages.size() != native.pages.size();
 	for (const auto &[index, page] : module.pages) {
 		const auto &other = native.pages[index];
 		found.other |= !alike(page, other);
@@ -256,6 +259,12 @@ StateDifference difference_of_states(const Difference &difference)
 		if (page.content != other.content)
 			found.contents.insert(index);
 	}
+	module.sums.resize(native.sums.size());
+	const bool other_sums = module.sums != native.sums;
+	if (native.sums.size() > sum_of_huge_pages)
+		module.sums[sum_of_huge_pages] = native.sums[sum_of_huge_pages];
+	found.huge_pages_alone = !found.other && other_sums && module.sums == native.sums;
+	found.other |= other_sums;
 	return found;
 }
 

@@ -41,6 +41,7 @@ struct StateDifference {
 	std::set<unsigned> protection, registration, contents;
 	std::set<unsigned> differing;	  /* in anything */
 	bool other = false;		  /* in more than that and the borders of mappings */
+	bool huge_pages_alone = false;	  /* other is how many huge pages there are */
 	std::ptrdiff_t more_natively = 0; /* how many more mappings there are, or fewer */
 
 	/* Nothing but borders. */

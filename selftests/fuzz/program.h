@@ -110,7 +110,7 @@ struct fuzz_transcript {
 	uint32_t calls;		/* made, if they ran side by side */
 	uint32_t stuck;
 	uint32_t status;	/* of the child, as waitpid() returns it */
-	uint32_t reserved;
+	uint32_t by_32_bits;	/* a program of 32 bits has made it */
 	struct fuzz_record records[FUZZ_RECORDS];
 	char state[FUZZ_STATE];	/* mappings, pages and contents at the end, as text */
 };

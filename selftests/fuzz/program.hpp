@@ -35,8 +35,9 @@ enum class Kind {
 	CHILD,
 };
 
-/* MADV_GUARD_INSTALL, which the C library doesn't know yet. */
-inline constexpr std::uint64_t madv_guard_install = 102;
+/* Advice that the C library doesn't know yet. */
+inline constexpr std::uint64_t madv_collapse = 25, madv_guard_install = 102,
+			       madv_guard_remove = 103;
 
 struct CallType {
 	const char *name;

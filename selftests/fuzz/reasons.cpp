@@ -71,6 +71,7 @@ Row row_of(const Difference &difference, const fuzz_record &record)
 	if (is_waiting(difference, {FUZZ_fork, FUZZ_mmap, FUZZ_munmap, FUZZ_mremap, FUZZ_madvise}))
 		row.call += ", while mappings change";
 	row.other_context = has_other_context(difference, record.call);
+	row.by_32_bits = difference.module.by_32_bits;
 	row.outcome.error = record.result < 0 ? -record.result : 0;
 	row.given.assign(call.arguments, call.arguments + given);
 	if (type.answers)
@@ -102,23 +103,41 @@ const char *reason_for_single_call(const Difference &difference)
 	return reason ? reason->text : nullptr;
 }
 
-/* Natively before the source is read, which the module waits for. */
+/*
+ * Natively before the source is read: the module may wait for that, which others may read of, and
+ * the source is there then.
+ */
 bool finds_end_of_file_first(const Difference &difference)
 {
-	const auto *call = differing_call(difference);
 	const auto *native = difference.of_native();
+	const auto fails = [&](const auto &call, const auto &record) {
+		return call.code == FUZZ_copy && record.kind == FUZZ_RESULT &&
+		       (record.result == -ENOMEM || record.result == -EAGAIN) &&
+		       is_at_end_of_file(difference, call);
+	};
+	Ranges sources;
 
-	return call && difference.of_module()->kind == FUZZ_WAITS && native->kind == FUZZ_RESULT &&
-	       native->result == -ENOMEM && call->code == FUZZ_copy &&
-	       is_at_end_of_file(difference, *call);
+	if (selftests::kernel() < 7002)
+		return false;
+	if (!in_states(difference))
+		return native && fails(difference.program.calls[native->call], *native);
+	came_before(difference, [&](const auto &call, const auto &record) {
+		if (fails(call, record))
+			std::ranges::copy(touched_by(call), std::back_inserter(sources));
+		return false;
+	});
+	const auto states = difference_of_states(difference);
+	return states.registration.empty() && states.protection.empty() && !states.more_natively &&
+	       have_all(followed(sources, difference), states.differing);
 }
 
-/* A call that waited has returned natively. */
+/* A call that waited has returned natively, if only when its context was closed. */
 bool returns_natively(const Difference &difference)
 {
 	const auto *record = difference.of_native();
 
-	return record && record->kind == FUZZ_RESULT && record->call != record->step;
+	return record && record->call != record->step &&
+	       is_one_of(record->kind, {FUZZ_RESULT, FUZZ_RELEASED});
 }
 
 /* Natively the change goes on whose message is lost. */
@@ -130,8 +149,9 @@ bool keeps_unread_messages(const Difference &difference)
 	};
 
 	/* The call that waits for its message to be read may return before the read does. */
-	if (const auto *module = difference.of_module(); module && loses_one(*module))
-		return returns_natively(difference);
+	if (const auto *module = difference.of_module();
+	    module && loses_one(*module) && returns_natively(difference))
+		return true;
 	return came_before(difference, [&](const auto &, const auto &record) {
 		return loses_one(record) &&
 		       (is_about_messages_of(difference, context_of(difference, record.call)) ||
@@ -156,6 +176,16 @@ Ranges whole_huge_pages(Ranges ranges)
 	return ranges;
 }
 
+/* Whether it is for another reason that a huge page is not made. */
+bool collapses_nothing(const Difference &difference, const Ranges &ranges)
+{
+	const auto *call = differing_call(difference);
+
+	return call && call->code == FUZZ_madvise && call->arguments[2] == madv_collapse &&
+	       difference.of_module()->result < 0 && difference.of_native()->result < 0 &&
+	       overlap(changed_by(*call), ranges);
+}
+
 /* UFFDIO_MOVE has found nothing to move, and the memory could have a huge page later. */
 bool makes_no_page_table(const Difference &difference)
 {
@@ -164,44 +194,60 @@ bool makes_no_page_table(const Difference &difference)
 		difference, [](const auto &call, const auto &) { return call.code == FUZZ_move; });
 
 	if (!in_states(difference))
-		return false;
+		return collapses_nothing(difference, moved);
 	std::erase_if(moved, [&](const Range &range) { return !overlap({range}, may_be_huge); });
 	const auto states = difference_of_states(difference);
-	return states.registration.empty() && states.protection.empty() &&
-	       have_all(whole_huge_pages(moved), states.differing);
+	return states.registration.empty() && states.protection.empty() && !moved.empty() &&
+	       (states.differing.empty() || have_all(whole_huge_pages(moved), states.differing));
+}
+
+/* Whether nothing but the number of huge pages differs, and some may have been in @ranges. */
+bool has_split_nothing(const Difference &difference, const Ranges &ranges)
+{
+	return in_states(difference) && difference_of_states(difference).huge_pages_alone &&
+	       overlap(ranges, mapped_as({FUZZ_THP}, difference));
+}
+
+/* What a command that protects was refused for. */
+Ranges refused_to_protect(const Difference &difference)
+{
+	if (selftests::kernel() < 6004)
+		return {};
+	return ranges_of_calls(difference, [](const auto &call, const auto &record) {
+		return is_one_of(call.code, {FUZZ_writeprotect, FUZZ_rwprotect}) &&
+		       (record.result == -ENOENT || record.result == -EINVAL) &&
+		       call.arguments[1] > FUZZ_PAGE;
+	});
 }
 
 bool has_protected_nothing(const Difference &difference)
 {
-	return selftests::kernel() >= 6004 &&
-	       is_about_protection(
-		       difference,
-		       ranges_of_calls(difference, [](const auto &call, const auto &record) {
-			       return is_one_of(call.code, {FUZZ_writeprotect, FUZZ_rwprotect}) &&
-				      (record.result == -ENOENT || record.result == -EINVAL) &&
-				      call.arguments[1] > FUZZ_PAGE;
-		       }));
+	const auto ranges = refused_to_protect(difference);
+
+	return is_about_protection(difference, ranges) || has_split_nothing(difference, ranges);
 }
 
 /* Registered for protection, and then again without it. */
-bool unprotects_what_is_registered_again(const Difference &difference)
+Ranges registered_again(const Difference &difference)
 {
 	Ranges with;
 
-	return selftests::kernel() < 7003 &&
-	       is_about_protection(
-		       difference,
-		       ranges_of_calls(
-			       difference,
-			       [&](const auto &call, const auto &record) {
-				       if (call.code != FUZZ_register || record.result)
-					       return false;
-				       const auto ranges = followed(changed_by(call), difference);
-				       if (!(call.arguments[2] & UFFDIO_REGISTER_MODE_WP))
-					       return overlap(ranges, with);
-				       std::ranges::copy(ranges, std::back_inserter(with));
-				       return false;
-			       }));
+	if (selftests::kernel() >= 7003)
+		return {};
+	return ranges_of_calls(difference, [&](const auto &call, const auto &record) {
+		if (call.code != FUZZ_register || record.result)
+			return false;
+		const auto ranges = followed(changed_by(call), difference);
+		if (!(call.arguments[2] & UFFDIO_REGISTER_MODE_WP))
+			return overlap(ranges, with);
+		std::ranges::copy(ranges, std::back_inserter(with));
+		return false;
+	});
+}
+
+bool unprotects_what_is_registered_again(const Difference &difference)
+{
+	return is_about_protection(difference, registered_again(difference));
 }
 
 /* @ranges, and what of @others touches them, directly or by way of others. */
@@ -221,11 +267,20 @@ Ranges connected(Ranges ranges, Ranges others)
 	return ranges;
 }
 
-/* Where mremap() took memory from and to, and the registered mappings that it became a part of. */
-Ranges ranges_of_mremaps(const Difference &difference)
+/*
+ * Where mremap() took memory from and to, and the registered mappings that it became a part of, if
+ * there is a context that isn't told of it.
+ */
+Ranges moved_untold(const Difference &difference)
 {
 	Ranges ranges, registered;
+	const bool untold = came_before(difference, [](const auto &call, const auto &record) {
+		return call.code == FUZZ_api && !record.result &&
+		       !(call.arguments[1] & UFFD_FEATURE_EVENT_REMAP);
+	});
 
+	if (!untold)
+		return {};
 	for (std::size_t i = 0; i < difference.at; i++) {
 		const auto &record = difference.module.records[i];
 		const auto &call = difference.program.calls[record.call];
@@ -255,14 +310,8 @@ bool is_about_changes(const Difference &difference, const Ranges &ranges)
  */
 bool unregisters_only_what_mremap_moved(const Difference &difference)
 {
-	const bool untold = came_before(difference, [](const auto &call, const auto &record) {
-		return call.code == FUZZ_api && !record.result &&
-		       !(call.arguments[1] & UFFD_FEATURE_EVENT_REMAP);
-	});
-	const auto ranges = ranges_of_mremaps(difference);
+	const auto ranges = moved_untold(difference);
 
-	if (!untold)
-		return false;
 	if (!in_states(difference))
 		return is_about_faults(difference, ranges) || is_about_changes(difference, ranges);
 	const auto states = difference_of_states(difference);
@@ -294,7 +343,11 @@ bool meets_border_natively(const Difference &difference)
 	const auto *call = differing_call(difference);
 	const auto *native = difference.of_native();
 
-	return call && native->kind == FUZZ_RESULT && native->result == -ENOENT &&
+	if (!call || native->kind != FUZZ_RESULT)
+		return false;
+	if (native->result == -EINVAL)
+		return call->code == FUZZ_move;
+	return native->result == -ENOENT &&
 	       is_one_of(call->code,
 			 {FUZZ_copy, FUZZ_zeropage, FUZZ_continue, FUZZ_poison, FUZZ_move});
 }
@@ -338,8 +391,8 @@ bool prepares_mapping_first(const Difference &difference)
 		       });
 }
 
-/* A swapped-out page has moved to where nothing is protected. */
-bool leaves_protection_behind(const Difference &difference)
+/* Where a swapped-out page may have moved, and nothing is protected. */
+Ranges moved_from_swap(const Difference &difference)
 {
 	Ranges moved;
 	const bool swapped = came_before(difference, [](const auto &call, const auto &) {
@@ -351,7 +404,37 @@ bool leaves_protection_behind(const Difference &difference)
 			moved.push_back(pages_of(call.arguments[0], call.arguments[2]));
 		return false;
 	});
-	return swapped && is_about_protection(difference, followed(moved, difference));
+	return swapped ? followed(moved, difference) : Ranges();
+}
+
+bool leaves_protection_behind(const Difference &difference)
+{
+	return is_about_protection(difference, moved_from_swap(difference));
+}
+
+/* Each page that differs has one of the reasons for its protection or registration. */
+bool has_several_reasons(const Difference &difference)
+{
+	Ranges ranges;
+
+	if (!in_states(difference))
+		return false;
+	for (const auto &some : {refused_to_protect(difference), registered_again(difference),
+				 moved_from_swap(difference), moved_untold(difference)})
+		std::ranges::copy(some, std::back_inserter(ranges));
+	const auto states = difference_of_states(difference);
+	return !states.other && states.contents.empty() && have_all(ranges, states.differing);
+}
+
+/* A call that has waited in what natively is unregistered goes on there before that returns. */
+bool keeps_what_is_of_others(const Difference &difference)
+{
+	const auto *module = difference.of_module();
+
+	return selftests::kernel() < 6017 && module && module->kind == FUZZ_RESULT &&
+	       module->result == -EINVAL && returns_natively(difference) &&
+	       difference.program.calls[module->call].code == FUZZ_unregister &&
+	       has_other_context(difference, module->call);
 }
 
 /* Unregistering was refused for a part of a huge page. */
@@ -370,12 +453,30 @@ bool unregisters_all_or_nothing(const Difference &difference)
 	       have_all(whole_huge_pages(ranges), states.differing);
 }
 
-/* Each has its paragraph in Documentation/userfault.rst. */
+/* The answer to UFFDIO_API lies in the pages that are compared. */
+bool tells_of_newer_features(const Difference &difference)
+{
+	if (selftests::kernel() >= 7003 || !in_states(difference))
+		return false;
+	Ranges answered;
+	came_before(difference, [&](const auto &call, const auto &record) {
+		if (call.code == FUZZ_api && !record.result)
+			std::ranges::copy(touched_by(call), std::back_inserter(answered));
+		return false;
+	});
+	const auto states = difference_of_states(difference);
+	return !states.other && have_all(followed(answered, difference), states.contents) &&
+	       states.differing == states.contents;
+}
+
+/* Each has its paragraph in Documentation/userfault.rst; more than one of them may be at work. */
 const struct {
 	bool (*covers)(const Difference &difference);
 	const char *text;
 } reasons[] = {
 	{wakes_more_threads, "native userfaultfd leaves threads asleep whose fault has changed"},
+	{wakes_without_result,
+	 "native userfaultfd leaves threads asleep if it can't write a command's result"},
 	{wakes_in_another_order, "threads that are woken together go on in any order"},
 	{keeps_unread_messages, "native userfaultfd loses messages that can't be written"},
 	{has_protected_nothing,
@@ -398,7 +499,11 @@ const struct {
 	 "older kernels check a mapping before they prepare it for anonymous pages"},
 	{merges_what_is_unregistered,
 	 "older kernels leave a mapping beside its neighbour that has become like it"},
+	{tells_of_newer_features,
+	 "API answers which features there are, and older kernels have fewer"},
 	{keeps_memory_out_of_ksm, "the module keeps protected memory out of KSM"},
+	{keeps_what_is_of_others, "newer kernels do not unregister what another context holds"},
+	{has_several_reasons, "several of the differences in protection come together"},
 	{fills_private_zero_device, "native userfaultfd can't fill private mappings of /dev/zero"},
 };
 

@@ -137,10 +137,12 @@ fuzz_program Session::comparable(fuzz_program program) const
 	for (unsigned i = program.count; i--;) {
 		auto &call = program.calls[i];
 		const bool sends_mode = call.code == FUZZ_continue && call.arguments[2] & 2;
+		const auto request =
+			call.code == FUZZ_ioctl ? call.arguments[0] : type_of(call).request;
 		if (call.code == FUZZ_api)
 			call.arguments[1] &= ~absent_;
-		if ((call.code == FUZZ_poison && lacks(UFFD_FEATURE_POISON)) ||
-		    (call.code == FUZZ_move && lacks(UFFD_FEATURE_MOVE)) ||
+		if ((request == UFFDIO_POISON && lacks(UFFD_FEATURE_POISON)) ||
+		    (request == UFFDIO_MOVE && lacks(UFFD_FEATURE_MOVE)) ||
 		    (sends_mode && lacks(UFFD_FEATURE_WP_ASYNC)))
 			remove_call(program, i);
 	}

@@ -6,7 +6,11 @@
 #include "questions.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
+#include <initializer_list>
+#include <iterator>
+#include <linux/userfault.h>
 #include <vector>
 
 namespace fuzz {
@@ -110,6 +114,36 @@ bool reads_what_one_writes(const Difference &difference,
 	       });
 }
 
+/* Of threads that were woken together and fault again, another one tells first. */
+bool faults_before_another(const Difference &difference)
+{
+	const auto waits = [&](const fuzz_record &record, const Ranges &ranges) {
+		const auto &call = difference.program.calls[record.call];
+		return record.kind == FUZZ_WAITS && record.step < difference.step() &&
+		       !has_returned(difference.module, record.call, difference.step(), false) &&
+		       overlap(ranges, followed(touched_by(call), difference));
+	};
+	Ranges woken;
+
+	came_before(difference, [&](const auto &call, const auto &) {
+		const Ranges ranges = {changed_by(call)};
+		const auto waiting =
+			std::ranges::count_if(difference.module.records, [&](const auto &record) {
+				return waits(record, ranges);
+			});
+		if (call.code == FUZZ_wake && waiting > 1)
+			std::ranges::copy(ranges, std::back_inserter(woken));
+		return false;
+	});
+	return std::ranges::all_of(
+		std::initializer_list{difference.of_module(), difference.of_native()},
+		[&](const fuzz_record *record) {
+			return record && record->kind == FUZZ_MESSAGE &&
+			       record->result == UFFD_EVENT_PAGEFAULT &&
+			       overlap(woken, {pages_of(record->words[1], 1)});
+		});
+}
+
 /* Two calls have waited for a message of one context, and each of them has got it once. */
 bool reads_for_another(const Difference &difference)
 {
@@ -123,9 +157,20 @@ bool reads_for_another(const Difference &difference)
 	       context_of(difference, module->call) == context_of(difference, native->call);
 }
 
-} // namespace
+/* Whether a command that can't write its result has resolved what a call waits for. */
+bool is_resolved_without_result(const Difference &difference, const fuzz_record &wait)
+{
+	const auto where = followed(touched_by(difference.program.calls[wait.call]), difference);
 
-bool wakes_more_threads(const Difference &difference)
+	return came_before(difference, [&](const auto &call, const auto &record) {
+		return record.step > wait.step && call.place && record.result == -EFAULT &&
+		       type_of(call).answers && overlap(changed_by(call), where) &&
+		       !has_returned(difference.module, wait.call, record.step, false);
+	});
+}
+
+/* Whether only on the module a call goes on that has waited, and that @predicate is true for. */
+template <class Predicate> bool wakes_if(const Difference &difference, Predicate &&predicate)
 {
 	const auto &records = difference.module.records;
 	const auto goes_on = [&](unsigned waiting) {
@@ -137,9 +182,20 @@ bool wakes_more_threads(const Difference &difference)
 	return std::any_of(records.begin(), records.begin() + std::ptrdiff_t(difference.at),
 			   [&](const fuzz_record &record) {
 				   return record.kind == FUZZ_WAITS &&
-					  is_changed_meanwhile(difference, record) &&
-					  goes_on(record.call);
+					  predicate(difference, record) && goes_on(record.call);
 			   });
+}
+
+} // namespace
+
+bool wakes_more_threads(const Difference &difference)
+{
+	return wakes_if(difference, is_changed_meanwhile);
+}
+
+bool wakes_without_result(const Difference &difference)
+{
+	return wakes_if(difference, is_resolved_without_result);
 }
 
 bool wakes_in_another_order(const Difference &difference)
@@ -150,7 +206,7 @@ bool wakes_in_another_order(const Difference &difference)
 					  : reads_what_one_writes(difference, woken))
 			return true;
 	}
-	return reads_for_another(difference);
+	return reads_for_another(difference) || faults_before_another(difference);
 }
 
 } // namespace fuzz

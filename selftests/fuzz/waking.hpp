@@ -9,6 +9,8 @@ namespace fuzz {
 
 /* What a thread waits for has changed. */
 bool wakes_more_threads(const Difference &difference);
+/* A command has done its work, and can't write its result. */
+bool wakes_without_result(const Difference &difference);
 bool wakes_in_another_order(const Difference &difference);
 
 } // namespace fuzz
