@@ -88,9 +88,10 @@ help:
 	@echo 'make try [KERNEL=K] [TEST=T | SHELL=1 | STOP=1] [MEMORY=M]'
 	@echo '                         build the module as it is now, load it into a VM that stays for the'
 	@echo '                         next time, and run a test there; or open a shell there; or end the VM'
-	@echo 'make selftests [KERNEL=K | KERNELS=all] [NATIVE=K] [TEST=T] [MEMORY=M] [V=1]'
+	@echo 'make selftests [KERNEL=K | KERNELS=all] [NATIVE=K] [TEST=T [PART=I/N]] [MEMORY=M] [V=1]'
 	@echo '                         build everything and run all tests, in VMs; T is a name, in which a *'
-	@echo '                         at the end is any text, or a [tag]; TEST=few runs a few of them;'
+	@echo '                         at the end is any text, or a [tag]; TEST=few runs a few of them,'
+	@echo '                         with PART=1/4 a quarter of these;'
 	@echo '                         TEST=runner tests the runner itself, TEST=kunit runs the KUnit tests;'
 	@echo '                         M is the memory of each VM, 3G say; V=1 shows their console; natively the'
 	@echo '                         tests run on each kernel, or only on that of NATIVE'
@@ -551,6 +552,7 @@ check-sparse:
 FILE = $(shell $(CXX) -print-prog-name=cc1plus)
 TEST :=
 NATIVE :=
+PART :=
 V :=
 verbose := $(if $(filter-out 0,$(V)),-v)
 
@@ -581,7 +583,7 @@ selftests: bootstrap
 	$(if $(TEST)$(SANITIZER),,$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o))
 	@$(if $(TEST)$(SANITIZER),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
-		$(NATIVE:%=--native %) $(SANITIZER:%=--sanitizer %) $(if $(KERNEL)$(TEST)$(SANITIZER),,--sanitized --runner) \
+		$(NATIVE:%=--native %) $(PART:%=--part %) $(SANITIZER:%=--sanitizer %) $(if $(KERNEL)$(TEST)$(SANITIZER),,--sanitized --runner) \
 		$(if $(TEST),-- $(call quoted,$(TEST)))
 
 SECONDS :=

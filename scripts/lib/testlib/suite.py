@@ -28,6 +28,8 @@ UDEV = "/usr/bin/udevadm"       # the daemon, too: its name says which of the tw
 RUNNER_MODULES = ("oops", "leak", "forget", "holder", "warn")
 KUNIT_SUITES = sorted(path.name.removesuffix("_test.c")
                       for path in (SOURCES / "kernel/tests").glob("*_test.c"))
+# They need little, and kmemleak looks into what describes each page.
+KUNIT_MEMORY = "1G"
 ALL_SKIPPED = 4     # the exit status of kselftest's programs for it
 LISTED = "To list the tests: build/selftests/selftests --list. The KUnit tests need a debug kernel."
 
@@ -192,7 +194,8 @@ def kunit_in_vm(kernel, vm_options=(), modules=None):
 
     It prints a document for each of KUNIT_SUITES, then one on what they have left in the kernel.
     """
-    return [SOURCES / "scripts/vm", "--kernel", kernel, *vm_options, "--no-module", "--append", "kunit.autorun=1",
+    return [SOURCES / "scripts/vm", "--kernel", kernel, "--memory", KUNIT_MEMORY, *vm_options, "--no-module",
+            "--append", "kunit.autorun=1",
             "--carry", f"{BUILD}/selftests/selftests:/bin/selftests",
             "--carry", f"{modules or BUILD / kernel}/userfault_kunit.ko:/lib/userfault_kunit.ko",
             "--", "sh", "-c", f"""
