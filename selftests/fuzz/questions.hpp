@@ -34,15 +34,19 @@ template <class Predicate> bool came_before(const Difference &difference, Predic
 			   });
 }
 
-/* The ranges of calls before the difference that @predicate is true for. */
+/*
+ * The ranges of calls before the difference that @predicate is true for: those that they change, or
+ * those that they touch.
+ */
 template <class Predicate>
-Ranges ranges_of_calls(const Difference &difference, Predicate &&predicate)
+Ranges ranges_of_calls(const Difference &difference, Predicate &&predicate,
+		       Ranges (*ranges_of)(const fuzz_call &) = changed_by)
 {
 	Ranges ranges;
 
 	came_before(difference, [&](const auto &call, const auto &record) {
 		if (predicate(call, record))
-			std::ranges::copy(changed_by(call), std::back_inserter(ranges));
+			std::ranges::copy(ranges_of(call), std::back_inserter(ranges));
 		return false;
 	});
 	return followed(ranges, difference);

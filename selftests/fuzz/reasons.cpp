@@ -115,20 +115,15 @@ bool finds_end_of_file_first(const Difference &difference)
 		       (record.result == -ENOMEM || record.result == -EAGAIN) &&
 		       is_at_end_of_file(difference, call);
 	};
-	Ranges sources;
 
 	if (selftests::kernel() < 7002)
 		return false;
 	if (!in_states(difference))
 		return native && fails(difference.program.calls[native->call], *native);
-	came_before(difference, [&](const auto &call, const auto &record) {
-		if (fails(call, record))
-			std::ranges::copy(touched_by(call), std::back_inserter(sources));
-		return false;
-	});
+	const auto sources = ranges_of_calls(difference, fails, touched_by);
 	const auto states = difference_of_states(difference);
 	return states.registration.empty() && states.protection.empty() && !states.more_natively &&
-	       have_all(followed(sources, difference), states.differing);
+	       have_all(sources, states.differing);
 }
 
 /* A call that waited has returned natively, if only when its context was closed. */
@@ -458,14 +453,14 @@ bool tells_of_newer_features(const Difference &difference)
 {
 	if (selftests::kernel() >= 7003 || !in_states(difference))
 		return false;
-	Ranges answered;
-	came_before(difference, [&](const auto &call, const auto &record) {
-		if (call.code == FUZZ_api && !record.result)
-			std::ranges::copy(touched_by(call), std::back_inserter(answered));
-		return false;
-	});
+	const auto answered = ranges_of_calls(
+		difference,
+		[](const auto &call, const auto &record) {
+			return call.code == FUZZ_api && !record.result;
+		},
+		touched_by);
 	const auto states = difference_of_states(difference);
-	return !states.other && have_all(followed(answered, difference), states.contents) &&
+	return !states.other && have_all(answered, states.contents) &&
 	       states.differing == states.contents;
 }
 

@@ -126,12 +126,14 @@ bool faults_before_another(const Difference &difference)
 	Ranges woken;
 
 	came_before(difference, [&](const auto &call, const auto &) {
-		const Ranges ranges = {changed_by(call)};
+		if (call.code != FUZZ_wake)
+			return false;
+		const auto ranges = changed_by(call);
 		const auto waiting =
 			std::ranges::count_if(difference.module.records, [&](const auto &record) {
 				return waits(record, ranges);
 			});
-		if (call.code == FUZZ_wake && waiting > 1)
+		if (waiting > 1)
 			std::ranges::copy(ranges, std::back_inserter(woken));
 		return false;
 	});
