@@ -583,7 +583,8 @@ selftests: bootstrap
 	$(if $(TEST)$(SANITIZER),,$(build) $(TYPED_KERNELS:%=build/%/kernel/compat/check_interfaces.o))
 	@$(if $(TEST)$(SANITIZER),:,scripts/check-layout >/dev/null && $(check_interfaces))
 	@scripts/selftests $(verbose) $(if $(MEMORY),--memory $(MEMORY)) $(NEEDED_KERNELS:%=--kernel %) \
-		$(NATIVE:%=--native %) $(PART:%=--part %) $(SANITIZER:%=--sanitizer %) $(if $(KERNEL)$(TEST)$(SANITIZER),,--sanitized --runner) \
+		$(NATIVE:%=--native %) $(PART:%=--part %) $(SANITIZER:%=--sanitizer %) \
+		$(if $(KERNEL)$(TEST)$(SANITIZER),,--sanitized --runner) \
 		$(if $(TEST),-- $(call quoted,$(TEST)))
 
 SECONDS :=
