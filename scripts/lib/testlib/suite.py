@@ -118,7 +118,8 @@ def start(programs, processors):
                 said.put(_not_run(title, f"the runner failed: {type(error).__name__}: {error}"))
         finally:
             said.put(None)
-            free.release(program.processors)
+            for _ in range(program.processors):     # release() takes no 0
+                free.release()
 
     threading.Thread(target=start_in_turn, daemon=True).start()
     return [iter(said.get, None) for said in queues]
