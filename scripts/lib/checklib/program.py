@@ -13,7 +13,7 @@ FINDING = re.compile(r"(?P<path>[\w./-]+):(?P<line>\d+)(?::[\d-]+)*: ?(?P<text>.
 # What a tool prints beside its findings
 CHATTER = re.compile(r"|  [A-Z]+ .*|make(\[\d+\])?: (Entering|Leaving) directory .*|/\S*spatch .*"
                      r"|Use of uninitialized value \$root .*|find: .?/include.?: No such file or directory"
-                     r"|Please check for false positives .*|When using \"patch\" mode, .*")
+                     r"|\d+ warnings? generated\.|Please check for false positives .*|When using \"patch\" mode, .*")
 
 
 def run(*command, cwd=SOURCES, **options):
