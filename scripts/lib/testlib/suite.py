@@ -33,6 +33,13 @@ KUNIT_MEMORY = "1G"
 ALL_SKIPPED = 4     # the exit status of kselftest's programs for it
 LISTED = "To list the tests: build/selftests/selftests --list. The KUnit tests need a debug kernel."
 
+# How the reasons of tests begin that lack what every guest has to have: if such a test were skipped, a driver that
+# can't be loaded would take tests away, and nobody would notice.
+LACKS = ("there is no disk to swap to", "the kernel has no transparent huge pages", "the kernel has no control groups",
+         "the controller ", "the kernel has no KSM", "the module's file is not at", "the module that holds a function",
+         "features.rst was not carried in",
+         *([] if pathlib.Path("/dev/kvm").exists() else ["there is no KVM"]))    # KVM's guests may have none
+
 DEATHS = {
     End.PANIC.value: "the guest's kernel crashed",
     End.RESET.value: "the guest stopped without a verdict",
@@ -139,12 +146,19 @@ def _suite(titles, index, reader, end):
     if index >= len(reader.documents):
         return _not_run(titles[index], end)
     document = reader.documents[index]
-    results = list(document.results)
+    results = list(map(_needing, document.results))
     if document.running:
         results.append(ktap.Result(document.running, "failed", f"{end} during this test", document.notes))
     for _ in range(document.planned - len(results)):
         results.append(ktap.Result("(a further test)", "failed", f"not run: {end}"))
     return Suite(titles[index], results)
+
+
+def _needing(result):
+    """A result; if its test was skipped for what the guest has to have, it failed."""
+    if result.verdict != "skipped" or not result.why.startswith(LACKS):
+        return result
+    return dataclasses.replace(result, verdict="failed", why=f"the guest has to have it: {result.why}")
 
 
 def guest_options(kernel):
