@@ -17,9 +17,9 @@ struct LongCall {
 
 /*
  * Has a child process make @call, and kills it in the middle. Returns whether the call has then
- * ended without having done all. This doesn't depend on how fast the machine is: if the signal
- * comes too early or too late, it tries again with another delay. A call that a signal can't end
- * does nothing or all each time.
+ * ended without having done all, and the process was gone within 50 ms, or on a slow machine within
+ * ten times as long as one that sleeps. If the signal comes too early or too late, or the process
+ * is late, it tries again. A call that a signal can't end does nothing or all each time.
  */
 bool can_be_killed(const LongCall &call);
 

@@ -51,7 +51,7 @@ bool can_be_killed_filling(const Memory &memory, const std::function<void()> &fi
 						      ~pagemap_soft_dirty) != 0;
 				      },
 			      .over = [] { return false; },
-			      .undo = [] {}});
+			      .undo = [&] { memory.drop(0, memory.pages()); }});
 }
 
 using Change = std::function<void(Range)>;
