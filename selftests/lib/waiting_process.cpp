@@ -51,7 +51,8 @@ long fork_child(const Memory &)
 }
 
 WaitingProcess::WaitingProcess(const Wait &wait, std::size_t pages)
-	: memory(pages, wait.watched.kind), sockets(take(socket_pair())), process([&] {
+	: memory(pages ?: wait.watched.pages, wait.watched.kind), sockets(take(socket_pair())),
+	  process([&] {
 		  take(send_fd(sockets.second.get(), watch(wait.watched, memory).fd(), payload));
 		  return wait.wait(memory) == wait.result ? 0 : 1;
 	  }),

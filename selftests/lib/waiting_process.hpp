@@ -24,7 +24,8 @@ long fork_child(const Memory &memory);
  * has memory at the same addresses.
  */
 struct WaitingProcess {
-	explicit WaitingProcess(const Wait &wait, std::size_t pages = 2);
+	/* @pages: how many small pages the memory has; 0 for as many as it needs. */
+	explicit WaitingProcess(const Wait &wait, std::size_t pages = 0);
 
 	/* Whether the context is that of a process that is gone. */
 	bool is_gone() const;

@@ -6,14 +6,22 @@
 
 namespace selftests {
 
-/* How memory is registered, so that an access to its page 0, or a change, waits for the monitor. */
+/*
+ * How two pages of memory, which may be huge, are registered, so that an access to the first one,
+ * or a change, waits for the monitor.
+ */
 struct Watched {
 	userfault::Features features;
 	userfault::Modes modes;
 	MemoryKind kind;
 	/* What has to be done after registering, or null. */
 	void (*prepare)(const userfault::Context &context, const Memory &memory) = nullptr;
+	/* How many small pages the memory has. */
+	std::size_t pages = 2;
 };
+
+/* The first of the two pages. */
+userfault::Range first_page(const Memory &memory);
 
 /* Memory without pages, private and of a file. */
 extern const Watched missing, missing_in_file;
@@ -23,6 +31,8 @@ extern const Watched guarded;
 extern const Watched cached;
 /* Page 0 is 6 and read-write protected. */
 extern const Watched tracked;
+/* The same of huge pages. */
+extern const Watched missing_huge, missing_in_huge_file, guarded_huge, cached_huge, tracked_huge;
 /* Memory without pages, and with an event. */
 extern const Watched with_fork, with_remap, with_remove, with_unmap;
 

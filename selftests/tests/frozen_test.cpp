@@ -5,11 +5,13 @@
  * in a system call, freezes as soon as it needs the monitor no more.
  */
 #include "lib/control_group.hpp"
+#include "lib/huge_pages.hpp"
 #include "lib/waiting_process.hpp"
 
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <variant>
+#include <vector>
 
 using namespace selftests;
 using namespace userfault;
@@ -23,32 +25,49 @@ struct Subject {
 	void (*answer)(const Context &context, const Memory &memory);
 };
 
+/* With zeroes. */
 void answer_missing(const Context &context, const Memory &memory)
 {
-	static_cast<void>(context.zeropage(memory.range(0, 1)));
+	const auto first = first_page(memory);
+	const Memory zeroes(first.length / page_size());
+
+	static_cast<void>(context.copy(first.start, zeroes.bytes(0, zeroes.pages())));
 }
 
-const Subject in_faults[] = {
+void answer_write(const Context &context, const Memory &memory)
+{
+	take(context.write_unprotect(first_page(memory)));
+}
+
+void answer_minor(const Context &context, const Memory &memory)
+{
+	static_cast<void>(context.resume(first_page(memory)));
+}
+
+void answer_access(const Context &context, const Memory &memory)
+{
+	take(context.rwunprotect(first_page(memory)));
+}
+
+const std::vector<Subject> in_faults = {
 	{"a missing page", {missing, read_first, 0}, answer_missing},
 	{"a missing page of a file", {missing_in_file, write_first, 5}, answer_missing},
-	{"a protected page",
-	 {guarded, write_first, 5},
-	 [](const Context &context, const Memory &memory) {
-		 take(context.write_unprotect(memory.range(0, 1)));
-	 }},
-	{"a page that the file has",
-	 {cached, read_first, 9},
-	 [](const Context &context, const Memory &memory) {
-		 static_cast<void>(context.resume(memory.range(0, 1)));
-	 }},
-	{"a page that is protected from every access",
-	 {tracked, read_first, 6},
-	 [](const Context &context, const Memory &memory) {
-		 take(context.rwunprotect(memory.range(0, 1)));
-	 }},
+	{"a protected page", {guarded, write_first, 5}, answer_write},
+	{"a page that the file has", {cached, read_first, 9}, answer_minor},
+	{"a page that is protected from every access", {tracked, read_first, 6}, answer_access},
 };
 
-const Subject in_events[] = {
+const std::vector<Subject> in_huge_faults = {
+	{"a missing huge page", {missing_huge, read_first, 0}, answer_missing},
+	{"a missing huge page of a file", {missing_in_huge_file, write_first, 5}, answer_missing},
+	{"a protected huge page", {guarded_huge, write_first, 5}, answer_write},
+	{"a huge page that the file has", {cached_huge, read_first, 9}, answer_minor},
+	{"a huge page that is protected from every access",
+	 {tracked_huge, read_first, 6},
+	 answer_access},
+};
+
+const std::vector<Subject> in_events = {
 	{"dropping", {with_remove, drop_second, 0}, nullptr},
 	{"unmapping", {with_unmap, unmap_second, 0}, nullptr},
 	{"moving", {with_remap, move_second, 0}, nullptr},
@@ -100,7 +119,9 @@ private:
 	void (*answer_)(const Context &context, const Memory &memory);
 };
 
-template <class Test> void with_each(const auto &subjects, Test test)
+using Test = void (*)(Freezable &process);
+
+void with_each(const std::vector<Subject> &subjects, Test test)
 {
 	const auto offered = take(Context::probe(options_for())).offered;
 
@@ -118,60 +139,89 @@ bool nobody_waits(const Freezable &process)
 	return fdinfo(process.context.fd()).total == 0 && !is_readable(process.context);
 }
 
+void freeze_and_fault_again(Freezable &process)
+{
+	for (int i = 0; i < 2; i++) {
+		process.freeze_and_wait();
+		CHECK(nobody_waits(process));
+		process.thaw();
+		CHECK(next_fault(process.context).address == process.memory.address(0));
+	}
+	process.answer();
+	CHECK(process.process.wait() == 0);
+	CHECK(nobody_waits(process));
+}
+
+void freeze_told(Freezable &process)
+{
+	next_fault(process.context);
+	freeze_and_fault_again(process);
+}
+
+void freeze_untold(Freezable &process)
+{
+	wait_for_pending(process.context, 1);
+	freeze_and_fault_again(process);
+}
+
+void answer_frozen(Freezable &process)
+{
+	next_fault(process.context);
+	process.freeze_and_wait();
+	process.answer();
+	CHECK(process.is_frozen());
+	process.thaw();
+	CHECK(process.process.wait() == 0);
+	CHECK(nobody_waits(process));
+}
+
+void kill_frozen(Freezable &process)
+{
+	next_fault(process.context);
+	process.freeze_and_wait();
+	CHECK(process.dies());
+}
+
+/* Its memory then has zeroes, or what was there already. */
+void leave_frozen(Freezable &process)
+{
+	next_fault(process.context);
+	process.freeze_and_wait();
+	static_cast<void>(Fd(process.context.release()));
+	process.thaw();
+	CHECK(process.process.wait() == 0);
+}
+
 } // namespace
 
 TEST_CASE("a thread that waits for its page freezes and faults again when it is thawed", "[frozen]")
 {
-	for (const bool told : {true, false})
-		with_each(in_faults, [told](Freezable &process) {
-			wait_for_pending(process.context, 1);
-			if (told)
-				next_fault(process.context);
-			for (int i = 0; i < 2; i++) {
-				process.freeze_and_wait();
-				CHECK(nobody_waits(process));
-				process.thaw();
-				CHECK(next_fault(process.context).address ==
-				      process.memory.address(0));
-			}
-			process.answer();
-			CHECK(process.process.wait() == 0);
-			CHECK(nobody_waits(process));
-		});
+	with_each(in_faults, freeze_told);
+	with_each(in_faults, freeze_untold);
 }
 
 TEST_CASE("a page can be filled for a frozen thread and then it doesn't fault again", "[frozen]")
 {
-	with_each(in_faults, [](Freezable &process) {
-		next_fault(process.context);
-		process.freeze_and_wait();
-		process.answer();
-		CHECK(process.is_frozen());
-		process.thaw();
-		CHECK(process.process.wait() == 0);
-		CHECK(nobody_waits(process));
-	});
+	with_each(in_faults, answer_frozen);
 }
 
 TEST_CASE("a frozen process that was waiting for its page can be killed", "[frozen]")
 {
-	with_each(in_faults, [](Freezable &process) {
-		next_fault(process.context);
-		process.freeze_and_wait();
-		CHECK(process.dies());
-	});
+	with_each(in_faults, kill_frozen);
 }
 
 TEST_CASE("the memory of a frozen process is ordinary once its monitor has gone", "[frozen]")
 {
-	/* Zeroes, or what was there already. */
-	with_each(in_faults, [](Freezable &process) {
-		next_fault(process.context);
-		process.freeze_and_wait();
-		static_cast<void>(Fd(process.context.release()));
-		process.thaw();
-		CHECK(process.process.wait() == 0);
-	});
+	with_each(in_faults, leave_frozen);
+}
+
+TEST_CASE("a thread that waits for its huge page freezes like another", "[frozen][hugetlb]")
+{
+	const HugePages pool(4);
+
+	for (const auto test : {freeze_told, answer_frozen, kill_frozen, leave_frozen})
+		with_each(in_huge_faults, test);
+	CHECK(pool.pool().free == 4);
 }
 
 TEST_CASE("a thread that waits for its event freezes when the event has been read", "[frozen]")

@@ -6,6 +6,7 @@
  */
 #include "harness/processes.hpp"
 #include "lib/files.hpp"
+#include "lib/hugetlb.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
 #include "lib/world.hpp"
@@ -278,6 +279,32 @@ TEST_CASE("every wait ends when the last descriptor goes elsewhere", "[last_desc
 		CHECK(waits.all_wait());
 		let_go();
 		CHECK(waits.all_went_on());
+	}
+}
+
+TEST_CASE("waits for huge pages end when the last descriptor goes elsewhere",
+	  "[last_descriptor][hugetlb]")
+{
+	const HugePages pool(2);
+
+	for (const auto &[name, hold] : ways) {
+		INFO("the descriptor was " << name);
+		const HugeMemory memory(2, MemoryKind::shared_huge_file);
+		auto context = open_context(all_events);
+		const auto let_go = hold(context);
+		take(context.register_range(memory.range(), Modes::Missing));
+		auto told = in_thread([&] { return memory.small_word(0, 3) == 0; });
+		next_fault(context);
+		auto untold = in_thread([&] { return memory.small_word(1, 0) == 0; });
+		wait_for_sleepers(context, 2);
+
+		close_context(context);
+		CHECK_FALSE(is_done(told));
+		CHECK_FALSE(is_done(untold));
+		let_go();
+		CHECK(told.get());
+		CHECK(untold.get());
+		CHECK_FALSE(smaps_flag(memory.range(), "um"));
 	}
 }
 

@@ -4,6 +4,8 @@
  * ordinary memory: its threads go on, with the pages that the monitor has made by then.
  */
 #include "harness/processes.hpp"
+#include "lib/files.hpp"
+#include "lib/huge_pages.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
 #include "lib/watched.hpp"
@@ -11,6 +13,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <csignal>
 #include <functional>
 #include <sys/mman.h>
@@ -102,6 +105,16 @@ long move_first(const Memory &memory)
 	return memory.remap(0, 1, 1, 0, target.page(0)) == 0;
 }
 
+/* A page that is missing, and then bad. */
+long let_kernel_read_poison(const Memory &memory)
+{
+	const Pipe pipe;
+
+	return ::write(pipe.in.get(), memory.page(0), 1) < 0 && errno == EFAULT;
+}
+
+const Watched poisonable{Features::Poison, Modes::Missing, MemoryKind::anonymous};
+
 /* The results are those once the monitor is gone. */
 const Wait never_filled{missing, read_first, 0};
 const Wait filled{missing, read_first, static_cast<long>(pattern_word(0))};
@@ -112,6 +125,13 @@ const Wait dropping{with_remove, drop_first, 0};
 const Wait unmapping{with_unmap, unmap_second, 3};
 const Wait moving{with_remap, move_first, 1};
 const Wait forking{with_fork, fork_and_read, 7};
+const Wait poisoned{poisonable, let_kernel_read_poison, 1};
+const Wait never_filled_huge{missing_huge, read_first, 0};
+const Wait never_filled_file{missing_in_huge_file, read_first, 0};
+const Wait filled_huge{missing_huge, read_first, static_cast<long>(pattern_word(0))};
+const Wait writing_huge{guarded_huge, write_first, 5};
+const Wait reading_cached_huge{cached_huge, read_first, 9};
+const Wait reading_tracked_huge{tracked_huge, read_first, 6};
 
 struct Point {
 	const char *name;
@@ -134,33 +154,54 @@ void see_event(const Context &context, const Memory &)
 	wait_until("there is an event", [&] { return is_readable(context); });
 }
 
+void copy_without_waking(const Context &context, const Memory &memory)
+{
+	const auto first = first_page(memory);
+	const auto source = patterned(first.length / page_size());
+
+	next_fault(context);
+	if (!context.copy(first.start, source.bytes(0, source.pages()), CopyModes::DontWake))
+		give_up("the page can't be copied");
+}
+
+void unprotect_without_waking(const Context &context, const Memory &memory)
+{
+	next_fault(context);
+	take(context.write_unprotect(first_page(memory), UnprotectModes::DontWake));
+}
+
+void map_without_waking(const Context &context, const Memory &memory)
+{
+	next_fault(context);
+	if (!context.resume(first_page(memory), ContinueModes::DontWake))
+		give_up("the page can't be mapped");
+}
+
+void give_access_without_waking(const Context &context, const Memory &memory)
+{
+	next_fault(context);
+	take(context.rwunprotect(first_page(memory), UnprotectModes::DontWake));
+}
+
 const Point points[] = {
 	{"before it has read a missing page", never_filled, see_fault},
 	{"after it has read a missing page", never_filled, read_fault},
-	{"between a copy and its wake", filled,
+	{"between a copy and its wake", filled, copy_without_waking},
+	{"between poisoning and its wake", poisoned,
 	 [](const Context &context, const Memory &memory) {
 		 next_fault(context);
-		 const auto source = patterned(1);
-		 if (!context.copy(memory.address(0), source.bytes(0, 1), CopyModes::DontWake))
-			 give_up("the page can't be copied");
+		 if (!context.poison(memory.range(0, 1), PoisonModes::DontWake))
+			 give_up("the page can't be poisoned");
 	 }},
 	{"before it has read a write", writing, see_fault},
 	{"after it has read a write", writing, read_fault},
-	{"between unprotecting and its wake", writing,
-	 [](const Context &context, const Memory &memory) {
-		 next_fault(context);
-		 take(context.write_unprotect(memory.range(0, 1), UnprotectModes::DontWake));
-	 }},
+	{"between unprotecting and its wake", writing, unprotect_without_waking},
 	{"before it has read a minor fault", reading_cached, see_fault},
 	{"after it has read a minor fault", reading_cached, read_fault},
-	{"between mapping a file's page and its wake", reading_cached,
-	 [](const Context &context, const Memory &memory) {
-		 next_fault(context);
-		 if (!context.resume(memory.range(0, 1), ContinueModes::DontWake))
-			 give_up("the page can't be mapped");
-	 }},
+	{"between mapping a file's page and its wake", reading_cached, map_without_waking},
 	{"before it has read an access", reading_tracked, see_fault},
 	{"after it has read an access", reading_tracked, read_fault},
+	{"between giving access and its wake", reading_tracked, give_access_without_waking},
 	{"before it has read the event of dropping pages", dropping, see_event},
 	{"before it has read the event of an unmapping", unmapping, see_event},
 	{"before it has read the event of a move", moving, see_event},
@@ -177,28 +218,60 @@ const Point points[] = {
 	 }},
 };
 
+const Point huge_points[] = {
+	{"before it has read a missing page", never_filled_huge, see_fault},
+	{"after it has read a missing page", never_filled_huge, read_fault},
+	{"after it has read a missing page of a file", never_filled_file, read_fault},
+	{"between a copy and its wake", filled_huge, copy_without_waking},
+	{"after it has read a write", writing_huge, read_fault},
+	{"between unprotecting and its wake", writing_huge, unprotect_without_waking},
+	{"after it has read a minor fault", reading_cached_huge, read_fault},
+	{"between mapping a file's page and its wake", reading_cached_huge, map_without_waking},
+	{"after it has read an access", reading_tracked_huge, read_fault},
+	{"between giving access and its wake", reading_tracked_huge, give_access_without_waking},
+};
+
+void kill_monitor_at(const Point &point)
+{
+	const auto &watched = point.wait.watched;
+	const Memory memory(watched.pages, watched.kind);
+	KilledMonitor monitor(memory, point.serve);
+
+	monitor.receive(watch(watched, memory));
+	auto waiting = in_thread([&] { return point.wait.wait(memory); });
+	monitor.wait_until_there();
+	CHECK_FALSE(is_done(waiting));
+	monitor.kill();
+	CHECK(waiting.get() == point.wait.result);
+	for (const auto *flag : {"um", "uw", "ui", "ur"})
+		CHECK_FALSE(smaps_flag(first_page(memory), flag));
+}
+
+void kill_monitor_at_each(const auto &all)
+{
+	const auto offered = take(Context::probe(options_for())).offered;
+
+	for (const auto &point : all) {
+		if (!has(offered, point.wait.watched.features))
+			continue;
+		INFO("killed " << point.name);
+		kill_monitor_at(point);
+	}
+}
+
 } // namespace
 
 TEST_CASE("a process goes on when its monitor is killed at any point", "[lifetime]")
 {
-	const auto offered = take(Context::probe(options_for())).offered;
+	kill_monitor_at_each(points);
+}
 
-	for (const auto &[name, wait, serve] : points) {
-		if (!has(offered, wait.watched.features))
-			continue;
-		INFO("killed " << name);
-		const Memory memory(2, wait.watched.kind);
-		KilledMonitor monitor(memory, serve);
-		monitor.receive(watch(wait.watched, memory));
-		auto waiting = in_thread([&] { return wait.wait(memory); });
+TEST_CASE("a process goes on when the monitor of its huge pages is killed at any point",
+	  "[lifetime][hugetlb]")
+{
+	const HugePages pool(4);
 
-		monitor.wait_until_there();
-		CHECK_FALSE(is_done(waiting));
-		monitor.kill();
-		CHECK(waiting.get() == wait.result);
-		for (const auto *flag : {"um", "uw", "ui", "ur"})
-			CHECK_FALSE(smaps_flag(memory.range(0, 1), flag));
-	}
+	kill_monitor_at_each(huge_points);
 }
 
 TEST_CASE("a process goes on when its monitor is killed while it waits in a command", "[lifetime]")

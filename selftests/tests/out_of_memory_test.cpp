@@ -5,6 +5,7 @@
  */
 #include "harness/processes.hpp"
 #include "lib/files.hpp"
+#include "lib/huge_pages.hpp"
 #include "lib/maps.hpp"
 #include "lib/memory_group.hpp"
 #include "lib/stopped_at_exit.hpp"
@@ -94,9 +95,16 @@ const Subject subjects[] = {
 	forking,
 };
 
+const Subject in_huge[] = {
+	{"for a missing huge page", {missing_huge, joined_and_large<read_first>, 0}},
+	{"for a missing huge page in a system call",
+	 {missing_huge, joined_and_large<let_kernel_write>, 1}},
+	{"for a protected huge page", {guarded_huge, joined_and_large<write_first>, 5}},
+};
+
 /* A process of a group, the one that the kernel kills first. After construction it waits. */
 struct Victim : WaitingProcess {
-	Victim(const MemoryGroup &group, const Subject &subject, std::size_t pages = 2)
+	Victim(const MemoryGroup &group, const Subject &subject, std::size_t pages = 0)
 		: WaitingProcess((group_to_join = &group, subject.wait), pages)
 	{
 		wait_until("it waits", [&] { return is_readable(context); });
@@ -112,13 +120,11 @@ int stay()
 		::pause();
 }
 
-} // namespace
-
-TEST_CASE("a process that waits is killed when its group is out of memory", "[out_of_memory]")
+void kill_each(const auto &all)
 {
 	const auto offered = take(Context::probe(options_for())).offered;
 
-	for (const auto &subject : subjects) {
+	for (const auto &subject : all) {
 		if (!has(offered, subject.wait.watched.features))
 			continue;
 		INFO("it waits " << subject.name);
@@ -132,6 +138,22 @@ TEST_CASE("a process that waits is killed when its group is out of memory", "[ou
 		CHECK(victim.is_gone());
 		CHECK(group.field("memory.events", "oom_kill") > 0);
 	}
+}
+
+} // namespace
+
+TEST_CASE("a process that waits is killed when its group is out of memory", "[out_of_memory]")
+{
+	kill_each(subjects);
+}
+
+TEST_CASE("a process that waits for a huge page is killed when its group is out of memory",
+	  "[out_of_memory][hugetlb]")
+{
+	const HugePages pool(4);
+
+	kill_each(in_huge);
+	CHECK(pool.pool().free == 4);
 }
 
 TEST_CASE("processes that wait are killed with their group when it is out of memory",

@@ -5,6 +5,7 @@
  */
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
+#include "lib/huge_pages.hpp"
 #include "lib/maps.hpp"
 #include "lib/stopped_at_exit.hpp"
 #include "lib/waiting_process.hpp"
@@ -44,6 +45,13 @@ const Wait reading_tracked{tracked, read_first, 6};
 const Wait unmapping{with_unmap, unmap_second, 0};
 const Wait moving{with_remap, move_second, 0};
 const Wait forking{with_fork, fork_child, 0};
+const Wait dropping{with_remove, drop_second, 0};
+const Wait reading_huge{missing_huge, read_first, 0};
+const Wait writing_huge_file{missing_in_huge_file, write_first, 5};
+const Wait in_kernel_huge{missing_huge, let_kernel_write, 1};
+const Wait writing_huge{guarded_huge, write_first, 5};
+const Wait reading_cached_huge{cached_huge, read_first, 9};
+const Wait reading_tracked_huge{tracked_huge, read_first, 6};
 
 /* What the monitor has done by the time the victim is killed. */
 struct Point {
@@ -67,45 +75,78 @@ void see_event(const Victim &victim)
 	wait_until("there is an event", [&] { return is_readable(victim.context); });
 }
 
+void copy_without_waking(const Victim &victim)
+{
+	const auto first = first_page(victim.memory);
+	const auto source = patterned(first.length / page_size());
+
+	next_fault(victim.context);
+	if (!victim.context.copy(first.start, source.bytes(0, source.pages()), CopyModes::DontWake))
+		give_up("the page can't be copied");
+}
+
+void unprotect_without_waking(const Victim &victim)
+{
+	next_fault(victim.context);
+	take(victim.context.write_unprotect(first_page(victim.memory), UnprotectModes::DontWake));
+}
+
+void map_without_waking(const Victim &victim)
+{
+	next_fault(victim.context);
+	if (!victim.context.resume(first_page(victim.memory), ContinueModes::DontWake))
+		give_up("the page can't be mapped");
+}
+
+void give_access_without_waking(const Victim &victim)
+{
+	next_fault(victim.context);
+	take(victim.context.rwunprotect(first_page(victim.memory), UnprotectModes::DontWake));
+}
+
 const Point points[] = {
 	{"before its missing page was read", reading, see_fault},
 	{"after its missing page was read", reading, read_fault},
 	{"before its missing page of a file was read", writing_file, see_fault},
 	{"after its missing page of a file was read", writing_file, read_fault},
-	{"between a copy and its wake", reading,
-	 [](const Victim &victim) {
-		 const auto source = patterned(1);
-		 next_fault(victim.context);
-		 if (!victim.context.copy(victim.memory.address(0), source.bytes(0, 1),
-					  CopyModes::DontWake))
-			 give_up("the page can't be copied");
-	 }},
+	{"between a copy and its wake", reading, copy_without_waking},
 	{"in a system call before its fault was read", in_kernel, see_fault},
 	{"in a system call after its fault was read", in_kernel, read_fault},
 	{"before its write was read", writing, see_fault},
 	{"after its write was read", writing, read_fault},
-	{"between unprotecting and its wake", writing,
-	 [](const Victim &victim) {
-		 next_fault(victim.context);
-		 take(victim.context.write_unprotect(victim.memory.range(0, 1),
-						     UnprotectModes::DontWake));
-	 }},
+	{"between unprotecting and its wake", writing, unprotect_without_waking},
 	{"before its minor fault was read", reading_cached, see_fault},
 	{"after its minor fault was read", reading_cached, read_fault},
+	{"between mapping its page and its wake", reading_cached, map_without_waking},
 	{"before its access was read", reading_tracked, see_fault},
 	{"after its access was read", reading_tracked, read_fault},
+	{"between being given access and its wake", reading_tracked, give_access_without_waking},
+	{"before its dropping was read", dropping, see_event},
 	{"before its unmapping was read", unmapping, see_event},
 	{"before its move was read", moving, see_event},
 	{"before its fork was read", forking, see_event},
 };
 
-} // namespace
+const Point huge_points[] = {
+	{"before its missing page was read", reading_huge, see_fault},
+	{"after its missing page was read", reading_huge, read_fault},
+	{"after its missing page of a file was read", writing_huge_file, read_fault},
+	{"between a copy and its wake", reading_huge, copy_without_waking},
+	{"in a system call after its fault was read", in_kernel_huge, read_fault},
+	{"after its write was read", writing_huge, read_fault},
+	{"between unprotecting and its wake", writing_huge, unprotect_without_waking},
+	{"after its minor fault was read", reading_cached_huge, read_fault},
+	{"between mapping its page and its wake", reading_cached_huge, map_without_waking},
+	{"after its access was read", reading_tracked_huge, read_fault},
+	{"between being given access and its wake", reading_tracked_huge,
+	 give_access_without_waking},
+};
 
-TEST_CASE("a process can be killed at any point while it waits for its monitor", "[lifetime]")
+void kill_at_each(const auto &all)
 {
 	const auto offered = take(Context::probe(options_for())).offered;
 
-	for (const auto &[name, wait, serve] : points) {
+	for (const auto &[name, wait, serve] : all) {
 		if (!has(offered, wait.watched.features))
 			continue;
 		INFO("killed " << name);
@@ -115,6 +156,22 @@ TEST_CASE("a process can be killed at any point while it waits for its monitor",
 		victim.kill();
 		CHECK(victim.is_gone());
 	}
+}
+
+} // namespace
+
+TEST_CASE("a process can be killed at any point while it waits for its monitor", "[lifetime]")
+{
+	kill_at_each(points);
+}
+
+TEST_CASE("a process can be killed at any point while it waits for the monitor of its huge pages",
+	  "[lifetime][hugetlb]")
+{
+	const HugePages pool(8);
+
+	kill_at_each(huge_points);
+	CHECK(pool.pool().free == 8);
 }
 
 TEST_CASE("a process can be killed while its page is being filled", "[lifetime]")
