@@ -11,6 +11,7 @@
 #include "harness/processes.hpp"
 #include "lib/files.hpp"
 #include "lib/process.hpp"
+#include "lib/waiting_process.hpp"
 #include "lib/world.hpp"
 
 #include <array>
@@ -25,6 +26,7 @@
 #include <optional>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
@@ -45,15 +47,22 @@ bool is_gone(int error)
 }
 
 /* A context for @memory; none while there is no module. It holds the module. */
-std::optional<Context> open_if_there(const Memory &memory, Features features = Features::None)
+std::optional<Context> open_if_there(const Memory &memory, const Options &options,
+				     Modes modes = Modes::Missing)
 {
-	auto opened = Context::open(options_for(features));
+	auto opened = Context::open(options);
 
 	if (!opened && is_gone(opened.error().value()))
 		return std::nullopt;
 	auto context = take(std::move(opened)).context;
-	take(context.register_range(memory.range(), Modes::Missing));
+	take(context.register_range(memory.range(), modes));
 	return context;
+}
+
+std::optional<Context> open_if_there(const Memory &memory, Features features = Features::None,
+				     Modes modes = Modes::Missing)
+{
+	return open_if_there(memory, options_for(features), modes);
 }
 
 void demand(bool right, const char *what)
@@ -92,6 +101,69 @@ bool fault_and_close()
 	wait_for_pending(*context, 1);
 	context.reset();
 	demand(told.get() == 0 && untold.get() == 0, "the pages aren't empty");
+	return true;
+}
+
+bool fault_in_kernel()
+{
+	const Memory memory(1);
+	const auto context = open_if_there(memory);
+
+	if (!context)
+		return false;
+	auto writer = in_thread([&] { return let_kernel_write(memory); });
+	next_fault(*context);
+	fill(*context, memory, 0);
+	demand(writer.get() == 1, "the system call has failed");
+	return true;
+}
+
+bool protect_and_write()
+{
+	const Memory memory(1);
+	const auto context = open_if_there(memory, Features::PagefaultFlagWp, Modes::WriteProtect);
+
+	if (!context)
+		return false;
+	memory.word(0) = 1;
+	take(context->write_protect(memory.range()));
+	auto writer = in_thread([&] { return write_first(memory); });
+	next_fault(*context);
+	take(context->write_unprotect(memory.range()));
+	demand(writer.get() == 5, "the write was lost");
+	return true;
+}
+
+bool move_a_page()
+{
+	const Memory memory(2), source = patterned(1);
+	const auto context = open_if_there(memory, Features::Move);
+
+	if (!context)
+		return false;
+	demand(static_cast<bool>(context->move(memory.address(1), source.range())),
+	       "the page can't be moved");
+	demand(has_pattern(memory.bytes(1, 1), 0), "the page is wrong");
+	return true;
+}
+
+bool use_native_too()
+{
+	const Memory memory(1), other(1);
+	auto options = options_for();
+
+	options.device = device_of(Backend::native);
+	const auto native = take(Context::open(options)).context;
+	const auto context = open_if_there(memory);
+	if (!context)
+		return false;
+	take(native.register_range(other.range(), Modes::Missing));
+	auto reader = in_thread([&] { return memory.word(0) + other.word(0); });
+	next_fault(*context);
+	fill(*context, memory, 0);
+	next_fault(native);
+	fill(native, other, 0);
+	demand(reader.get() == 2 * pattern_word(0), "a page is wrong");
 	return true;
 }
 
@@ -162,21 +234,33 @@ bool pass_on()
 	return true;
 }
 
+/* What a process ends with that finds no module. */
+constexpr int no_module = 77;
+
 /* A process that waits in each way is killed. */
 bool get_killed()
 {
-	constexpr int no_module = 77;
 	Process victim([] {
-		const Memory memory(2);
+		auto options = options_for(Features::EventRemove);
+		std::atomic<pid_t> id = 0;
+		options.nonblocking = false;
+		const Memory memory(2), watched(1);
 		const auto context = open_if_there(memory, Features::EventRemove);
+		const auto blocking = open_if_there(watched, options);
 
-		if (!context)
+		if (!context || !blocking)
 			return no_module;
 		auto reader = in_thread([&] { return memory.word(0) + 0; });
 		next_fault(*context);
 		auto dropper = in_thread(
 			[&] { return ::madvise(memory.page(1), page_size(), MADV_DONTNEED); });
+		auto monitor = in_thread([&] {
+			id = ::gettid();
+			return take(blocking->read()).has_value();
+		});
 		wait_until("there is an event", [&] { return is_readable(*context); });
+		wait_until("the read waits",
+			   [&] { return id && sleeps_in(::getpid(), id, SYS_read); });
 		return ::kill(::getpid(), SIGKILL);
 	});
 	const int status = victim.wait();
@@ -185,10 +269,31 @@ bool get_killed()
 	return status != no_module;
 }
 
+/* A process becomes another program while its thread waits. */
+bool execute()
+{
+	Process process([] {
+		std::array<char, 5> name{"true"};
+		std::array<char *, 2> arguments{name.data(), nullptr};
+		const Memory memory(1);
+		const auto context = open_if_there(memory);
+
+		if (!context)
+			return no_module;
+		auto reader = in_thread([&] { return memory.word(0) + 0; });
+		next_fault(*context);
+		return ::execv("/bin/true", arguments.data());
+	});
+	const int status = process.wait();
+
+	demand(status == no_module || status == 0, "the process has not become another program");
+	return status != no_module;
+}
+
 /* What processes share: they work while the gate is open. */
 struct Shared {
 	std::atomic<bool> gate = true, over = false;
-	std::array<std::atomic<unsigned>, 8> done{};
+	std::array<std::atomic<unsigned>, 16> done{};
 };
 
 struct Worker {
@@ -202,9 +307,12 @@ bool only_open()
 }
 
 constexpr std::array workers = {
-	Worker{fault_and_fill, true},  Worker{fault_and_close, true}, Worker{fork_and_serve, true},
-	Worker{change_mappings, true}, Worker{pass_on, true},	      Worker{get_killed, true},
-	Worker{only_open, false},
+	Worker{fault_and_fill, true},  Worker{fault_and_close, true},
+	Worker{fault_in_kernel, true}, Worker{protect_and_write, true},
+	Worker{move_a_page, true},     Worker{use_native_too, true},
+	Worker{fork_and_serve, true},  Worker{change_mappings, true},
+	Worker{pass_on, true},	       Worker{get_killed, true},
+	Worker{execute, true},	       Worker{only_open, false},
 };
 
 int run(const Worker &worker, Shared &shared, std::atomic<unsigned> &done)
