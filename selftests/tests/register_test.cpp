@@ -95,8 +95,12 @@ MEMORY_TEST_CASE("a registration names commands that native userfaultfd doesn't 
 	const auto newer = Ioctls::Poison | Ioctls::Move;
 	const Memory memory(1, TestType::kind);
 
-	for (const auto modes :
-	     {Modes::Missing, Modes::WriteProtect, Modes::Missing | Modes::WriteProtect}) {
+	const bool has_file = TestType::kind != MemoryKind::anonymous;
+
+	for (const auto modes : {Modes::Missing, Modes::WriteProtect,
+				 Modes::Missing | Modes::WriteProtect, Modes::Minor}) {
+		if (modes == Modes::Minor && !has_file)
+			continue;
 		CHECK(named(Backend::module, memory, modes, Features::None) ==
 		      named(Backend::native, memory, modes, Features::None));
 		for (const auto features :
