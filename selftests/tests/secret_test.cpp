@@ -48,6 +48,12 @@ bool has_kernel_address(const std::string &text)
 	return std::regex_search(text, std::regex("ffff[0-9a-f]{12}", std::regex::icase));
 }
 
+/* Of any kind, or hashed: printk() writes all of them with 16 digits. */
+bool has_pointer(const std::string &text)
+{
+	return std::regex_search(text, std::regex("\\b(0x)?[0-9a-f]{16}\\b", std::regex::icase));
+}
+
 /* The lines of the kernel's log that the module has written. */
 std::string lines_of_the_module()
 {
@@ -116,6 +122,7 @@ TEST_CASE("fdinfo has no address of the kernel", "[security]")
 
 TEST_CASE("the module writes no address of the kernel into the log", "[security][module]")
 {
-	REQUIRE(has_kernel_address("0xffffffff81000000"));
-	CHECK_FALSE(has_kernel_address(lines_of_the_module()));
+	REQUIRE(has_pointer("at 0xffffffff81000000"));
+	REQUIRE(has_pointer("at 000000003a5c91b7."));
+	CHECK_FALSE(has_pointer(lines_of_the_module()));
 }

@@ -8,6 +8,7 @@
 #include "lib/memory_group.hpp"
 #include "lib/process.hpp"
 #include "lib/rights.hpp"
+#include "lib/waiting_process.hpp"
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
@@ -264,6 +265,33 @@ TEST_CASE("faults of the kernel can be reserved while the module is in use", "[s
 	CHECK(process.wait() == EPERM);
 }
 
+TEST_CASE("a context goes on with faults of the kernel that are reserved later",
+	  "[security][module]")
+{
+	const auto device = open_device();
+	const Pipe made, go;
+	Process process([&] {
+		become_nobody();
+		const auto context = Context::adopt(new_context(device));
+		const Memory memory(1);
+		char word = 0;
+		take(context.handshake());
+		take(context.register_range(memory.range(), Modes::Missing));
+		checked(::write(made.in.get(), &word, 1));
+		checked(::read(go.out.get(), &word, 1));
+		auto call = in_thread([&] { return let_kernel_write(memory); });
+		next_fault(context);
+		fill(context, memory, 0);
+		return call.get() == 1 ? 0 : 1;
+	});
+	char word = 0;
+
+	checked(::read(made.out.get(), &word, 1));
+	const ReservedKernelFaults reserved;
+	checked(::write(go.in.get(), &word, 1));
+	CHECK(process.wait() == 0);
+}
+
 TEST_CASE("reserved faults of the kernel are not for root of a user namespace",
 	  "[security][module]")
 {
@@ -326,6 +354,41 @@ TEST_CASE("page tables that a command makes are charged to its caller's group", 
 	wait_until("the caller's group has paid", [&] {
 		return group.field("memory.stat", "pagetables") >= (count - 1) * page_size();
 	});
+}
+
+/* Natively the source is copied to another huge page. */
+TEST_CASE(
+	"the buffer for the source of a huge page is charged to the group of the thread that copies",
+	"[security][hugetlb][module]")
+{
+	const HugePages pool(1);
+	const MemoryGroup group;
+	const Pipe ready, go;
+	Process copier([&] {
+		char word = 0;
+		const HugeMemory memory(1, MemoryKind::private_huge);
+		const World source(small_pages_of_huge); /* whose first page never comes */
+		const auto context = open_context();
+		take(context.register_range(memory.range(), Modes::Missing));
+		auto copying = in_thread([&] {
+			checked(::read(go.out.get(), &word, 1));
+			return context.copy(memory.address(0),
+					    source.memory.bytes(0, small_pages_of_huge));
+		});
+		checked(::write(ready.in.get(), &word, 1));
+		next_fault(source.context);
+		checked(::write(ready.in.get(), &word, 1));
+		return ::pause();
+	});
+	char word = 0;
+
+	group.add(copier.pid());
+	checked(::read(ready.out.get(), &word, 1));
+	const auto before = group.bytes();
+	checked(::write(go.in.get(), &word, 1));
+	checked(::read(ready.out.get(), &word, 1));
+	/* Pages are charged in batches, from which this many can still be left. */
+	CHECK(group.bytes() >= before + huge_page_size - (512 << 10));
 }
 
 /* Natively the source is copied to another page of a gigabyte, and there is none. */

@@ -219,6 +219,34 @@ TEST_CASE("the module does not touch what native userfaultfd holds", "[side_by_s
 	CHECK(reader.get() == pattern_word(0));
 }
 
+/* As each native context can with memory of another. */
+TEST_CASE("a context fills and protects memory that another context holds",
+	  "[side_by_side][security][module]")
+{
+	for (const auto backend : {Backend::module, Backend::native}) {
+		INFO("it holds the memory: " << device_of(backend));
+		const Memory memory(2);
+		const auto holder = open_context(options_of(backend, Features::PagefaultFlagWp));
+		const auto other = context_of(Backend::module);
+		const auto first = memory.range(0, 1);
+		const auto is_protected = [&] { return is_protected_at(memory.address(0)); };
+
+		take(holder.register_range(memory.range(), Modes::Missing | Modes::WriteProtect));
+		fill(other, memory, 0);
+		CHECK(has_pattern(memory.bytes(0, 1), 0));
+		take(holder.write_protect(first));
+		take(other.write_unprotect(first));
+		CHECK_FALSE(is_protected());
+		memory.word(0) = 1;
+		take(other.write_protect(first));
+		CHECK(is_protected());
+		auto writer = in_thread([&] { memory.word(0) = 2; });
+		CHECK(next_fault(holder).address == memory.address(0));
+		take(holder.write_unprotect(first));
+		writer.get();
+	}
+}
+
 TEST_CASE("a child of a process that uses both is registered with neither",
 	  "[side_by_side][module][smp]")
 {
