@@ -9,7 +9,7 @@ import subprocess
 from vmlib import Failure
 
 SOURCES = pathlib.Path(__file__).resolve().parents[3]
-FINDING = re.compile(r"(?P<path>[\w./-]+):(?P<line>\d+)(?::[\d-]+)*: ?(?P<text>.*)")
+FINDING = re.compile(r"(?P<path>[\w./+-]+):(?P<line>\d+)(?::[\d-]+)*: ?(?P<text>.*)")
 # What a tool prints beside its findings
 CHATTER = re.compile(r"|  [A-Z]+ .*|make(\[\d+\])?: (Entering|Leaving) directory .*|/\S*spatch .*"
                      r"|Use of uninitialized value \$root .*|find: .?/include.?: No such file or directory"

@@ -51,11 +51,13 @@ def clang_tidy(_kernel):
 
 
 def analyzer(_kernel):
-    return analyses.run("analyzer")
+    """The C that is for libc, and the module."""
+    for_libc, module = analyses.run("analyzer"), make("check-analyzer")
+    return max(for_libc[0], module[0]), for_libc[1] + module[1]
 
 
 def sparse(_kernel):
-    """Beside the kernel of the Makefile's CHECKED_KERNEL."""
+    """Beside the kernels of the Makefile's SPARSE_KERNELS."""
     return make("check-sparse")
 
 
