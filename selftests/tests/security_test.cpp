@@ -357,9 +357,8 @@ TEST_CASE("page tables that a command makes are charged to its caller's group", 
 }
 
 /* Natively the source is copied to another huge page. */
-TEST_CASE(
-	"the buffer for the source of a huge page is charged to the group of the thread that copies",
-	"[security][hugetlb][module]")
+TEST_CASE("the buffer for a huge page's source is charged to its copier's group",
+	  "[security][hugetlb][module]")
 {
 	const HugePages pool(1);
 	const MemoryGroup group;
