@@ -551,8 +551,9 @@ check-sparse-%:
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/sparse/$*,$(MODULE_SOURCES),KCFLAGS=-Werror C=2 \
 		CF="-Wsparse-error $(sparse_options_for_$*) -D'__has_include(header)=0'")
 
-# The module; the rest of the C is in ANALYZED_C.
+# The module; the rest of the C is in ANALYZED_C. What is built already would say nothing.
 check-analyzer:
+	@rm -rf build/analyzer
 	$(call kbuild,$(CACHE)/kernels/$(CHECKED_KERNEL)/build,build/analyzer,$(MODULE_SOURCES),KCFLAGS="-fanalyzer \
 		-fdiagnostics-path-format=none -fno-diagnostics-show-caret -ftrack-macro-expansion=0")
 

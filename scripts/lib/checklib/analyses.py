@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs the analyzers that take seconds for a file, and remembers the files that they had nothing to say of.
+"""Runs the analyzers that take long, and remembers what they have said of what they had no error in.
 
 What is remembered outlives the checkout: it is in the cache folder. A file is analyzed again when it, a
-header of the project that it includes, the list of checks or the command has changed.
+header of the project that it includes, the list of checks or the command has changed; the module, when
+any of its files, the rules of the Makefile, the kernels or the tool have.
 """
 
 import functools
 import hashlib
+import json
 import multiprocessing.pool
 import os
 import re
@@ -60,24 +62,35 @@ def version(name):
     return program.run(name, "--version")[1]
 
 
-def key(path, command):
+def key(tool, files, *others):
     """Differs whenever the analysis could."""
-    digest = hashlib.sha256(repr((version(command[0]), command)).encode())
-    for each in (*CHECKS, *read_for(path)):
+    digest = hashlib.sha256(repr((version(tool), others)).encode())
+    for each in files:
         digest.update(each.encode() + b"\0" + hashlib.sha256(content(each)).digest())
     return digest.hexdigest()
 
 
-def analyze(tool, path, command):
-    remembered = kernels.cache_folder() / "analyzed" / tool / f"{path}.ok"
-    now = key(path, command)
-    if remembered.is_file() and remembered.read_text() == now:
-        return 0, []
-    status, said = program.run(*command)
-    if not status and not said:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        remembered.write_text(now)
+def remembered(name, now, analysis):
+    """What the analysis says: a status and lines. now is the key of what it reads."""
+    path = kernels.cache_folder() / "analyzed" / f"{name}.json"
+    if path.is_file() and (known := json.loads(path.read_text()))["key"] == now:
+        return 0, known["said"]
+    status, said = analysis()
+    if not status:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"key": now, "said": said}))
     return status, said
+
+
+def analyze(tool, path, command):
+    return remembered(f"{tool}/{path}", key(command[0], (*CHECKS, *read_for(path)), command),
+                      lambda: program.run(*command))
+
+
+def of_module(name, tool, sources, analysis):
+    """The same of the module, whose sources these are. The kernels' releases tell their headers and scripts."""
+    releases = [path.read_text() for path in sorted((kernels.cache_folder() / "kernels").glob("*/release"))]
+    return remembered(f"module/{name}", key(tool, ("Makefile", *sources), releases), analysis)
 
 
 def run(tool):

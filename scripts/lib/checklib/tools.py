@@ -50,15 +50,27 @@ def clang_tidy(_kernel):
     return analyses.run("tidy")
 
 
+def of_module():
+    """The files that are compiled into a kernel."""
+    return sources("Kbuild", "kernel/*", "uapi/*", "scripts/tests/modules/*")
+
+
+def module_analyzer():
+    """Says where the sources are, not where they are compiled."""
+    status, said = make("check-analyzer")
+    return status, [line.replace("build/analyzer/", "") for line in said]
+
+
 def analyzer(_kernel):
     """The C that is for libc, and the module."""
-    for_libc, module = analyses.run("analyzer"), make("check-analyzer")
+    for_libc = analyses.run("analyzer")
+    module = analyses.of_module("analyzer", "gcc", of_module(), module_analyzer)
     return max(for_libc[0], module[0]), for_libc[1] + module[1]
 
 
 def sparse(_kernel):
     """Beside the kernels of the Makefile's SPARSE_KERNELS."""
-    return make("check-sparse")
+    return analyses.of_module("sparse", "sparse", of_module(), lambda: make("check-sparse"))
 
 
 def checkers(kernel):
@@ -69,21 +81,22 @@ def checkers(kernel):
     return pathlib.Path(fetched.stdout.strip())
 
 
-def checkpatch(kernel):
-    """All that is compiled into a kernel. Other C is for libc, whose habits are not the kernel's.
-
-    checkpatch leaves a file where it runs.
-    """
-    return run("perl", checkers(kernel) / "scripts/checkpatch.pl", "--no-tree", "--file", "--terse", "--strict",
+def patch_checker(folder):
+    """It leaves a file where it runs."""
+    return run("perl", folder / "scripts/checkpatch.pl", "--no-tree", "--file", "--terse", "--strict",
                "--show-types", "--no-summary", "--max-line-length=100",
                *(SOURCES / path for path in sources("kernel/*.[chS]", "uapi/*.h", "scripts/tests/modules/*.c")),
-               cwd=checkers(kernel))
+               cwd=folder)
 
 
-def coccinelle(kernel):
-    """The kernel's semantic patches but those that are programs in OCaml, which have to be compiled: one
-    is for a driver, the other finds 0 for NULL, as sparse does."""
-    folder = checkers(kernel)
+def checkpatch(kernel):
+    """All that is compiled into a kernel. Other C is for libc, whose habits are not the kernel's."""
+    return analyses.of_module("checkpatch", "perl", of_module(), lambda: patch_checker(checkers(kernel)))
+
+
+def semantic_patches(folder):
+    """The kernel's but those that are programs in OCaml, which have to be compiled: one is for a driver,
+    the other finds 0 for NULL, as sparse does."""
     worst, said = 0, []
     for patch in sorted(folder.glob("scripts/coccinelle/**/*.cocci")):
         if "ocaml" in patch.read_text():
@@ -93,6 +106,10 @@ def coccinelle(kernel):
         status, lines = run("bash", folder / "scripts/coccicheck", env=environment)
         worst, said = max(worst, status), said + lines
     return worst, said
+
+
+def coccinelle(kernel):
+    return analyses.of_module("coccinelle", "spatch", of_module(), lambda: semantic_patches(checkers(kernel)))
 
 
 ALL = {
