@@ -80,11 +80,11 @@ std::optional<Message> Monitor::hear(const Arena &arena)
 {
 	Hearing hearing(world_.state(), number_);
 	auto read = arena.context().read();
+	std::optional<Message> message = read ? std::move(*read) : std::nullopt;
 
-	if (!read || !*read)
-		return std::nullopt;
-	hearing.note(arena, **read);
-	return std::move(*read);
+	if (message)
+		hearing.note(arena, *message);
+	return message;
 }
 
 void Monitor::handle(Arena &arena, Message &message)
