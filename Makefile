@@ -104,9 +104,10 @@ help:
 	@echo 'make kselftest [KERNEL=K] [TEST=P] [V=1]'
 	@echo '                         build and run the tests, including those in C, as a target of the'
 	@echo "                         kernel's own framework, in a VM; P is a program: 'abi_*' those in C"
-	@echo 'make third-party [KERNEL=K] [V=1]'
+	@echo 'make third-party [KERNEL=K] [BOUNCES=N] [V=1]'
 	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
-	@echo '                         natively and through userfault-run, in VMs; V=1 shows their output'
+	@echo '                         natively and through userfault-run, in VMs; those that copy memory to'
+	@echo '                         and fro do it N times; V=1 shows their output'
 	@echo 'make planted [KERNEL=K] [BUG=B]'
 	@echo '                         plant the bugs of selftests/planted in copies of the module, or one of'
 	@echo '                         them, and show which tests find each, in VMs, after how many seconds'
@@ -634,10 +635,12 @@ kselftest: bootstrap-one
 # Programs of others, from each kernel's sources. Their warnings are not ours to fix.
 THIRD_PARTY := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/third-party-programs | sort -u)
 
+BOUNCES :=
+
 third-party: bootstrap
 	@for kernel in $(NEEDED_KERNELS); do scripts/lib/fetch-mm-tests $$kernel || exit; done
 	$(build) $(REDIRECT) $(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/third-party/%)
-	@scripts/third-party $(verbose) $(NEEDED_KERNELS:%=--kernel %)
+	@scripts/third-party $(verbose) $(BOUNCES:%=--bounces %) $(NEEDED_KERNELS:%=--kernel %)
 
 $(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 	@mkdir -p $@
