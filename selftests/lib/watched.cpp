@@ -9,27 +9,27 @@ using namespace userfault;
 
 namespace {
 
-void guard(const Context &context, const Memory &memory)
+/* In what follows the first page has @small small pages. */
+
+template <std::size_t small> void guard(const Context &context, const Memory &memory)
 {
 	memory.word(0) = 1;
-	take(context.write_protect(first_page(memory)));
+	take(context.write_protect(memory.range(0, small)));
 }
 
 /* The page stays in the file. */
-void cache(const Context &context, const Memory &memory)
+template <std::size_t small> void cache(const Context &context, const Memory &memory)
 {
-	const auto first = first_page(memory);
-
 	take(context.unregister_range(memory.range()));
 	memory.word(0) = 9;
 	take(context.register_range(memory.range(), Modes::Minor));
-	checked(::madvise(memory.page(0), first.length, MADV_DONTNEED));
+	checked(::madvise(memory.page(0), small * page_size(), MADV_DONTNEED));
 }
 
-void track(const Context &context, const Memory &memory)
+template <std::size_t small> void track(const Context &context, const Memory &memory)
 {
 	memory.word(0) = 6;
-	take(context.rwprotect(first_page(memory)));
+	take(context.rwprotect(memory.range(0, small)));
 }
 
 constexpr std::size_t two_huge = 2 * page_table;
@@ -43,19 +43,20 @@ Range first_page(const Memory &memory)
 
 const Watched missing{Features::None, Modes::Missing, MemoryKind::anonymous};
 const Watched missing_in_file{Features::None, Modes::Missing, MemoryKind::shared_file};
-const Watched guarded{Features::PagefaultFlagWp, Modes::WriteProtect, MemoryKind::anonymous, guard};
-const Watched cached{Features::MinorShmem, Modes::Minor, MemoryKind::shared_anonymous, cache};
-const Watched tracked{Features::Rwp, Modes::ReadWriteProtect, MemoryKind::anonymous, track};
+const Watched guarded{Features::PagefaultFlagWp, Modes::WriteProtect, MemoryKind::anonymous,
+		      guard<1>};
+const Watched cached{Features::MinorShmem, Modes::Minor, MemoryKind::shared_anonymous, cache<1>};
+const Watched tracked{Features::Rwp, Modes::ReadWriteProtect, MemoryKind::anonymous, track<1>};
 const Watched missing_huge{Features::MissingHugetlbfs, Modes::Missing, MemoryKind::private_huge,
 			   nullptr, two_huge};
 const Watched missing_in_huge_file{Features::MissingHugetlbfs, Modes::Missing,
 				   MemoryKind::shared_huge_file, nullptr, two_huge};
 const Watched guarded_huge{Features::WpHugetlbfsShmem, Modes::WriteProtect,
-			   MemoryKind::shared_huge_file, guard, two_huge};
+			   MemoryKind::shared_huge_file, guard<page_table>, two_huge};
 const Watched cached_huge{Features::MinorHugetlbfs, Modes::Minor, MemoryKind::shared_huge_file,
-			  cache, two_huge};
-const Watched tracked_huge{Features::Rwp, Modes::ReadWriteProtect, MemoryKind::private_huge, track,
-			   two_huge};
+			  cache<page_table>, two_huge};
+const Watched tracked_huge{Features::Rwp, Modes::ReadWriteProtect, MemoryKind::private_huge,
+			   track<page_table>, two_huge};
 const Watched with_fork{Features::EventFork, Modes::Missing, MemoryKind::anonymous};
 const Watched with_remap{Features::EventRemap, Modes::Missing, MemoryKind::anonymous};
 const Watched with_remove{Features::EventRemove, Modes::Missing, MemoryKind::anonymous};

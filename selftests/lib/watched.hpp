@@ -7,8 +7,8 @@
 namespace selftests {
 
 /*
- * How two pages of memory, which may be huge, are registered, so that an access to the first one,
- * or a change, waits for the monitor.
+ * How pages of memory, which may be huge, are registered, so that an access to the first one, or a
+ * change, waits for the monitor.
  */
 struct Watched {
 	userfault::Features features;
@@ -16,11 +16,11 @@ struct Watched {
 	MemoryKind kind;
 	/* What has to be done after registering, or null. */
 	void (*prepare)(const userfault::Context &context, const Memory &memory) = nullptr;
-	/* How many small pages the memory has. */
+	/* How many small pages two pages of the memory have. */
 	std::size_t pages = 2;
 };
 
-/* The first of the two pages. */
+/* The first page of memory that has two. */
 userfault::Range first_page(const Memory &memory);
 
 /* Memory without pages, private and of a file. */
