@@ -157,7 +157,7 @@ const std::vector<Operation> ruling = {
 	 nullptr, 8},
 	{"freeze and thaw", Role::boss, 12, Traits::none, freeze, {done}, {late}, no_fault, nullptr, 20},
 	{"reclaim", Role::boss, 12, Traits::none, reclaim, {done}, {of_errno(EAGAIN)}, no_fault,
-	 nullptr, 20},
+	 nullptr, 50},
 	{"memory.high", Role::boss, 8, Traits::none, squeeze, {done}, {nothing}, no_fault, nullptr, 20},
 	{"memory.max, out of memory", Role::boss, 2, Traits::none, run_out_of_memory, {killed}, {},
 	 no_fault, nullptr, 4},

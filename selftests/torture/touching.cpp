@@ -197,19 +197,24 @@ Outcome write_to_file(Actor &actor)
 
 using enum Outcome;
 constexpr auto efault = of_errno(EFAULT);
+/* A signal is rare: only some of the kinds, and pages, have one. */
+constexpr unsigned till_signal = 500;
 
 } // namespace
 
 /* Formatted by hand: a row is an operation. */
 /* clang-format off */
 const std::vector<Operation> touching = {
-	{"read a page", Role::toucher, 40, Traits::none, read_page, {done, sigbus}, {sigsegv}},
-	{"write to a page", Role::toucher, 40, Traits::none, write_page, {done, sigbus}, {sigsegv}},
+	{"read a page", Role::toucher, 40, Traits::none, read_page, {done, sigbus}, {sigsegv}, no_fault,
+	 nullptr, till_signal},
+	{"write to a page", Role::toucher, 40, Traits::none, write_page, {done, sigbus}, {sigsegv},
+	 no_fault, nullptr, till_signal},
 	{"read a page from outside", Role::toucher, 6, Traits::none, read_by_kernel, {done, efault},
-	 {late}},
+	 {late}, no_fault, nullptr, till_signal},
 	{"write a page to a file", Role::toucher, 6, Traits::small, write_to_file, {done, efault},
-	 {late}},
-	{"read(2) into a page", Role::toucher, 6, Traits::none, write_by_kernel, {done, efault}, {}},
+	 {late}, no_fault, nullptr, till_signal},
+	{"read(2) into a page", Role::toucher, 6, Traits::none, write_by_kernel, {done, efault}, {},
+	 no_fault, nullptr, till_signal},
 };
 /* clang-format on */
 
