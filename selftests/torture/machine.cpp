@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
-#include <iostream>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
@@ -29,9 +28,10 @@ const std::string disk = "/dev/zram0";
 constexpr std::size_t disk_size = 256 << 20, page = 4096;
 constexpr auto patience = std::chrono::seconds(20);
 
+/* What isn't there isn't tortured, and nobody would notice. */
 void lacks(const std::string &what)
 {
-	std::cout << "torture: this kernel lacks " << what << '\n';
+	fail("this machine lacks " + what);
 }
 
 /* In the order in which they need each other; a kernel may have some of them built in. */
@@ -70,6 +70,15 @@ bool mount_files()
 	return ::mount("tmpfs", files_folder, "tmpfs", 0, "size=64m") == 0;
 }
 
+/* The kernel makes as many as it has memory for. */
+bool make_huge_pages()
+{
+	const std::string file = "/proc/sys/vm/nr_hugepages";
+	constexpr unsigned count = 56;
+
+	return write_file(file, std::to_string(count)) && number_in(file) == count;
+}
+
 bool start_ksm()
 {
 	const std::string folder = "/sys/kernel/mm/ksm/";
@@ -95,7 +104,7 @@ void prepare_machine()
 		lacks("a tmpfs");
 	if (!swap_to_ram())
 		lacks("swap on a compressed RAM disk");
-	if (!write_file("/proc/sys/vm/nr_hugepages", "56"))
+	if (!make_huge_pages())
 		lacks("huge pages");
 	if (!start_ksm())
 		lacks("KSM");

@@ -7,8 +7,8 @@
 namespace torture {
 
 /*
- * Makes this machine ready: files, swap on a compressed RAM disk, huge pages, KSM, groups. Prints
- * a line for what the kernel lacks.
+ * Makes this machine ready: files, swap on a compressed RAM disk, huge pages, KSM, groups. Fails
+ * the run if something can't be had.
  */
 void prepare_machine();
 

@@ -39,11 +39,11 @@ constexpr auto usage =
 	"  --steps     how many operations each actor does in a round\n"
 	"  --patience  how much longer than on a stock kernel things may take\n"
 	"  --native    all of it on the kernel's own userfaultfd, to see whether the torture is right\n"
-	"  --gentle    change nothing of the machine, such as its swap space, and load no module:\n"
-	"              for a machine that isn't there for this\n"
+	"  --gentle    change nothing of the machine, such as its swap space, and load no module,\n"
+	"              and do without what it lacks: for a machine that isn't there for this\n"
 	"  --lie       lie in one way, which the torture has to notice: page, zeroes, future, past,\n"
-	"              mixed, dropped, unprotected, unkillable, leaks, event, untold, elsewhere\n"
-	"              or missed, see lying.cpp\n"
+	"              mixed, dropped, unprotected, unkillable, leaks, event, untold, elsewhere,\n"
+	"              missed or refused, see lying.cpp\n"
 	"  --plan      run nothing; print which operations each actor does in one round\n";
 
 struct Options {

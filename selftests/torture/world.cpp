@@ -6,6 +6,8 @@
 #include "torture/telling.hpp"
 
 #include <array>
+#include <memory>
+#include <string>
 #include <thread>
 #include <userfault/socket.hpp>
 #include <vector>
@@ -86,6 +88,31 @@ void join(std::vector<std::thread> threads)
 		thread.join();
 }
 
+/* The lie: as if the kernel refused memory of one kind. */
+bool is_refused(unsigned kind)
+{
+	return is_told("refused") && kind == 0;
+}
+
+/* Another's machine may have no hugetlb pages. */
+bool may_lack(const World &world, const Kind &kind)
+{
+	return !has(world.offered, kind.features) ||
+	       (shared().gentle && has(kind.traits, Traits::huge));
+}
+
+std::unique_ptr<Arena> make_arena(const World &world, unsigned number)
+{
+	const auto &kind = kinds()[number];
+	auto arena = is_refused(number) ? nullptr
+					: Arena::make({world.number, number}, kind, world.device);
+
+	if (!arena && !may_lack(world, kind))
+		fail("world " + std::to_string(world.number) + " has no memory of the kind \"" +
+		     kind.name + '"');
+	return arena;
+}
+
 } // namespace
 
 std::vector<std::pair<Role, unsigned>> Plan::actors() const
@@ -107,9 +134,11 @@ World make_world(const Plan &plan)
 
 	if (const auto grant = Context::probe({.device = plan.device}))
 		world.offered = grant->offered;
+	else
+		fail(plan.device + ": " + grant.error().message());
 	shared().offered |= static_cast<std::uint64_t>(world.offered);
 	for (unsigned i = 0; i < kinds().size(); i++)
-		world.arenas.push_back(Arena::make({plan.number, i}, kinds()[i], plan.device));
+		world.arenas.push_back(make_arena(world, i));
 	return world;
 }
 
