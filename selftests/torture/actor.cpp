@@ -72,6 +72,14 @@ std::size_t Actor::count(std::size_t most)
 	return 1 + random_.below(std::min(most, arena_->pages() - page_));
 }
 
+Reading Actor::read(std::size_t index, const volatile std::uint64_t *words)
+{
+	const auto stamp = arena_->stamp(index, 0);
+	const bool all = !arena_->is(Traits::huge) || random_.one_in(8);
+
+	return read_stamp(words, arena_->page_size(), stamp.arena, stamp.page, all ? 1 : 8);
+}
+
 bool Actor::fits(const Operation &operation, std::uint8_t faults)
 {
 	return operation.role == Role::monitor && operation.faults & faults &&

@@ -79,6 +79,11 @@ public:
 	unsigned lane() const { return lane_; }
 	Written &written() { return written_[arena_->number() * most_pages + page_]; }
 	Seen &seen() { return seen_[arena_->number() * most_pages + page_]; }
+	/*
+	 * Reads page @index of the arena, from @words: all of a small page, and a word of each
+	 * cache line of a huge one, or now and then all of it. Allocates no memory.
+	 */
+	Reading read(std::size_t index, const volatile std::uint64_t *words);
 	/* As large as the largest page. */
 	std::span<std::byte> buffer() { return buffer_; }
 

@@ -66,13 +66,10 @@ bool check_inherited(Actor &actor, const Inherited &inherited, std::uint32_t liv
 {
 	const auto &arena = actor.arena();
 	const auto &entry = arena.entry(inherited.page);
-	const auto stamp = arena.stamp(inherited.page, 0);
 	auto &[verdict, signal, page, reading] = actor.report();
 
 	page = inherited.page;
-	const auto outcome = guarded([&] {
-		reading = read_stamp(arena.words(page), arena.page_size(), stamp.arena, stamp.page);
-	});
+	const auto outcome = guarded([&] { reading = actor.read(page, arena.words(page)); });
 	signal = outcome != Outcome::done && !sigbus_is_right(entry, inherited.before) &&
 		 !arena.is(Traits::sigbus);
 	if (outcome != Outcome::done)

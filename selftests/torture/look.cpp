@@ -23,14 +23,12 @@ bool Look::at(const std::byte *base, bool registered)
 bool Look::look(std::size_t i, const std::byte *base, bool registered)
 {
 	const auto &arena = actor_.arena();
-	const auto stamp = arena.stamp(first_ + i, 0);
 	const auto *words = reinterpret_cast<const volatile std::uint64_t *>(
 		base + (first_ + i) * arena.page_size());
 	const auto &before = befores_[i];
 	Reading reading;
 
-	const auto outcome = guarded(
-		[&] { reading = read_stamp(words, arena.page_size(), stamp.arena, stamp.page); });
+	const auto outcome = guarded([&] { reading = actor_.read(first_ + i, words); });
 	if (outcome != Outcome::done)
 		return judge_signal(i, outcome);
 	auto judged = reading;

@@ -47,9 +47,9 @@ std::uint64_t slot_word(const Stamp &stamp, std::size_t place, unsigned count)
 }
 
 Reading read_stamp(const volatile std::uint64_t *page, std::size_t size, unsigned arena,
-		   unsigned index)
+		   unsigned index, std::size_t step)
 {
-	const std::size_t end = slot_place(size, 0), step = size > 4096 ? 8 : 1;
+	const std::size_t end = slot_place(size, 0);
 	Reading reading;
 
 	for (std::size_t place = 0; place < end; place += step) {

@@ -33,7 +33,7 @@ void write_stamp(std::span<std::byte> page, const Stamp &stamp);
 /* What a lane writes to its slot; @count is the number of the write. */
 std::uint64_t slot_word(const Stamp &stamp, std::size_t place, unsigned count);
 
-/* What a reader found in a page, all of it except the slots. */
+/* What a reader found in a page, except the slots. */
 struct Reading {
 	bool zeroes = false;   /* there are words of zero */
 	unsigned oldest = ~0u; /* generation; more than newest if there are zeroes only */
@@ -44,11 +44,10 @@ struct Reading {
 };
 
 /*
- * Reads all of a small page, and a word of each cache line of a huge one. The page may change at
- * any moment, and reading it may wait.
+ * Reads every @step'th word of a page. The page may change at any moment, and reading it may wait.
  */
 Reading read_stamp(const volatile std::uint64_t *page, std::size_t size, unsigned arena,
-		   unsigned index);
+		   unsigned index, std::size_t step);
 
 } // namespace torture
 

@@ -72,12 +72,10 @@ Outcome read_page(Actor &actor)
 {
 	const auto &arena = actor.arena();
 	const Before before(actor.entry());
-	const auto stamp = arena.stamp(actor.page(), 0);
 	Reading reading;
 
 	const auto outcome = counted(actor.entry().reads[actor.lane()], [&](unsigned) {
-		reading = read_stamp(arena.words(actor.page()), arena.page_size(), stamp.arena,
-				     stamp.page);
+		reading = actor.read(actor.page(), arena.words(actor.page()));
 	});
 	return outcome == Outcome::done ? judge_reading(actor, before, reading)
 					: judge_signal(actor, before, outcome);
@@ -133,7 +131,6 @@ Outcome read_by_kernel(Actor &actor)
 {
 	const auto &arena = actor.arena();
 	const Before before(actor.entry());
-	const auto stamp = arena.stamp(actor.page(), 0);
 	const iovec here = {actor.buffer().data(), arena.page_size()};
 	const iovec there = {arena.page(actor.page()), arena.page_size()};
 
@@ -144,8 +141,7 @@ Outcome read_by_kernel(Actor &actor)
 	if (static_cast<std::size_t>(size) < arena.page_size())
 		return Outcome::late;
 	const auto *words = reinterpret_cast<const std::uint64_t *>(actor.buffer().data());
-	return judge_reading(actor, before,
-			     read_stamp(words, arena.page_size(), stamp.arena, stamp.page));
+	return judge_reading(actor, before, actor.read(actor.page(), words));
 }
 
 /* The kernel writes to the lane's slot, in a read(2). */
@@ -178,7 +174,6 @@ Outcome write_by_kernel(Actor &actor)
 Outcome write_to_file(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto stamp = arena.stamp(actor.page(), 0);
 	const Fd file(::memfd_create("torture-copy", MFD_CLOEXEC));
 	const Before before(actor.entry());
 
@@ -191,8 +186,7 @@ Outcome write_to_file(Actor &actor)
 	if (::pread(file.get(), actor.buffer().data(), arena.page_size(), 0) < 0)
 		return of_errno(errno);
 	const auto *words = reinterpret_cast<const std::uint64_t *>(actor.buffer().data());
-	return judge_reading(actor, before,
-			     read_stamp(words, arena.page_size(), stamp.arena, stamp.page));
+	return judge_reading(actor, before, actor.read(actor.page(), words));
 }
 
 using enum Outcome;
