@@ -61,9 +61,10 @@ namespace torture {
  * others count. Others may drop what is at home by then, and raise the floor: so he goes by the
  * floor from before. If the mapping is no longer registered there, mm makes pages of zeroes.
  *
- * Protection. A lane counts a write in @begun before it, and in @done after it. Everything that may
- * end the protection of a page is bracketed by @lifts: the monitor's answer, a fill (which makes an
- * unprotected page), a change.
+ * Protection. A lane counts a write in @begun before it, and in @done after it, also if the kernel
+ * makes it for a system call. Reads are counted, too, for protection from all access. Everything
+ * that may end the protection of a page is bracketed by @lifts: the monitor's answer, a fill (which
+ * makes an unprotected page), a change.
  *
  *   (5) Let b be @begun, read after protecting has returned, and d be @done, read later. If nothing
  *	 lifted meanwhile, d <= b: a write between b and d would have begun and ended while the

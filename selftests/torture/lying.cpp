@@ -21,8 +21,8 @@ namespace {
 
 /* After those of the monitors, below, the lies that others tell. */
 constexpr const char *names[] = {
-	"page",	      "zeroes", "future", "past",   "mixed",	 "dropped", "unprotected",
-	"unkillable", "leaks",	"event",  "untold", "elsewhere", "missed",  "refused",
+	"page",	 "zeroes", "future", "past",	  "mixed",  "dropped", "unprotected", "unkillable",
+	"leaks", "event",  "untold", "elsewhere", "missed", "refused", "peeked",
 };
 
 template <std::size_t lie> bool tells(Actor &)

@@ -126,6 +126,15 @@ Outcome write_page(Actor &actor)
 	return Outcome::done;
 }
 
+/* The lie: as if the kernel's own reads needed no access. */
+void peek(Actor &actor)
+{
+	const auto &arena = actor.arena();
+
+	if (is_told("peeked") && arena.is(Traits::protect_all))
+		static_cast<void>(arena.context().rwunprotect(arena.range(actor.page(), 1)));
+}
+
 /* The kernel finds the page through the process, as a debugger does. */
 Outcome read_by_kernel(Actor &actor)
 {
@@ -133,13 +142,17 @@ Outcome read_by_kernel(Actor &actor)
 	const Before before(actor.entry());
 	const iovec here = {actor.buffer().data(), arena.page_size()};
 	const iovec there = {arena.page(actor.page()), arena.page_size()};
+	auto &lane = actor.entry().reads[actor.lane()];
 
+	const auto count = ++lane.begun;
+	peek(actor);
 	const auto size = ::process_vm_readv(::getpid(), &here, 1, &there, 1, 0);
 	if (size < 0)
 		return errno == EFAULT ? judge_signal(actor, before, of_errno(EFAULT))
 				       : of_errno(errno);
 	if (static_cast<std::size_t>(size) < arena.page_size())
 		return Outcome::late;
+	lane.done = count;
 	const auto *words = reinterpret_cast<const std::uint64_t *>(actor.buffer().data());
 	return judge_reading(actor, before, actor.read(actor.page(), words));
 }
@@ -176,13 +189,17 @@ Outcome write_to_file(Actor &actor)
 	const auto &arena = actor.arena();
 	const Fd file(::memfd_create("torture-copy", MFD_CLOEXEC));
 	const Before before(actor.entry());
+	auto &lane = actor.entry().reads[actor.lane()];
 
+	const auto count = ++lane.begun;
+	peek(actor);
 	const auto size = ::pwrite(file.get(), arena.page(actor.page()), arena.page_size(), 0);
 	if (size < 0)
 		return errno == EFAULT ? judge_signal(actor, before, of_errno(EFAULT))
 				       : of_errno(errno);
 	if (static_cast<std::size_t>(size) < arena.page_size())
 		return Outcome::late;
+	lane.done = count;
 	if (::pread(file.get(), actor.buffer().data(), arena.page_size(), 0) < 0)
 		return of_errno(errno);
 	const auto *words = reinterpret_cast<const std::uint64_t *>(actor.buffer().data());

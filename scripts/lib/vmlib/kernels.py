@@ -99,6 +99,11 @@ class Kernel:
     def release(self):
         return (self._folder / "release").read_text().strip()
 
+    @property
+    def version(self):
+        """The first two numbers of the release."""
+        return tuple(map(int, self.release.split("-")[0].split(".")[:2]))
+
     def quick_image(self):
         """An image that boots faster, at the address that the kernel was linked to."""
         return image.unpacked(self.image, self._folder / "vmlinux")
