@@ -37,6 +37,8 @@ constexpr Kind all_kinds[] = {
 	 Features::WpHugetlbfsShmem},
 	{"protected", plain | protect, 64, Modes::Missing | Modes::WriteProtect,
 	 Features::PagefaultFlagWp | Features::EventRemap},
+	{"protected events", plain | protect | events, 64, Modes::Missing | Modes::WriteProtect,
+	 Features::PagefaultFlagWp | all_events | Features::EventFork},
 	{"tracked", plain | protect | itself, 64, Modes::Missing | Modes::WriteProtect,
 	 Features::PagefaultFlagWp | Features::WpAsync},
 	{"loose", plain | lossy, 64, Modes::Missing, Features::None},
