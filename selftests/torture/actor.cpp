@@ -72,6 +72,13 @@ std::size_t Actor::count(std::size_t most)
 	return 1 + random_.below(std::min(most, arena_->pages() - page_));
 }
 
+Pages Actor::pages(std::size_t most)
+{
+	if (arena_->is(Traits::transparent) && random_.one_in(4))
+		return whole_huge_page(page_);
+	return {page_, count(most)};
+}
+
 Reading Actor::read(std::size_t index, const volatile std::uint64_t *words)
 {
 	const auto stamp = arena_->stamp(index, 0);

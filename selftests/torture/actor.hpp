@@ -36,6 +36,18 @@ struct Written {
 	Span::Mark changes, open;
 };
 
+/* Pages of an arena. */
+struct Pages {
+	std::size_t first, count;
+};
+
+/* All small pages of the huge page that the page @index of an arena would be in. */
+inline constexpr std::size_t small_pages = 512;
+inline Pages whole_huge_page(std::size_t index)
+{
+	return {index / small_pages * small_pages, small_pages};
+}
+
 /* Which generation a lane has found in a page, and when; 0: zeroes. */
 struct Seen {
 	bool any = false;
@@ -70,10 +82,18 @@ public:
 	PageEntry &entry() const { return arena_->entry(page_); }
 	/* At most @most pages, from page() on. */
 	std::size_t count(std::size_t most);
+	/* The same; now and then all pages of one huge page, if the memory may have some. */
+	Pages pages(std::size_t most);
 	/* For a monitor: the address of the page of the fault, at home or away. */
 	userfault::Address fault_page() const
 	{
 		return fault_->address & ~(arena_->page_size() - 1);
+	}
+	/* For a monitor: these pages, on the side where the page of the fault is. */
+	userfault::Range fault_range(std::size_t first, std::size_t count) const
+	{
+		return {fault_page() + (first - page_) * arena_->page_size(),
+			count * arena_->page_size()};
 	}
 	Random &random() { return random_; }
 	unsigned lane() const { return lane_; }

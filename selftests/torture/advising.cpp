@@ -20,21 +20,24 @@ using namespace userfault;
 
 namespace {
 
+Outcome advise_at(const Arena &arena, const Pages &pages, int advice)
+{
+	return of_call(::madvise(arena.page(pages.first), pages.count * arena.page_size(), advice));
+}
+
 Outcome advise(Actor &actor, std::size_t count, int advice)
 {
-	const auto &arena = actor.arena();
-
-	return of_call(::madvise(arena.page(actor.page()), count * arena.page_size(), advice));
+	return advise_at(actor.arena(), {actor.page(), count}, advice);
 }
 
 /* The same, for advice that has an event; @unsplit: nobody else can change the mappings. */
-Outcome advise_and_tell(Actor &actor, std::size_t count, int advice, bool unsplit)
+Outcome advise_and_tell(Actor &actor, const Pages &pages, int advice, bool unsplit)
 {
 	const auto &arena = actor.arena();
 	Announced told(actor.world().state(), actor.number(),
-		       {arena, arena.range(actor.page(), count), {EventKind::remove}});
+		       {arena, arena.range(pages.first, pages.count), {EventKind::remove}});
 
-	const auto outcome = advise(actor, count, advice);
+	const auto outcome = advise_at(arena, pages, advice);
 	if (outcome == Outcome::done && unsplit)
 		told.check();
 	return outcome;
@@ -47,15 +50,16 @@ Outcome advise_and_tell(Actor &actor, std::size_t count, int advice, bool unspli
 Outcome dontneed(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(16);
+	const auto [first, count] = actor.pages(16);
 	const std::unique_lock unsplit(arena.structure(), std::try_to_lock);
-	Dropping dropping(arena, actor.page(), count);
+	Dropping dropping(arena, first, count);
 
-	const auto outcome = advise_and_tell(actor, count, MADV_DONTNEED, unsplit.owns_lock());
+	const auto outcome =
+		advise_and_tell(actor, {first, count}, MADV_DONTNEED, unsplit.owns_lock());
 	if (outcome == Outcome::done && arena.is(Traits::privately) &&
 	    (unsplit || !arena.is(Traits::events)))
 		dropping.is_certain(true);
-	arena.wake(actor.page(), count);
+	arena.wake(first, count);
 	return outcome;
 }
 
@@ -65,7 +69,8 @@ Outcome remove_pages(Actor &actor)
 	const std::unique_lock unsplit(actor.arena().structure(), std::try_to_lock);
 	Dropping dropping(actor.arena(), actor.page(), count);
 
-	const auto outcome = advise_and_tell(actor, count, MADV_REMOVE, unsplit.owns_lock());
+	const auto outcome =
+		advise_and_tell(actor, {actor.page(), count}, MADV_REMOVE, unsplit.owns_lock());
 	if (outcome == Outcome::done)
 		dropping.is_certain(false);
 	actor.arena().wake(actor.page(), count);
@@ -149,8 +154,8 @@ Outcome fill_beforehand(Actor &actor)
 Outcome collapse(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	constexpr std::size_t length = 2 << 20;
-	auto *start = arena.page(actor.page() / 512 * 512);
+	const auto length = small_pages * arena.page_size();
+	auto *start = arena.page(whole_huge_page(actor.page()).first);
 
 	if (!actor.random().one_in(4) && ::madvise(start, length, MADV_POPULATE_READ))
 		return of_errno(errno);
@@ -160,8 +165,9 @@ Outcome collapse(Actor &actor)
 Outcome lock(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	auto *start = arena.page(actor.page());
-	const auto length = actor.count(16) * arena.page_size();
+	const auto [first, count] = actor.pages(16);
+	auto *start = arena.page(first);
+	const auto length = count * arena.page_size();
 	const std::lock_guard guard(arena.structure());
 	const auto outcome = of_call(::mlock2(start, length, MLOCK_ONFAULT));
 

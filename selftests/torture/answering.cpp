@@ -5,6 +5,7 @@
  */
 #include "torture/actor.hpp"
 #include "torture/change.hpp"
+#include "torture/evidence.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -172,45 +173,94 @@ bool is_all_zero(std::span<const std::byte> bytes)
 	return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{}; });
 }
 
-/* After a page was moved it is no longer where it was; if it was not moved, it is still there. */
-Outcome move(Actor &actor)
+/* Fills @count pages at @staging, and moves them. What was moved is no longer there, the rest is.
+ */
+Outcome move_from(Actor &actor, std::byte *staging, std::size_t first, std::size_t count)
 {
 	const auto &arena = actor.arena();
-	auto staging = Mapping::anonymous(arena.page_size());
+	const auto size = arena.page_size();
+	std::vector<Fill> fills;
+
+	for (std::size_t i = 0; i < count; i++) {
+		fills.emplace_back(arena.entry(first + i));
+		std::ranges::copy(stamped(actor, first + i, fills.back()), staging + i * size);
+	}
+	const auto progress =
+		arena.context().move(actor.fault_range(first, count).start,
+				     {reinterpret_cast<Address>(staging), count * size});
+	for (std::size_t i = 0; i < count; i++) {
+		const std::span<std::byte> left(staging + i * size, size);
+		if (i * size < progress.done && !is_all_zero(left))
+			return actor.wrong("the " + std::to_string(i) +
+					   "th page was moved, and is still where it was");
+		if (i * size >= progress.done &&
+		    !std::ranges::equal(stamped(actor, first + i, fills[i]), left))
+			return actor.wrong("the " + std::to_string(i) +
+					   "th page was not moved, and isn't where it was");
+	}
+	return of_progress(progress);
+}
+
+/* From small pages. */
+Outcome move_small(Actor &actor, std::size_t count)
+{
+	auto staging = Mapping::anonymous(count * actor.arena().page_size());
 
 	if (!staging)
 		return of_error(staging.error());
 	::madvise(staging->data(), staging->size(), MADV_NOHUGEPAGE);
-	const Fill fill(actor.entry());
-	const auto source = stamped(actor, actor.page(), fill);
-	std::ranges::copy(source, staging->data());
-	const auto outcome =
-		of_progress(arena.context().move(actor.fault_page(), staging->range()));
-	if (outcome == Outcome::done && !is_all_zero(staging->bytes()))
-		return actor.wrong("the page was moved, and is still where it was");
-	if (outcome != Outcome::done && !std::ranges::equal(source, staging->bytes()))
-		return actor.wrong("the page was not moved, and isn't where it was");
-	return outcome;
+	return move_from(actor, staging->data(), actor.page(), count);
+}
+
+Outcome move(Actor &actor)
+{
+	return move_small(actor, 1);
+}
+
+Outcome move_many(Actor &actor)
+{
+	return move_small(actor, actor.count(64));
+}
+
+bool can_move_huge(Actor &actor)
+{
+	return can_move(actor) && actor.arena().is(Traits::transparent);
+}
+
+/* The kernel can move it whole only to where there is nothing, and that is rare. */
+Outcome move_huge(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto [first, count] = whole_huge_page(actor.page());
+	const auto size = count * arena.page_size();
+
+	if (has_pages(arena, first, count) && !actor.random().one_in(32))
+		return Outcome::skipped;
+	auto staging = Mapping::anonymous(2 * size);
+	if (!staging)
+		return of_error(staging.error());
+	auto *start = staging->data() + -staging->range().start % size;
+	::madvise(start, size, MADV_HUGEPAGE);
+	const auto outcome = move_from(actor, start, first, count);
+	return outcome == Outcome::done ? done_if(is_huge_page(arena, first)) : outcome;
 }
 
 Outcome unprotect(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(8);
-	const Lifting lifting(arena, actor.page(), count);
+	const auto [first, count] = actor.pages(8);
+	const Lifting lifting(arena, first, count);
 
-	return of_result(
-		arena.context().write_unprotect({actor.fault_page(), count * arena.page_size()}));
+	return of_result(arena.context().write_unprotect(actor.fault_range(first, count)));
 }
 
 Outcome give_access(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(8);
-	const Lifting lifting(arena, actor.page(), count);
+	const auto [first, count] = actor.pages(8);
+	const Lifting lifting(arena, first, count);
 
-	return of_result(
-		arena.context().rwunprotect({actor.fault_page(), count * arena.page_size()}));
+	return of_result(arena.context().rwunprotect(actor.fault_range(first, count)));
 }
 
 Outcome only_wake(Actor &actor)
@@ -276,6 +326,9 @@ const std::vector<Outcome> resuming = {eagain, eexist, enoent, efault, enomem, e
 const std::vector<Outcome> cut = {eagain, eexist, enoent, efault,	    enomem,
 				  esrch,  einval, sigbus, of_errno(ENOSPC), of_errno(EINTR)};
 const std::vector<Outcome> moving = {eagain, eexist, enoent, efault, enomem, esrch, ebusy, einval};
+/* Or it was split: there may be no huge page for it, or no room for one. */
+const std::vector<Outcome> moving_huge = {eagain, eexist, enoent, efault, enomem,
+					  esrch,  ebusy,  einval, nothing};
 
 } // namespace
 
@@ -293,6 +346,10 @@ const std::vector<Operation> answering = {
 	 write_and_resume, {done}, cut, missing},
 	{"answer: move", Role::monitor, 20, Traits::none, move, {done}, moving, missing, can_move,
 	 100, false, Features::Move},
+	{"answer: move many", Role::monitor, 10, Traits::none, move_many, {done, eagain}, moving,
+	 missing, can_move, 100, false, Features::Move},
+	{"answer: move a huge page", Role::monitor, 60, Traits::none, move_huge, {done},
+	 moving_huge, missing, can_move_huge, 200, false, Features::Move},
 	{"answer: continue", Role::monitor, 40, Traits::none, resume, {done}, resuming, minor},
 	{"answer: unprotect", Role::monitor, 40, Traits::none, unprotect, {done}, races, written},
 	{"answer: give access", Role::monitor, 40, Traits::none, give_access, {done}, races,

@@ -64,6 +64,17 @@ std::uint64_t flags_of(std::uint64_t entry)
 	return number_at(file.get(), entry & frame_bits);
 }
 
+bool has_pages(const Arena &arena, std::size_t first, std::size_t count)
+{
+	return std::ranges::any_of(pagemap(arena, first, count),
+				   [](auto entry) { return entry & (present_bit | swapped_bit); });
+}
+
+bool is_huge_page(const Arena &arena, std::size_t index)
+{
+	return flags_of(pagemap(arena, index, 1).front()) & huge_flag;
+}
+
 std::size_t count_swapped(const Arena &arena, std::size_t first, std::size_t count)
 {
 	std::size_t sum = 0;

@@ -45,8 +45,12 @@ inline constexpr std::uint64_t present_bit = 1ull << 63, swapped_bit = 1ull << 6
 /* The bits of /proc/kpageflags of the page in an entry of pagemap; 0 if that can't be known. */
 std::uint64_t flags_of(std::uint64_t entry);
 inline constexpr std::uint64_t referenced_flag = 1ull << 2, active_flag = 1ull << 6,
-			       ksm_flag = 1ull << 21;
+			       ksm_flag = 1ull << 21, huge_flag = 1ull << 22;
 
+/* Whether any of these pages is there, or in swap. */
+bool has_pages(const Arena &arena, std::size_t first, std::size_t count);
+/* Whether this page is part of a huge one. */
+bool is_huge_page(const Arena &arena, std::size_t index);
 /* How many of these pages are in swap. */
 std::size_t count_swapped(const Arena &arena, std::size_t first, std::size_t count);
 /* How many of these pages mm takes for used, not long ago. */

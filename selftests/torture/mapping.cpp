@@ -97,11 +97,11 @@ Outcome watch_again(Actor &actor, Opening &opening)
 Outcome map_anew(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(16);
+	const auto [first, count] = actor.pages(16);
 	const std::lock_guard guard(arena.structure());
-	Opening opening(arena, actor.page(), count);
+	Opening opening(arena, first, count);
 
-	if (!map_over(actor, actor.page(), count))
+	if (!map_over(actor, first, count))
 		return of_errno(errno);
 	pause_a_moment(actor);
 	return watch_again(actor, opening);
@@ -110,15 +110,15 @@ Outcome map_anew(Actor &actor)
 Outcome unmap(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(16);
+	const auto [first, count] = actor.pages(16);
 	const std::lock_guard guard(arena.structure());
-	Opening opening(arena, actor.page(), count);
+	Opening opening(arena, first, count);
 
-	if (!unmap_at(actor, arena.home(), actor.page(), count))
+	if (!unmap_at(actor, arena.home(), first, count))
 		return of_errno(errno);
 	pause_a_moment(actor);
-	arena.wake(actor.page(), count);
-	if (arena.map(actor.page(), count))
+	arena.wake(first, count);
+	if (arena.map(first, count))
 		return of_errno(errno);
 	return watch_again(actor, opening);
 }
@@ -127,30 +127,29 @@ Outcome unmap(Actor &actor)
 Outcome change_access(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(16);
-	auto *start = arena.page(actor.page());
+	const auto [first, count] = actor.pages(16);
+	auto *start = arena.page(first);
 	const auto length = count * arena.page_size();
 	const std::lock_guard guard(arena.structure());
-	const Opening opening(arena, actor.page(), count);
+	const Opening opening(arena, first, count);
 
 	if (::mprotect(start, length, actor.random().one_in(2) ? PROT_NONE : PROT_READ))
 		return of_errno(errno);
 	pause_a_moment(actor);
 	if (::mprotect(start, length, PROT_READ | PROT_WRITE))
 		return of_errno(errno);
-	arena.wake(actor.page(), count);
+	arena.wake(first, count);
 	return Outcome::done;
 }
 
 Outcome unregister(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(16);
+	const auto [first, count] = actor.pages(16);
 	const std::lock_guard guard(arena.structure());
-	Opening opening(arena, actor.page(), count);
+	Opening opening(arena, first, count);
 
-	if (const auto done = arena.context().unregister_range(arena.range(actor.page(), count));
-	    !done)
+	if (const auto done = arena.context().unregister_range(arena.range(first, count)); !done)
 		return of_error(done.error());
 	pause_a_moment(actor);
 	return watch_again(actor, opening);
@@ -209,20 +208,20 @@ void lose_pages(const Arena &arena, std::size_t first, std::size_t count)
 Outcome move_away(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(16);
+	const auto [first, count] = actor.pages(16);
 	const std::lock_guard guard(arena.structure());
-	Opening opening(arena, actor.page(), count);
-	Look look(actor, actor.page(), count);
+	Opening opening(arena, first, count);
+	Look look(actor, first, count);
 
 	if (!look.at(arena.home(), true))
 		return Outcome::failed;
-	if (!carry(actor, actor.page(), count, false))
+	if (!carry(actor, first, count, false))
 		return of_errno(errno);
-	lose_pages(arena, actor.page(), count);
+	lose_pages(arena, first, count);
 	pause_a_moment(actor);
 	if (!look.at(arena.away(), keeps_registration(arena)))
 		return Outcome::failed;
-	if (!carry(actor, actor.page(), count, true))
+	if (!carry(actor, first, count, true))
 		return actor.wrong("moving back: " + name_of(of_errno(errno)));
 	if (!look.at(arena.home(), keeps_registration(arena)))
 		return Outcome::failed;
@@ -282,19 +281,19 @@ Outcome move_in_halves(Actor &actor)
 Outcome move_and_leave(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(16);
+	const auto [first, count] = actor.pages(16);
 	const std::lock_guard guard(arena.structure());
-	Opening opening(arena, actor.page(), count);
-	Look look(actor, actor.page(), count);
+	Opening opening(arena, first, count);
+	Look look(actor, first, count);
 
 	if (!look.at(arena.home(), true))
 		return Outcome::failed;
-	if (!carry_and_leave(actor, actor.page(), count))
+	if (!carry_and_leave(actor, first, count))
 		return of_errno(errno);
 	pause_a_moment(actor);
 	if (!look.at(arena.away(), keeps_registration(arena)))
 		return Outcome::failed;
-	if (!unmap_at(actor, arena.away(), actor.page(), count))
+	if (!unmap_at(actor, arena.away(), first, count))
 		return of_errno(errno);
 	return watch_again(actor, opening);
 }

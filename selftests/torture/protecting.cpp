@@ -113,11 +113,10 @@ Outcome judge_watches(Actor &actor, const std::vector<Watch> &watches, bool read
 Outcome watch_writes(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(8);
-	auto watches = watches_of(arena, actor.page(), count);
+	const auto [first, count] = actor.pages(8);
+	auto watches = watches_of(arena, first, count);
 
-	if (const auto done = arena.context().write_protect(arena.range(actor.page(), count));
-	    !done)
+	if (const auto done = arena.context().write_protect(arena.range(first, count)); !done)
 		return of_error(done.error());
 	note_begun(watches);
 	let_others_run(actor);
@@ -127,10 +126,10 @@ Outcome watch_writes(Actor &actor)
 Outcome watch_all(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(8);
-	auto watches = watches_of(arena, actor.page(), count);
+	const auto [first, count] = actor.pages(8);
+	auto watches = watches_of(arena, first, count);
 
-	if (const auto done = arena.context().rwprotect(arena.range(actor.page(), count)); !done)
+	if (const auto done = arena.context().rwprotect(arena.range(first, count)); !done)
 		return of_error(done.error());
 	note_begun(watches);
 	let_others_run(actor);
@@ -152,8 +151,9 @@ bool was_accessed(const Watch &watch, bool reads)
 Outcome track(Actor &actor, bool reads)
 {
 	const auto &arena = actor.arena();
-	const auto range = arena.range(actor.page(), actor.count(8));
-	auto watches = watches_of(arena, actor.page(), range.length / arena.page_size(), reads);
+	const auto [first, count] = actor.pages(8);
+	const auto range = arena.range(first, count);
+	auto watches = watches_of(arena, first, count, reads);
 	const auto protect = [&] {
 		return reads ? arena.context().rwprotect(range)
 			     : arena.context().write_protect(range);
@@ -169,7 +169,7 @@ Outcome track(Actor &actor, bool reads)
 	/* The lie: as if the accesses had not ended the protection. */
 	if (is_told("missed"))
 		static_cast<void>(protect());
-	const auto entries = pagemap(arena, actor.page(), watches.size());
+	const auto entries = pagemap(arena, first, count);
 	for (std::size_t i = 0; i < watches.size(); i++)
 		if (accessed[i] && entries[i] & protected_bit && watches[i].is_undisturbed())
 			return actor.wrong("an access to the " + std::to_string(i) +
