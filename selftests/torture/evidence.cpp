@@ -56,6 +56,13 @@ std::vector<std::uint64_t> pagemap(const Arena &arena, std::size_t first, std::s
 	return entries;
 }
 
+std::uint64_t pagemap_entry(const Arena &arena, std::size_t index)
+{
+	const Fd file(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+
+	return number_at(file.get(), arena.address(index) / small_page);
+}
+
 std::uint64_t flags_of(std::uint64_t entry)
 {
 	if (!(entry & present_bit) || !(entry & frame_bits))

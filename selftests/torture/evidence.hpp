@@ -39,6 +39,8 @@ private:
 
 /* The kernel's entry for each of these pages in /proc/self/pagemap; 0 if it has none. */
 std::vector<std::uint64_t> pagemap(const Arena &arena, std::size_t first, std::size_t count);
+/* That of one page; allocates no memory. */
+std::uint64_t pagemap_entry(const Arena &arena, std::size_t index);
 inline constexpr std::uint64_t present_bit = 1ull << 63, swapped_bit = 1ull << 62,
 			       protected_bit = 1ull << 57, frame_bits = (1ull << 55) - 1;
 

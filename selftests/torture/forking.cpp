@@ -3,6 +3,7 @@
 #include "torture/forking.hpp"
 
 #include "torture/actor.hpp"
+#include "torture/evidence.hpp"
 
 #include <array>
 #include <cerrno>
@@ -53,6 +54,8 @@ Outcome wait_for(pid_t child)
 struct Inherited {
 	std::size_t page;
 	Before before;
+	Span::Mark lifts;
+	bool is_protected; /* and the child's has to be so, too */
 };
 
 /* Zeroes are right in a child's memory that isn't registered, or whose monitor has died. */
@@ -61,14 +64,28 @@ bool zeroes_are_right(Actor &actor, std::uint32_t lives)
 	return !actor.arena().is(Traits::events) || actor.world().state().monitor_lives != lives;
 }
 
+/* A fork with its event copies protection, and whatever ends it is in the ledger. */
+bool has_lost_protection(Actor &actor, const Inherited &inherited, std::uint32_t lives)
+{
+	const auto &arena = actor.arena();
+	const auto &entry = arena.entry(inherited.page);
+
+	return inherited.is_protected && !(pagemap_entry(arena, inherited.page) & protected_bit) &&
+	       entry.lifts.quiet_since(inherited.lifts) && inherited.before.is_unchanged(entry) &&
+	       inherited.before.is_closed(entry) && actor.world().state().monitor_lives == lives;
+}
+
 /* Whether all is right. */
 bool check_inherited(Actor &actor, const Inherited &inherited, std::uint32_t lives)
 {
 	const auto &arena = actor.arena();
 	const auto &entry = arena.entry(inherited.page);
-	auto &[verdict, signal, page, reading] = actor.report();
+	auto &[verdict, signal, unprotected, page, reading] = actor.report();
 
 	page = inherited.page;
+	unprotected = has_lost_protection(actor, inherited, lives);
+	if (unprotected)
+		return false;
 	const auto outcome = guarded([&] { reading = actor.read(page, arena.words(page)); });
 	signal = outcome != Outcome::done && !sigbus_is_right(entry, inherited.before) &&
 		 !arena.is(Traits::sigbus);
@@ -99,11 +116,14 @@ void write_in_child(Actor &actor, std::size_t page)
 
 std::vector<Inherited> inherited_pages(Actor &actor)
 {
+	const auto &arena = actor.arena();
 	const auto end = actor.page() + actor.count(8);
+	const bool protects = arena.is(Traits::events | Traits::protect);
 	std::vector<Inherited> inherited;
 
 	for (std::size_t i = actor.page(); i < end; i++)
-		inherited.push_back({i, Before(actor.arena().entry(i))});
+		inherited.push_back({i, Before(arena.entry(i)), arena.entry(i).lifts.mark(),
+				     protects && pagemap_entry(arena, i) & protected_bit});
 	return inherited;
 }
 
@@ -113,8 +133,9 @@ Outcome wrong_in_child(Actor &actor)
 	const auto &report = actor.report();
 
 	return actor.wrong("the child's page " + std::to_string(report.page) + ": " +
-			   (report.signal ? "a signal without a reason"
-					  : describe(report.verdict, report.reading)));
+			   (report.unprotected ? "the fork has lost its protection"
+			    : report.signal    ? "a signal without a reason"
+					       : describe(report.verdict, report.reading)));
 }
 
 Outcome fork_and_read(Actor &actor)

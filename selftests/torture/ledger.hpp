@@ -71,6 +71,9 @@ namespace torture {
  *	 page was protected. With protection that resolves itself, the page no longer counts as
  *	 protected if d > b: a write is never missed.
  *
+ *   (6) A page that is protected before a fork with its event, while nothing lifts from before
+ *	 that on, is protected in the child.
+ *
  * A page that is missing when it is protected may not be protected. It stays missing until it is
  * filled, which lifts.
  *

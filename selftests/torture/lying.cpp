@@ -22,7 +22,7 @@ namespace {
 /* After those of the monitors, below, the lies that others tell. */
 constexpr const char *names[] = {
 	"page",	 "zeroes", "future", "past",	  "mixed",  "dropped", "unprotected", "unkillable",
-	"leaks", "event",  "untold", "elsewhere", "missed", "refused", "peeked",
+	"leaks", "event",  "untold", "elsewhere", "missed", "refused", "peeked",      "forked",
 };
 
 template <std::size_t lie> bool tells(Actor &)

@@ -19,6 +19,13 @@ namespace {
 constexpr std::size_t most_children = 24, most_aside = 6;
 constexpr int idle_milliseconds = 20;
 
+/* The lie: as if a fork didn't copy the protection. */
+void lose_protection(const Arena &child)
+{
+	if (is_told("forked") && child.is(Traits::protect))
+		static_cast<void>(child.context().write_unprotect(child.range()));
+}
+
 } // namespace
 
 Monitor::Monitor(World &world, unsigned number, std::uint64_t seed)
@@ -89,8 +96,10 @@ std::optional<Message> Monitor::hear(const Arena &arena)
 
 void Monitor::handle(Arena &arena, Message &message)
 {
-	if (auto *fork = std::get_if<Fork>(&message))
+	if (auto *fork = std::get_if<Fork>(&message)) {
 		children_.push_back(arena.of_child(std::move(fork->context)));
+		lose_protection(*children_.back());
+	}
 	const auto *fault = std::get_if<Fault>(&message);
 	if (!fault)
 		return;

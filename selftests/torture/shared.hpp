@@ -27,7 +27,8 @@ struct ActorState {
 /* What a child found, which can't tell it by itself. */
 struct ChildReport {
 	Verdict verdict = Verdict::right;
-	bool signal = false; /* or it got one, for which there is no reason */
+	bool signal = false;	  /* or it got one, for which there is no reason */
+	bool unprotected = false; /* or the page is no longer protected */
 	std::size_t page = 0;
 	Reading reading;
 };
