@@ -2,6 +2,7 @@
 #include "session.hpp"
 
 #include "minimise.hpp"
+#include "module_text.hpp"
 #include "reasons.hpp"
 
 #include <algorithm>
@@ -36,17 +37,6 @@ std::uint64_t offered_by(const std::string &device)
 	if (!grant)
 		throw std::runtime_error("no answer from " + device);
 	return static_cast<std::uint64_t>(grant->offered);
-}
-
-/* Where the module's text is, or 0 if the kernel doesn't record what is reached. */
-std::uint64_t text_of_module()
-{
-	std::ifstream file("/sys/module/userfault/sections/.text");
-	std::uint64_t start = 0;
-
-	if (::access("/sys/kernel/debug/kcov", R_OK | W_OK) || !(file >> std::hex >> start))
-		return 0;
-	return start;
 }
 
 /* A line goes out as one write, so that those of several workers don't mix. */
@@ -86,17 +76,17 @@ Session::Session(const Settings &settings, unsigned worker)
 	: settings_(settings), worker_(worker), offered_(offered_by("/dev/userfaultfd")),
 	  absent_(settings.native_twice ? 0 : offered_by("/dev/userfault") & ~offered_),
 	  generator_(settings.seed * 1000 + worker),
-	  executor_(static_cast<int>(worker), settings.patience),
+	  executor_(static_cast<int>(worker), settings.patience), text_(text_of_module()),
 	  corpus_(programs_in(settings.corpus))
 {
 	if (!settings.thirty_two.empty())
 		thirty_two_ = std::make_unique<Executor>(static_cast<int>(worker),
 							 settings.patience, settings.thirty_two);
-	if (const auto text = text_of_module()) {
-		executor_.record_coverage(text);
-		if (thirty_two_)
-			thirty_two_->record_coverage(text);
-	}
+	if (text_.empty())
+		return;
+	executor_.record_coverage(start_of(text_));
+	if (thirty_two_)
+		thirty_two_->record_coverage(start_of(text_));
 }
 
 /* So that a crash of the kernel leaves behind which program it was. */
@@ -340,6 +330,8 @@ void Session::run()
 {
 	const auto deadline = Clock::now() + settings_.time;
 
+	for (const auto &[name, start] : text_)
+		say("section " + std::to_string(start - start_of(text_)) + ' ' + name);
 	/* The corpus grows while it is replayed. */
 	replays_corpus_ = true;
 	for (std::size_t i = 0, count = corpus_.size(); i < count; i++)

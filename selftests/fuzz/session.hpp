@@ -32,6 +32,7 @@ struct Settings {
  *
  *	try N PROGRAM		the worker with this number is about to run it
  *	side N PROGRAM		the same, side by side
+ *	section OFFSET NAME	of the module's text; all offsets count from the first one
  *	reach OFFSETS		in the module's text, by a program of the corpus
  *	keep OFFSETS PROGRAM	it has reached these, which no program had reached before
  *	found PROGRAM		it shows a difference; lines with "| " describe it
@@ -97,6 +98,7 @@ private:
 	Generator generator_;
 	Executor executor_;
 	std::unique_ptr<Executor> thirty_two_;
+	const std::map<std::string, std::uint64_t> text_; /* of the module */
 	bool replays_corpus_ = false;
 	std::vector<fuzz_program> corpus_;
 	std::set<Pair> pairs_;
