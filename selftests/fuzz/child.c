@@ -82,9 +82,9 @@ static void *make_own_calls(void *argument)
 				continue;
 			worker->index = i;
 			make_call(&program->calls[i]);
+			collect_coverage(worker->number);
 			calls++;
 		}
-	collect_coverage(worker->number);
 	__atomic_fetch_add(&stage.shared->transcript.calls, calls, __ATOMIC_RELAXED);
 	__atomic_store_n(&worker->done, 1, __ATOMIC_RELEASE);
 	return NULL;
@@ -431,7 +431,7 @@ bool run_program(void)
 		run_in_turn();
 		cleared = clear_stage();
 	}
-	collect_coverage(FUZZ_THREADS);
+	collect_all_coverage();
 	stage.shared->transcript.by_32_bits = sizeof(void *) == 4;
 	stage.shared->transcript.complete = 1;
 	return cleared;

@@ -54,7 +54,8 @@ void collect_coverage(unsigned int thread)
 {
 	uint64_t *buffer = traces[thread].buffer, count;
 
-	if (!stage.shared->coverage)
+	/* Without a beginning, there is what another child has left. */
+	if (!stage.shared->coverage || !traces[thread].begun)
 		return;
 	count = __atomic_load_n(&buffer[0], __ATOMIC_RELAXED);
 	for (uint64_t i = 1; i <= count; i++) {
@@ -65,4 +66,10 @@ void collect_coverage(unsigned int thread)
 					  1u << offset % 32, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&buffer[0], 0, __ATOMIC_RELAXED);
+}
+
+void collect_all_coverage(void)
+{
+	for (unsigned int i = 0; i <= FUZZ_THREADS; i++)
+		collect_coverage(i);
 }

@@ -99,5 +99,7 @@ void note_contents(void);
 void prepare_coverage(const struct fuzz_shared *shared);
 void begin_coverage(unsigned int thread);
 void collect_coverage(unsigned int thread);
+/* Also of threads that do not come back from a call. */
+void collect_all_coverage(void);
 
 #endif

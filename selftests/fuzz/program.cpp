@@ -15,6 +15,8 @@ namespace {
 
 using enum Kind;
 
+constexpr std::string_view side_by_side = "side by side";
+
 const CallType types[] = {
 #define CALL(name, ...)			     {#name, false, false, {__VA_ARGS__}},
 #define COMMAND(name, request, answers, ...) {#name, true, answers != 0, {__VA_ARGS__}, request},
@@ -140,6 +142,8 @@ std::string to_text(const fuzz_program &program, char separator)
 {
 	std::string text;
 
+	if (program.side_by_side)
+		text = std::string(side_by_side) + separator;
 	for (unsigned i = 0; i < program.count; i++)
 		text += to_text(program.calls[i]) + separator;
 	return text;
@@ -156,6 +160,10 @@ std::optional<fuzz_program> program_in(std::string_view text)
 		line.resize(std::min(line.size(), line.find('#')));
 		if (line.find_first_not_of(" \t") == line.npos)
 			continue;
+		if (line.starts_with(side_by_side)) {
+			program.side_by_side = true;
+			continue;
+		}
 		if (program.count == FUZZ_CALLS || !read_call(line, program.calls[program.count]))
 			return std::nullopt;
 		program.count++;

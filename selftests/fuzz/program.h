@@ -51,7 +51,7 @@ struct fuzz_call {
 
 struct fuzz_program {
 	uint32_t count;
-	uint32_t reserved;
+	uint32_t side_by_side;	/* each thread makes its calls without regard to the others */
 	struct fuzz_call calls[FUZZ_CALLS];
 };
 

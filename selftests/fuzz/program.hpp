@@ -57,8 +57,9 @@ bool protects(const fuzz_program &program);
 /*
  * Programs as text: a line, or what is between two semicolons, has a call: the number of its
  * thread, its name, its slot, if the argument doesn't lie anywhere @ and the number of its place,
- * and the arguments. p7 is the address of the arena's page 7; p7+8 is 8 bytes after it. What
- * follows a # is a comment, which has no semicolon.
+ * and the arguments. p7 is the address of the arena's page 7; p7+8 is 8 bytes after it. A line
+ * "side by side" says that the threads do not wait for each other. What follows a # is a comment,
+ * which has no semicolon.
  *
  *	0 copy 1@20 p3 p64 0x1000 0
  */

@@ -27,6 +27,8 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned most_alike = 3; /* differences that are shown */
 constexpr std::size_t most_programs = 3000;
 constexpr unsigned rounds_side_by_side = 30;
+/* How often to look what a program reaches side by side, which differs each time. */
+constexpr unsigned times_to_cover = 10;
 
 std::uint64_t offered_by(const std::string &device)
 {
@@ -87,12 +89,6 @@ Session::Session(const Settings &settings, unsigned worker)
 	executor_.record_coverage(start_of(text_));
 	if (thirty_two_)
 		thirty_two_->record_coverage(start_of(text_));
-}
-
-/* So that a crash of the kernel leaves behind which program it was. */
-void Session::announce(const char *what, const fuzz_program &program) const
-{
-	say(std::string(what) + ' ' + std::to_string(worker_) + ' ' + to_text(program, ';'));
 }
 
 /*
@@ -258,6 +254,21 @@ void Session::note_coverage(const std::vector<unsigned> &reached, const fuzz_pro
 	say("keep " + offsets + ' ' + to_text(corpus_.back(), ';'));
 }
 
+/*
+ * What a race reaches is another thing each time. So it is counted and told of alone, and no
+ * program is drawn from this one until the corpus has it: the same seed draws the same programs.
+ */
+void Session::note_coverage_side_by_side(const fuzz_program &program, const Executor &executor)
+{
+	auto reached = newly_covered(executor);
+
+	std::erase_if(reached,
+		      [&](unsigned block) { return !blocks_side_by_side_.insert(block).second; });
+	if (!reached.empty())
+		say("beside " + listed(reached) + ' ' +
+		    (replays_corpus_ ? "" : to_text(program, ';')));
+}
+
 /* Keeps the program if it brought something new: code of the module, else a result. */
 void Session::learn(const fuzz_program &program, const Transcript &module, Executor &executor)
 {
@@ -282,26 +293,37 @@ void Session::learn(const fuzz_program &program, const Transcript &module, Execu
 	executor.forget_coverage();
 }
 
-void Session::try_program(const fuzz_program &program, Executor &executor)
+/* It is said before, so that a crash of the kernel leaves behind which program it was. */
+void Session::try_program(const fuzz_program &drawn, Executor &executor)
 {
+	const auto program = drawn.side_by_side ? drawn : comparable(drawn);
+
+	say("try " + std::to_string(worker_) + ' ' + to_text(program, ';'));
 	executor.forget_coverage();
-	announce("try", program);
+	programs_++;
+	if (!program.side_by_side) {
+		try_in_turn(program, executor);
+		return;
+	}
+	try_side_by_side(program, executor);
+	note_coverage_side_by_side(program, executor);
+}
+
+void Session::try_in_turn(const fuzz_program &program, Executor &executor)
+{
 	const auto both = run_on_both(program, executor, false);
 	for (const auto *transcript : {&both.module, &both.native})
 		compared_ += static_cast<std::uint64_t>(
 			std::ranges::count(transcript->records, FUZZ_RESULT, &fuzz_record::kind));
-	programs_++;
 	learn(program, both.module, executor);
 	judge(program, executor, both);
 }
 
 bool Session::try_side_by_side(const fuzz_program &program, Executor &executor)
 {
-	announce("side", program);
 	const auto &transcript = executor.run_side_by_side(program, tested(), rounds_side_by_side);
 	const bool ended = ends_well(executor, program, tested());
 	calls_ += transcript.calls;
-	programs_++;
 	const bool well = ended && transcript.complete && !transcript.stuck;
 	if (!well)
 		differences_++;
@@ -337,15 +359,13 @@ void Session::run()
 	for (std::size_t i = 0, count = corpus_.size(); i < count; i++)
 		for (auto *executor : {&executor_, thirty_two_.get()})
 			if (executor)
-				try_program(comparable(harmless(corpus_[i])), *executor);
+				try_program(harmless(corpus_[i]), *executor);
 	replays_corpus_ = false;
 	while (Clock::now() < deadline) {
-		const auto program = harmless(next_program());
+		auto program = harmless(next_program());
+		program.side_by_side = programs_ % 16 == 15;
 		auto &executor = thirty_two_ && programs_ % 5 == 4 ? *thirty_two_ : executor_;
-		if (programs_ % 16 == 15)
-			try_side_by_side(program, executor);
-		else
-			try_program(comparable(program), executor);
+		try_program(program, executor);
 	}
 	report();
 }
@@ -363,28 +383,39 @@ void Session::report() const
 bool Session::replay(const fuzz_program &given, unsigned side_by_side)
 {
 	const auto program = harmless(given);
+	const auto times = std::max(side_by_side, given.side_by_side);
+	auto beside = program;
 	bool well = true;
 
+	beside.side_by_side = true;
 	for (auto *executor : {&executor_, thirty_two_.get()}) {
 		if (!executor)
 			continue;
-		for (unsigned i = 0; i < side_by_side; i++)
-			well &= try_side_by_side(program, *executor);
+		for (unsigned i = 0; i < times; i++)
+			well &= try_side_by_side(beside, *executor);
 		well &= show(comparable(program), *executor);
 	}
 	return well;
 }
 
-void Session::cover(const std::string &name, const fuzz_program &program)
+void Session::cover(const std::string &name, const fuzz_program &given)
 {
+	const auto program = harmless(given);
+	const auto times = program.side_by_side ? times_to_cover : 1;
+
 	for (auto *executor : {&executor_, thirty_two_.get()}) {
 		if (!executor)
 			continue;
 		if (!executor->records_coverage())
 			throw std::runtime_error("the kernel doesn't record coverage");
 		executor->forget_coverage();
-		executor->run(comparable(harmless(program)), tested(), true);
-		ends_well(*executor, program, tested());
+		for (unsigned i = 0; i < times; i++) {
+			if (program.side_by_side)
+				executor->run_side_by_side(program, tested(), rounds_side_by_side);
+			else
+				executor->run(comparable(program), tested(), true);
+			ends_well(*executor, program, tested());
+		}
 		say("cover " + name + ' ' + listed(newly_covered(*executor)));
 	}
 }

@@ -31,10 +31,10 @@ struct Settings {
  * programs that reach something new. It reports on stdout, a line each; scripts/fuzz reads that.
  *
  *	try N PROGRAM		the worker with this number is about to run it
- *	side N PROGRAM		the same, side by side
  *	section OFFSET NAME	of the module's text; all offsets count from the first one
  *	reach OFFSETS		in the module's text, by a program of the corpus
  *	keep OFFSETS PROGRAM	it has reached these, which no program had reached before
+ *	beside OFFSETS PROGRAM	the same, by threads side by side; no program if the corpus has it
  *	found PROGRAM		it shows a difference; lines with "| " describe it
  *	reason NUMBER TEXT	so many differences had this reason
  *	pair CALL RESULT	a call has had this result
@@ -66,8 +66,8 @@ private:
 		bool ended;
 	};
 
-	void announce(const char *what, const fuzz_program &program) const;
 	void try_program(const fuzz_program &program, Executor &executor);
+	void try_in_turn(const fuzz_program &program, Executor &executor);
 	bool try_side_by_side(const fuzz_program &program, Executor &executor);
 	bool show(const fuzz_program &program, Executor &executor) const;
 	fuzz_program next_program();
@@ -80,6 +80,7 @@ private:
 	static std::string listed(const std::vector<unsigned> &offsets);
 	void note_coverage(const std::vector<unsigned> &reached, const fuzz_program &program,
 			   Executor &executor);
+	void note_coverage_side_by_side(const fuzz_program &program, const Executor &executor);
 	std::vector<unsigned> newly_covered(const Executor &executor) const;
 	fuzz_program minimised_for(const std::vector<unsigned> &blocks, const fuzz_program &program,
 				   Executor &executor);
@@ -103,7 +104,7 @@ private:
 	std::vector<fuzz_program> corpus_;
 	std::set<Pair> pairs_;
 	std::set<std::pair<Pair, Pair>> followers_;
-	std::set<unsigned> blocks_;
+	std::set<unsigned> blocks_, blocks_side_by_side_;
 	std::map<std::string, unsigned> reasons_, signatures_;
 	std::uint64_t calls_ = 0, compared_ = 0, programs_ = 0;
 	unsigned differences_ = 0;
