@@ -112,18 +112,19 @@ void add_mapping(Arena &arena, const std::string &line)
 	arena.mappings++;
 }
 
-/* "contents: p0=17 p1=1": 1 is the same as in the page before. */
+/* "contents: p0=17 p1=18*511": the pages from p1 on have all the same. */
 void add_contents(Arena &arena, const std::string &line)
 {
 	std::istringstream words(line);
-	std::string word, last;
+	std::string word;
 
 	for (words >> word; words >> word;) {
-		const auto equals = word.find('=');
-		const auto content = word.substr(equals + 1);
-		if (content != "1")
-			last = content;
-		arena.pages[static_cast<unsigned>(std::stoul(word.substr(1)))].content = last;
+		const auto equals = word.find('='), star = word.find('*');
+		const auto content = word.substr(equals + 1, star - equals - 1);
+		const auto first = std::stoul(word.substr(1));
+		const auto count = star == word.npos ? 1 : std::stoul(word.substr(star + 1));
+		for (auto index = first; index < first + count; index++)
+			arena.pages[static_cast<unsigned>(index)].content = content;
 	}
 }
 

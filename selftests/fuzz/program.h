@@ -102,7 +102,7 @@ struct fuzz_record {
 };
 
 #define FUZZ_RECORDS	256
-#define FUZZ_STATE	32768
+#define FUZZ_STATE	131072	/* each page of the arena may have something else */
 
 struct fuzz_transcript {
 	uint32_t complete;	/* the executor has come to its end */

@@ -173,29 +173,59 @@ void note_state(void)
 	}
 }
 
-/* Of a whole page, or 0 if it can't be read. */
-static uint64_t hash_of(uint64_t address)
+/* Of a whole page. */
+static uint64_t hash_of(const uint64_t *words)
 {
-	uint64_t words[FUZZ_PAGE / 8], hash = 1469598103934665603ull;
+	uint64_t hash = 1469598103934665603ull;
 
-	if (guarded_copy(words, (const void *)(uintptr_t)address, FUZZ_PAGE))
-		return 0;
 	for (size_t i = 0; i < FUZZ_PAGE / 8; i++)
 		hash = (hash ^ words[i]) * 1099511628211ull;
 	return hash;
 }
 
-/* A few pages of a huge one are enough. */
-static bool is_looked_into(uint64_t index, bool hides_protected)
+/* Pages that follow one another and have the same. */
+struct run {
+	uint64_t first, count;
+	uint64_t hash; /* 0 if they can't be read */
+};
+
+static void put_run(const struct run *run)
 {
-	return (entries[index] & PRESENT) && !(hides_protected && (entries[index] & PROTECTED)) &&
-	       (index < 600 || index % 512 < 2 || index % 512 > 509);
+	if (!run->count)
+		return;
+	put_number(" p", run->first);
+	put_number("=", run->hash);
+	if (run->count > 1)
+		put_number("*", run->count);
+}
+
+/*
+ * To compare a page with the last one is much faster than to compute its hash, and the pages of
+ * huge ones are mostly alike.
+ */
+static uint64_t hash_after(uint64_t address, const struct run *last)
+{
+	static uint64_t pages[2][FUZZ_PAGE / 8];
+	static unsigned int newest;
+	uint64_t *page = pages[!newest];
+
+	if (guarded_copy(page, (const void *)(uintptr_t)address, FUZZ_PAGE))
+		return 0;
+	if (last->hash && !memcmp(page, pages[newest], FUZZ_PAGE))
+		return last->hash;
+	newest = !newest;
+	return hash_of(page);
+}
+
+static bool is_looked_into(uint64_t entry, bool hides_protected)
+{
+	return (entry & PRESENT) && !(hides_protected && (entry & PROTECTED));
 }
 
 void note_contents(void)
 {
 	static struct worker reader;
-	uint64_t last = 0;
+	struct run run = {0};
 
 	self = &reader;
 	put_text("\ncontents:");
@@ -205,11 +235,15 @@ void note_contents(void)
 			uint64_t hash;
 
 			if (!mappings[i].readable ||
-			    !is_looked_into(index, mappings[i].hides_protected))
+			    !is_looked_into(entries[index], mappings[i].hides_protected))
 				continue;
-			hash = hash_of(page);
-			put_number(" p", index);
-			put_number("=", hash == last ? 1 : hash);
-			last = hash;
+			hash = hash_after(page, &run);
+			if (hash == run.hash && index == run.first + run.count) {
+				run.count++;
+				continue;
+			}
+			put_run(&run);
+			run = (struct run){.first = index, .count = 1, .hash = hash};
 		}
+	put_run(&run);
 }
