@@ -76,6 +76,7 @@ static int file_for(enum fuzz_memory memory, int *flags, uint64_t *offset)
 		*flags = MAP_PRIVATE;
 		return devices.zero;
 	case FUZZ_HUGE:
+	case FUZZ_FILLED_HUGE:
 		*flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
 		return -1;
 	case FUZZ_SHARED_HUGE:
@@ -110,7 +111,7 @@ int do_mmap(const struct fuzz_call *call)
 	int flags, fd = file_for(memory, &flags, &offset);
 	void *mapped;
 
-	if (memory == FUZZ_HUGE || memory == FUZZ_SHARED_HUGE || memory == FUZZ_THP) {
+	if (memory >= FUZZ_THP) {
 		start &= -FUZZ_HUGE_PAGE;
 		pages = pages > 512 ? 1024 : 512;
 	}
@@ -122,7 +123,8 @@ int do_mmap(const struct fuzz_call *call)
 		return -errno;
 	if (memory == FUZZ_THP)
 		madvise(mapped, pages * FUZZ_PAGE, MADV_HUGEPAGE);
-	if (memory == FUZZ_FILLED && (call->arguments[3] & PROT_WRITE))
+	if ((memory == FUZZ_FILLED || memory == FUZZ_FILLED_HUGE) &&
+	    (call->arguments[3] & PROT_WRITE))
 		return fill(start, pages);
 	return 0;
 }

@@ -16,7 +16,7 @@ Range range_of_mmap(const fuzz_call &call)
 	const auto kind = call.arguments[2] % FUZZ_MEMORIES;
 	const auto pages = call.arguments[1] % 1025;
 
-	if (kind != FUZZ_THP && kind != FUZZ_HUGE && kind != FUZZ_SHARED_HUGE)
+	if (kind < FUZZ_THP)
 		return pages_of(call.arguments[0], pages * FUZZ_PAGE);
 	return pages_of(call.arguments[0] & -FUZZ_HUGE_PAGE,
 			pages > 512 ? 2 * FUZZ_HUGE_PAGE : FUZZ_HUGE_PAGE);

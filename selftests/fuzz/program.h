@@ -65,9 +65,11 @@ enum fuzz_memory {
 	FUZZ_BEYOND,		/* the file's last two pages, and what is after its end */
 	FUZZ_RAMFS,		/* a file of a file system that userfaultfd(2) doesn't know */
 	FUZZ_ZERO,		/* /dev/zero, private */
+	/* From here on whole huge pages: */
 	FUZZ_THP,		/* anonymous, and may have huge pages */
 	FUZZ_HUGE,		/* hugetlb, private */
 	FUZZ_SHARED_HUGE,	/* hugetlb, a file, shared */
+	FUZZ_FILLED_HUGE,	/* hugetlb, private, and each 4 KB have something else */
 	FUZZ_MEMORIES
 };
 

@@ -435,7 +435,7 @@ bool keeps_what_is_of_others(const Difference &difference)
 /* Unregistering was refused for a part of a huge page. */
 bool unregisters_all_or_nothing(const Difference &difference)
 {
-	const auto huge = mapped_as({FUZZ_HUGE, FUZZ_SHARED_HUGE}, difference);
+	const auto huge = mapped_as({FUZZ_HUGE, FUZZ_SHARED_HUGE, FUZZ_FILLED_HUGE}, difference);
 	const auto ranges = ranges_of_calls(difference, [&](const auto &call, const auto &record) {
 		return call.code == FUZZ_unregister && record.result == -EINVAL &&
 		       overlap(changed_by(call), huge);
