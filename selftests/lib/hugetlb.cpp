@@ -8,6 +8,7 @@
 #include <linux/mman.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utility>
 
 namespace selftests {
 
@@ -26,6 +27,30 @@ HugeMemory::HugeMemory(std::size_t count, int flags)
 HugeMemory::HugeMemory(std::size_t count, const Fd &file, int flags)
 	: memory_(Memory::aligned(count * small_pages_of_huge, huge_page_size, file, flags))
 {
+}
+
+HugeMemory::HugeMemory(Memory memory) : memory_(std::move(memory)) {}
+
+HugeMemory HugeMemory::sparse(MemoryKind kind)
+{
+	const auto pages = gigantic_page_size / page_size();
+
+	switch (kind) {
+	case MemoryKind::private_huge:
+		return sparse(Fd(), MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB);
+	case MemoryKind::shared_huge:
+		return sparse(Fd(), MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB);
+	case MemoryKind::private_huge_file:
+		return sparse(huge_file(pages), MAP_PRIVATE);
+	default:
+		return sparse(huge_file(pages), MAP_SHARED);
+	}
+}
+
+HugeMemory HugeMemory::sparse(const Fd &file, int flags)
+{
+	return HugeMemory(Memory::aligned(gigantic_page_size / page_size(), gigantic_page_size,
+					  file, flags | MAP_NORESERVE));
 }
 
 Address HugeMemory::address(std::size_t index) const

@@ -22,6 +22,12 @@ public:
 	/* Without a file, with these flags of mmap. */
 	HugeMemory(std::size_t count, int flags);
 	HugeMemory(std::size_t count, const userfault::Fd &file, int flags);
+	/*
+	 * As many as a page table maps, in a table of their own, which isn't there yet. None is
+	 * reserved in the pool.
+	 */
+	static HugeMemory sparse(MemoryKind kind);
+	static HugeMemory sparse(const userfault::Fd &file, int flags);
 
 	userfault::Address address(std::size_t index) const;
 	std::size_t index_of(userfault::Address address) const;
@@ -46,6 +52,8 @@ public:
 	void unmap(std::size_t first, std::size_t count) const;
 
 private:
+	explicit HugeMemory(Memory memory);
+
 	Memory memory_;
 };
 
