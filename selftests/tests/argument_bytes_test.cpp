@@ -6,6 +6,7 @@
  */
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
+#include "lib/hugetlb.hpp"
 #include "lib/maps.hpp"
 #include "lib/memory_kinds.hpp"
 #include "lib/process.hpp"
@@ -13,6 +14,7 @@
 #include "lib/watched.hpp"
 #include "lib/world.hpp"
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -606,7 +608,7 @@ TEST_CASE("a long copy from a source that ends too early by any byte fills the p
 	for (std::size_t i = 0; i < 3; i++)
 		write_pattern(pages.bytes(i, 1), i);
 	checked(::mprotect(pages.page(3), page_size(), PROT_NONE));
-	for (std::size_t missing = 1; missing < page_size(); missing += 7) {
+	for (std::size_t missing = 1; missing < page_size(); missing++) {
 		const std::span<const std::byte> source(pages.page(0) + missing, 3 * page_size());
 		const auto progress = world.context.copy(world.memory.address(0), source);
 
@@ -616,6 +618,101 @@ TEST_CASE("a long copy from a source that ends too early by any byte fills the p
 		REQUIRE_FALSE(is_there(world.memory, 2));
 		REQUIRE(std::memcmp(world.memory.page(0), source.data(), progress.done) == 0);
 		world.memory.drop(0, 3);
+	}
+}
+
+namespace {
+
+/* A source for huge pages, of which only a beginning can be read. */
+class HugeCut {
+public:
+	explicit HugeCut(std::size_t huge_pages)
+		: pages_(2 * huge_pages * small_pages_of_huge), size_(huge_pages * huge_page_size)
+	{
+		for (std::size_t i = 0; i < pages_.pages() / 2; i++)
+			write_pattern(pages_.bytes(i, 1), i);
+		checked(::mprotect(pages_.page(pages_.pages() / 2), size_, PROT_NONE));
+	}
+
+	/* Only the first @end bytes can be read. */
+	std::span<const std::byte> source(std::size_t end) const
+	{
+		return {pages_.page(0) + size_ - end, size_};
+	}
+
+private:
+	Memory pages_;
+	std::size_t size_;
+};
+
+/*
+ * At how many bytes a huge page's source ends: about where it begins, where it ends, and where a
+ * part of it ends that is copied at once.
+ */
+std::vector<std::size_t> huge_ends()
+{
+	constexpr std::size_t part = 64 << 10, around = 16;
+	std::vector<std::size_t> ends;
+
+	for (const auto border : {0uz, part, 2 * part, 17 * part, huge_page_size})
+		for (auto end = border - std::min(border, around); end <= border + around; end++)
+			if (end < huge_page_size)
+				ends.push_back(end);
+	return ends;
+}
+
+/* Whether the first huge page has these bytes. */
+bool has_bytes(const HugeMemory &memory, std::span<const std::byte> bytes)
+{
+	return std::memcmp(reinterpret_cast<const void *>(memory.address(0)), bytes.data(),
+			   huge_page_size) == 0;
+}
+
+} // namespace
+
+HUGE_TEST_CASE("a copy from a source that ends before a huge page does fills nothing",
+	       "[argument][hugetlb]")
+{
+	const HugePages pool(1);
+	const HugeMemory memory(1, TestType::kind);
+	const auto context = open_context();
+	const HugeCut cut(1);
+	const auto before = pool.pool();
+
+	take(context.register_range(memory.range(), Modes::Missing));
+	for (const auto end : huge_ends()) {
+		INFO("with " << end << " bytes of its source");
+		const auto progress = context.copy(memory.address(0), cut.source(end));
+
+		REQUIRE(progress.done == 0);
+		REQUIRE(progress.error.value() == EFAULT);
+		REQUIRE(memory.missing() == 1);
+		REQUIRE(pool.pool() == before);
+	}
+	CHECK(context.copy(memory.address(0), cut.source(huge_page_size)));
+	CHECK(has_bytes(memory, cut.source(huge_page_size)));
+}
+
+HUGE_TEST_CASE("a long copy from a source that ends before its last huge page does fills the first",
+	       "[argument][hugetlb]")
+{
+	const HugePages pool(2);
+	const HugeMemory memory(2, TestType::kind);
+	const auto context = open_context();
+	const HugeCut cut(2);
+
+	take(context.register_range(memory.range(), Modes::Missing));
+	for (const auto end : huge_ends()) {
+		INFO("with " << end << " bytes of the last huge page");
+		const auto source = cut.source(huge_page_size + end);
+		const auto progress = context.copy(memory.address(0), source);
+
+		REQUIRE(progress.done == huge_page_size);
+		REQUIRE(progress.error.value() == EAGAIN);
+		REQUIRE(memory.missing() == 1);
+		REQUIRE(has_bytes(memory, source.first(huge_page_size)));
+		REQUIRE(pool.pool() == HugePagePool{2, 1, 1});
+		memory.drop(0, 1);
 	}
 }
 
