@@ -17,7 +17,7 @@ using namespace userfault;
 
 namespace {
 
-/* The lines that /proc/self/smaps has for one mapping; the first line says where it is. */
+/* The lines that a process's smaps has for one mapping; the first line says where it is. */
 using Entry = std::vector<std::string>;
 
 /* What memory is registered for. */
@@ -40,9 +40,14 @@ bool overlap(Range a, Range b)
 	return a.start < b.end() && b.start < a.end();
 }
 
-std::vector<Entry> entries_in(Range range)
+std::string file_of(pid_t process, const char *name)
 {
-	std::ifstream file("/proc/self/smaps");
+	return "/proc/" + std::to_string(process) + '/' + name;
+}
+
+std::vector<Entry> entries_in(Range range, pid_t process = ::getpid())
+{
+	std::ifstream file(file_of(process, "smaps"));
 	std::vector<Entry> entries;
 	bool inside = false;
 	Range where;
@@ -62,9 +67,10 @@ std::vector<Entry> entries_in(Range range)
 }
 
 /* @count numbers of the file, from the number at @index on; zeroes after its end. */
-std::vector<std::uint64_t> numbers_at(const char *path, std::uint64_t index, std::size_t count)
+std::vector<std::uint64_t> numbers_at(const std::string &path, std::uint64_t index,
+				      std::size_t count)
 {
-	const Fd file(static_cast<int>(checked(::open(path, O_RDONLY | O_CLOEXEC))));
+	const Fd file(static_cast<int>(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC))));
 	std::vector<std::uint64_t> numbers(count);
 
 	checked(::pread(file.get(), numbers.data(), count * sizeof(numbers[0]),
@@ -133,11 +139,11 @@ std::vector<std::string> describe_mappings(Range range)
 	return descriptions;
 }
 
-std::vector<std::string> registered_for(Range range)
+std::vector<std::string> registered_for(Range range, pid_t process)
 {
 	std::vector<std::string> pages(range.length / page_size(), "hole");
 
-	for (const auto &entry : entries_in(range)) {
+	for (const auto &entry : entries_in(range, process)) {
 		std::string flags;
 		Range where;
 		begins_entry(entry.front(), where);
@@ -157,7 +163,7 @@ std::uint64_t pagemap_entry(Address address)
 
 std::size_t page_table_bytes(pid_t process)
 {
-	std::ifstream file("/proc/" + std::to_string(process) + "/status");
+	std::ifstream file(file_of(process, "status"));
 	std::size_t kib;
 
 	for (std::string word; file >> word;)
@@ -171,9 +177,10 @@ bool is_protected_at(Address address)
 	return pagemap_entry(address) & pagemap_write_protected;
 }
 
-std::vector<std::uint64_t> pagemap_entries(const Memory &memory)
+std::vector<std::uint64_t> pagemap_entries(const Memory &memory, pid_t process)
 {
-	return numbers_at("/proc/self/pagemap", memory.address(0) / page_size(), memory.pages());
+	return numbers_at(file_of(process, "pagemap"), memory.address(0) / page_size(),
+			  memory.pages());
 }
 
 std::uint64_t page_flags(Address address)

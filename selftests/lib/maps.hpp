@@ -10,11 +10,12 @@
 #include <cstdint>
 #include <string>
 #include <sys/types.h>
+#include <unistd.h>
 #include <vector>
 
 namespace selftests {
 
-/* What /proc says about this process's memory. */
+/* What /proc says about this process's memory, or that of one that has it at the same place. */
 
 /* How many mappings (VMAs) lie, in whole or in part, in @range. */
 std::size_t count_mappings(userfault::Range range);
@@ -32,7 +33,7 @@ bool smaps_flag(userfault::Range range, const std::string &flag);
  * For each page of @range what it is registered for: its flags among "um", "uw", "ui" and "ur", or
  * "none"; "hole" if nothing is mapped there.
  */
-std::vector<std::string> registered_for(userfault::Range range);
+std::vector<std::string> registered_for(userfault::Range range, pid_t process = ::getpid());
 
 /*
  * For each mapping in @range: where it is, what it is registered for, and which of its first pages
@@ -43,7 +44,7 @@ std::vector<std::string> describe_mappings(userfault::Range range);
 /* The entry of a page in /proc/self/pagemap, and the flags of its frame in /proc/kpageflags. */
 std::uint64_t pagemap_entry(userfault::Address address);
 /* The entries of all pages of @memory, read at once. */
-std::vector<std::uint64_t> pagemap_entries(const Memory &memory);
+std::vector<std::uint64_t> pagemap_entries(const Memory &memory, pid_t process = ::getpid());
 std::uint64_t page_flags(userfault::Address address);
 
 /* How many bytes of page tables a process has. */

@@ -7,31 +7,41 @@
 #include "lib/fail_nth.hpp"
 #include "lib/files.hpp"
 #include "lib/half_moved.hpp"
+#include "lib/hugetlb.hpp"
 #include "lib/maps.hpp"
+#include "lib/memory_kinds.hpp"
 #include "lib/process.hpp"
+#include "lib/protection.hpp"
 #include "lib/reader.hpp"
+#include "lib/tracked.hpp"
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
+#include <functional>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <variant>
+#include <vector>
 
 using namespace selftests;
 using namespace userfault;
 
 namespace {
 
-/* By the system call: libc would allocate memory in between. */
-long fork_and_exit()
+/*
+ * By the system call: libc would allocate memory in between. The child waits until there is
+ * something in the pipe.
+ */
+long fork_and_wait(const Pipe &pipe)
 {
 	const long child = ::syscall(SYS_fork);
+	char byte;
 
 	if (child == 0)
-		::_exit(0);
+		::_exit(::read(pipe.out.get(), &byte, 1) == 1 ? 0 : 1);
 	return child;
 }
 
@@ -48,53 +58,178 @@ bool is_of_nobody(Message &message, const Memory &memory)
 				       .error.value() == ESRCH;
 }
 
+/* What the children of forks get of some memory. */
+struct Inherited {
+	std::size_t messages;	/* of each fork */
+	bool registered = true; /* and so the pages' protection is there, too */
+};
+
+/* Whether each page is protected. */
+std::vector<bool> protected_in(pid_t process, const Memory &memory)
+{
+	std::vector<bool> pages;
+
+	for (const auto entry : pagemap_entries(memory, process))
+		pages.push_back(entry & pagemap_write_protected);
+	return pages;
+}
+
 /*
- * Forks the test's own process. The shortage doesn't last: the child would inherit it, and could
+ * Forks the test's own process. A fork leaves the process as it was, whether it fails or not;
+ * @check goes on to work with it. The shortage doesn't last: the child would inherit it, and could
  * never get on.
  */
-void fork_with_failures(const Context &context, const Memory &memory,
-			std::size_t messages_of_a_fork)
+void fork_with_failures(const Context &context, const Memory &memory, const Inherited &inherited,
+			const std::function<void()> &check)
 {
 	Reader reader(context);
+	const Pipe pipe;
 	const auto before = registered_for(memory.range());
+	const auto protection = protected_in(::getpid(), memory);
 
-	fill(context, memory, 0);
 	fail_each(Shortage::moment, [&](FailNth &nth) {
 		long child = -1;
-		const int error = nth([&] { return child = fork_and_exit(); });
+		const int error = nth([&] { return child = fork_and_wait(pipe); });
 
 		if (error) {
 			CHECK(error == ENOMEM);
 			for (auto &message : reader.taken())
 				CHECK(is_of_nobody(message, memory));
 		} else {
+			const auto process = static_cast<pid_t>(child);
 			int status = -1;
 
-			checked(::waitpid(static_cast<pid_t>(child), &status, 0));
+			CHECK((registered_for(memory.range(), process) == before) ==
+			      inherited.registered);
+			CHECK((protected_in(process, memory) == protection ||
+			       !inherited.registered));
+			checked(::write(pipe.in.get(), "", 1));
+			checked(::waitpid(process, &status, 0));
 			CHECK(status == 0);
-			CHECK(reader.taken().size() == messages_of_a_fork);
+			CHECK(reader.taken().size() == inherited.messages);
 		}
 		CHECK(registered_for(memory.range()) == before);
+		CHECK(protected_in(::getpid(), memory) == protection);
+		check();
+	});
+}
+
+/* The same with a page that is there, and one that is missing. */
+void fork_missing(const Context &context, const Memory &memory, const Inherited &inherited)
+{
+	fill(context, memory, 0);
+	fork_with_failures(context, memory, inherited, [&] {
 		CHECK(memory.word(0) == pattern_word(0));
 		CHECK(context.zeropage(memory.range(1, 1)));
 		memory.drop(1, 1);
 	});
 }
 
+/* The same with huge pages. */
+void fork_missing_huge(MemoryKind kind)
+{
+	const HugePages pool(2);
+	const HugeSource source(2);
+	const World world(2 * small_pages_of_huge, kind, Features::EventFork);
+	const auto &memory = world.memory;
+	const auto copy = [&](std::size_t index) {
+		return world.context.copy(memory.address(index * small_pages_of_huge),
+					  source.bytes(index, 1));
+	};
+
+	REQUIRE(copy(0));
+	fork_with_failures(world.context, memory, {.messages = 1}, [&] {
+		CHECK(memory.word(0) == pattern_word(0));
+		CHECK(copy(1));
+		memory.drop(small_pages_of_huge, small_pages_of_huge);
+	});
+	CHECK(pool.pool().free == 1);
+}
+
+/* The same with protected pages, of which only the first is there. */
+void fork_write_protected(MemoryKind kind, std::size_t pages)
+{
+	need(Features::WpUnpopulated | Features::WpHugetlbfsShmem);
+	const Guarded guarded(
+		Memory(pages, kind), [](const Memory &memory) { memory.word(0) = 5; },
+		Features::EventFork | Features::WpUnpopulated | Features::WpHugetlbfsShmem);
+
+	guarded.protect();
+	REQUIRE(guarded.only_protected(0, pages));
+	fork_with_failures(guarded.context, guarded.memory, {.messages = 1}, [&] {
+		CHECK(guarded.memory.word(0) == 5);
+		guarded.unprotect();
+		CHECK(guarded.only_protected(0, 0));
+		guarded.protect();
+	});
+}
+
+void fork_read_write_protected(MemoryKind kind, std::size_t pages)
+{
+	need(Features::Rwp);
+	const Tracked tracked(
+		Memory(pages, kind), [](const Memory &memory) { memory.word(0) = 5; },
+		Features::EventFork);
+
+	tracked.protect();
+	REQUIRE(tracked.is_protected(0));
+	fork_with_failures(tracked.context, tracked.memory, {.messages = 1}, [&] {
+		tracked.unprotect();
+		CHECK(tracked.only_protected(0, 0));
+		CHECK(tracked.memory.word(0) == 5);
+		tracked.protect();
+	});
+}
+
 } // namespace
 
-TEST_CASE("a fork that finds no memory leaves no child to be watched", "[injected][fork][slow]")
+TEMPLATE_TEST_CASE("a fork that finds no memory leaves no child to be watched",
+		   "[injected][fork][slow]", Anonymous, SharedFile, PrivateFile)
 {
-	const World world(2, Features::EventFork);
+	const World world(2, TestType::kind, Features::EventFork);
 
-	fork_with_failures(world.context, world.memory, 1);
+	fork_missing(world.context, world.memory, {.messages = 1});
+}
+
+TEMPLATE_TEST_CASE("a fork of huge pages that finds no memory leaves no child to be watched",
+		   "[injected][fork][hugetlb][slow]", PrivateHuge, SharedHugeFile)
+{
+	fork_missing_huge(TestType::kind);
+}
+
+TEMPLATE_TEST_CASE("a fork of protected memory that finds no memory leaves all protected",
+		   "[injected][fork][wp][slow]", Anonymous, SharedFile, PrivateFile)
+{
+	fork_write_protected(TestType::kind, 2);
+}
+
+TEMPLATE_TEST_CASE("a fork of protected huge pages that finds no memory leaves all protected",
+		   "[injected][fork][wp][hugetlb][slow]", PrivateHuge, SharedHugeFile)
+{
+	const HugePages pool(2);
+
+	fork_write_protected(TestType::kind, 2 * small_pages_of_huge);
+}
+
+TEMPLATE_TEST_CASE("a fork of memory without access that finds no memory leaves it without",
+		   "[injected][fork][rwp][slow]", Anonymous, SharedFile, PrivateFile)
+{
+	fork_read_write_protected(TestType::kind, 2);
+}
+
+TEMPLATE_TEST_CASE("a fork of huge pages without access that finds no memory leaves them without",
+		   "[injected][fork][rwp][hugetlb][slow]", PrivateHuge, SharedHugeFile)
+{
+	const HugePages pool(2);
+
+	fork_read_write_protected(TestType::kind, 2 * small_pages_of_huge);
 }
 
 TEST_CASE("a fork without its event that finds no memory changes nothing", "[injected][fork][slow]")
 {
 	const World world(2);
 
-	fork_with_failures(world.context, world.memory, 0);
+	fork_missing(world.context, world.memory, {.messages = 0, .registered = false});
 }
 
 /* The child's context has to know what is moving. */
@@ -103,7 +238,7 @@ TEST_CASE("a fork while memory moves that finds no memory leaves no child to be 
 {
 	HalfMoved half(Features::EventFork);
 
-	fork_with_failures(half.context(), half.area(), 1);
+	fork_missing(half.context(), half.area(), {.messages = 1});
 	half.finish();
 }
 
