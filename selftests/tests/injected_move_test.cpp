@@ -4,21 +4,37 @@
  * the two places, and the rest can be moved.
  */
 #include "lib/fail_nth.hpp"
+#include "lib/files.hpp"
 #include "lib/huge_pages.hpp"
 #include "lib/maps.hpp"
 #include "lib/protection.hpp"
+#include "lib/swap.hpp"
 #include "lib/thp.hpp"
 #include "lib/tracked.hpp"
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <cstdint>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 using namespace selftests;
 using namespace userfault;
 
 namespace {
+
+/* In memory or in swap. */
+bool has_page(std::uint64_t pagemap_entry)
+{
+	return pagemap_entry & (pagemap_present | pagemap_swapped);
+}
+
+bool has_page(const Memory &memory, std::size_t index)
+{
+	return has_page(pagemap_entry(memory.address(index)));
+}
 
 /*
  * Moves @count pages of @source, which have patterns, from page @first on to the same pages of
@@ -38,12 +54,12 @@ void move_with_a_failure(FailNth &nth, const Context &context, const Memory &tar
 		CHECK((is_injected(progress.error.value()) || progress.error.value() == EAGAIN));
 	/* A command that can't write its result has moved the pages. */
 	if (progress.error.value() == EFAULT)
-		while (next < first + count && is_there(target, next))
+		while (next < first + count && has_page(target, next))
 			next++;
 	const auto there = pagemap_entries(target), left = pagemap_entries(source);
 	for (std::size_t i = first; i < first + count; i++) {
-		CHECK(!(there[i] & pagemap_present) == (i >= next));
-		CHECK(!(left[i] & pagemap_present) == (i < next));
+		CHECK(has_page(there[i]) == (i < next));
+		CHECK(has_page(left[i]) == (i >= next));
 	}
 	for (std::size_t i = next; i < first + count; i++)
 		CHECK(has_pattern(source.bytes(i, 1), i));
@@ -56,7 +72,7 @@ void move_with_a_failure(FailNth &nth, const Context &context, const Memory &tar
 	}
 	for (std::size_t i = first; i < first + count; i++)
 		CHECK(has_pattern(target.bytes(i, 1), i));
-	CHECK_FALSE(is_there(source, first));
+	CHECK_FALSE(has_page(source, first));
 }
 
 /* Moves pages [@first, @first + @count) of a huge page. */
@@ -93,6 +109,53 @@ TEST_CASE("pages that find no memory to move are in one of the two places", "[in
 
 		move_with_a_failure(nth, world.context, world.memory, source, 0, pages);
 	});
+}
+
+namespace {
+
+constexpr std::size_t swap_bytes = 64 << 20;
+
+/* Moves pages that are in swap, and that @prepare has been called for before. */
+template <class Prepare> void move_of_swapped_pages(const Prepare &prepare)
+{
+	constexpr std::size_t pages = 3;
+
+	need_failures();
+	need(Features::Move);
+	const Swap swap(swap_bytes);
+
+	fail_each([&](FailNth &nth) {
+		const auto source = patterned(pages);
+		const World world(Memory::aligned(page_table, huge_page), Modes::Missing);
+		[[maybe_unused]] const auto kept = prepare(source);
+
+		swap_out(source, 0, pages);
+		move_with_a_failure(nth, world.context, world.memory, source, 0, pages);
+	});
+}
+
+/* A pipe that has all pages, so that they stay in the swap cache. */
+struct PipeOf : Pipe {
+	explicit PipeOf(const Memory &memory)
+	{
+		const iovec all{memory.page(0), memory.range().length};
+
+		checked(::vmsplice(in.get(), &all, 1, 0));
+	}
+};
+
+} // namespace
+
+TEST_CASE("pages in swap that find no memory to move are in one of the two places",
+	  "[injected][move][swap]")
+{
+	move_of_swapped_pages([](const Memory &) { return 0; });
+}
+
+TEST_CASE("pages in the swap cache that find no memory to move are in one of the two places",
+	  "[injected][move][swap]")
+{
+	move_of_swapped_pages([](const Memory &source) { return PipeOf(source); });
 }
 
 TEST_CASE("pages that find no memory to move are protected where they have arrived",
