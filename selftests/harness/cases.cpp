@@ -9,12 +9,15 @@
 #include "harness/notes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <unistd.h>
 
 namespace selftests {
 
 namespace {
+
+const std::array<std::string, 2> hidden_kinds{"runner", "nightly"};
 
 std::string place(const Catch::SourceLineInfo &line)
 {
@@ -91,11 +94,17 @@ bool has_tag(const Catch::TestCase &test, const std::string &tag)
 	return std::find(test.lcaseTags.begin(), test.lcaseTags.end(), tag) != test.lcaseTags.end();
 }
 
-/* Hidden tests, those of the runner, run only if a spec names "runner": "~[load]" doesn't. */
-bool are_meant(const std::vector<std::string> &specs)
+/*
+ * Hidden tests, those of the runner and those that take too long, run only if a spec names their
+ * kind, or is the name of one: "~[load]" is neither.
+ */
+bool is_meant(const Catch::TestCase &test, const std::vector<std::string> &specs)
 {
-	return std::any_of(specs.begin(), specs.end(), [](const std::string &spec) {
-		return spec.find("runner") != spec.npos;
+	return !test.isHidden() || std::ranges::any_of(specs, [&](const std::string &spec) {
+		return spec == test.name ||
+		       std::ranges::any_of(hidden_kinds, [&](const std::string &kind) {
+			       return has_tag(test, kind) && spec.find(kind) != spec.npos;
+		       });
 	});
 }
 
@@ -110,7 +119,7 @@ std::vector<Case> select_cases(Backend backend, const std::vector<std::string> &
 	std::vector<Case> cases;
 
 	for (const auto &test : matching)
-		if (!has_tag(test, other) && (!test.isHidden() || are_meant(specs)))
+		if (!has_tag(test, other) && is_meant(test, specs))
 			cases.push_back({test.name, has_tag(test, "slow"), has_tag(test, "load"),
 					 has_tag(test, "kvm")});
 	return cases;
