@@ -227,9 +227,10 @@ void fail_each(const std::function<void(FailNth &)> &round)
 		fail_each(shortage, round);
 }
 
-void fail_some(unsigned first, unsigned step, const std::function<void(FailNth &)> &round)
+void fail_some(Shortage shortage, unsigned first, unsigned step,
+	       const std::function<void(FailNth &)> &round)
 {
-	need_errors(run(Shortage::moment, round, first, step));
+	need_errors(run(shortage, round, first, step));
 }
 
 void fail_each_and_go_on(Shortage shortage, const std::function<void(FailNth &)> &round)

@@ -90,7 +90,8 @@ void fail_each(Shortage shortage, const std::function<void(FailNth &nth)> &round
 /* For a moment, and then for the rest of the call. */
 void fail_each(const std::function<void(FailNth &nth)> &round);
 /* The same, but only at each @step-th point from the @first on, which is counted from 1. */
-void fail_some(unsigned first, unsigned step, const std::function<void(FailNth &nth)> &round);
+void fail_some(Shortage shortage, unsigned first, unsigned step,
+	       const std::function<void(FailNth &nth)> &round);
 
 /* How many such points @call comes to. Nothing fails in it. */
 unsigned points_of(const std::function<void()> &call);

@@ -417,13 +417,15 @@ TEST_CASE("unloading leaves nothing behind", "[load][module]")
 	load();
 }
 
+namespace {
+
 /*
- * The kernel's loader, which comes first, warns about some of its own failures. It has parsed the
- * parameters when it comes to the module's own code. Then there are a thousand points, most of them
- * in sysfs: a few of each kind are enough.
+ * Loads the module again and again, and lets another point of its own code fail each time. The
+ * kernel's loader, which comes first, warns about some of its own failures; it has parsed the
+ * parameters when it comes to the module's code. There are a thousand points, most of them in
+ * sysfs: so a test takes each @every-th one, beginning with the @start-th.
  */
-TEST_CASE("a module that finds no memory as it is loaded leaves nothing behind",
-	  "[load][module][injected][slow]")
+void load_with_failures(Shortage shortage, unsigned start)
 {
 	constexpr unsigned every = 13;
 
@@ -437,7 +439,7 @@ TEST_CASE("a module that finds no memory as it is loaded leaves nothing behind",
 	unload();
 	const auto of_loader = points_of([&] { load_it("kernel_faults=perhaps"); });
 	REQUIRE_FALSE(module_is_loaded(name));
-	fail_some(of_loader, every, [&](FailNth &nth) {
+	fail_some(shortage, of_loader + start, every, [&](FailNth &nth) {
 		if (const int error = nth([&] { return load_it(""); })) {
 			CHECK(is_injected(error));
 			CHECK_FALSE(module_is_loaded(name));
@@ -450,6 +452,35 @@ TEST_CASE("a module that finds no memory as it is loaded leaves nothing behind",
 	});
 	load();
 	work();
+}
+
+} // namespace
+
+TEST_CASE("a module that finds no memory as it is loaded leaves nothing behind",
+	  "[load][module][injected][slow]")
+{
+	load_with_failures(Shortage::moment, 0);
+}
+
+TEST_CASE("a module that finds no memory any more as it is loaded leaves nothing behind",
+	  "[load][module][injected][slow]")
+{
+	load_with_failures(Shortage::lasting, 0);
+}
+
+/* All the other points. */
+#define OTHER_STARTS_TEST_CASE(name)                                                               \
+	TEMPLATE_TEST_CASE_SIG(name, "[load][module][injected][slow][.nightly]",                   \
+			       ((unsigned Start), Start), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+
+OTHER_STARTS_TEST_CASE("a module that finds no memory at another point leaves nothing behind")
+{
+	load_with_failures(Shortage::moment, Start);
+}
+
+OTHER_STARTS_TEST_CASE("a module that finds no memory from another point on leaves nothing behind")
+{
+	load_with_failures(Shortage::lasting, Start);
 }
 
 /*
