@@ -124,6 +124,7 @@ void read_minor(int sharing, Read read)
 
 void read_minor_huge(int sharing, Read read)
 {
+	need_failures(); /* elsewhere there may be no room for so large a mapping */
 	const HugePages pool(1);
 	const auto file = huge_file(gigantic_page_size / page_size());
 	const auto other = HugeMemory::sparse(file, MAP_SHARED);
