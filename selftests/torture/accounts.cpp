@@ -115,7 +115,10 @@ std::string wrong_counters()
 		if (distance(counted, mapped) <= slack)
 			return {};
 		return "VmRSS is " + std::to_string(counted) +
-		       " kB, but in the page tables there are " + std::to_string(mapped) + " kB";
+		       " kB, but in the page tables there are " + std::to_string(mapped) +
+		       " kB: " + std::to_string(field(status, "RssAnon")) + " and " +
+		       std::to_string(field("/proc/self/smaps_rollup", "Anonymous")) +
+		       " kB of them anonymous";
 	});
 }
 
