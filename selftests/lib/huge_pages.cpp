@@ -64,7 +64,7 @@ HugePages::HugePages(std::size_t count, std::size_t size)
 		set_total(folder_, 0);
 		skip(std::to_string(count) + " huge pages of " + std::to_string(size >> 20) +
 		     " MiB are not available" +
-		     (size == gigantic_page_size ? ": run with MEMORY=3G" : ""));
+		     (size == gigantic_page_size ? ": run with MEMORY=6G" : ""));
 	}
 }
 
