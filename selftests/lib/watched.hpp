@@ -46,6 +46,16 @@ struct Wait {
 	long result;
 };
 
+/* Calls @work with each row that has a Wait whose features the backend under test offers. */
+template <class Rows, class Work> void with_each_offered(const Rows &rows, Work work)
+{
+	const auto offered = take(userfault::Context::probe(options_for())).offered;
+
+	for (const auto &row : rows)
+		if (has(offered, row.wait.watched.features))
+			work(row);
+}
+
 /* What waits: both return what is in page 0 in the end. */
 long read_first(const Memory &memory);
 long write_first(const Memory &memory); /* writes 5 */

@@ -123,15 +123,11 @@ using Test = void (*)(Freezable &process);
 
 void with_each(const std::vector<Subject> &subjects, Test test)
 {
-	const auto offered = take(Context::probe(options_for())).offered;
-
-	for (const auto &subject : subjects) {
-		if (!has(offered, subject.wait.watched.features))
-			continue;
+	with_each_offered(subjects, [test](const Subject &subject) {
 		INFO(subject.name);
 		Freezable process(subject);
 		test(process);
-	}
+	});
 }
 
 bool nobody_waits(const Freezable &process)

@@ -8,6 +8,7 @@
 #include "lib/huge_pages.hpp"
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
+#include "lib/serving.hpp"
 #include "lib/watched.hpp"
 #include "lib/world.hpp"
 
@@ -28,9 +29,6 @@ using namespace userfault;
 namespace {
 
 std::array<std::byte, 1> payload{};
-
-/* What a monitor does with a context, for memory at the same addresses as its own. */
-using Serve = void (*)(const Context &context, const Memory &memory);
 
 /*
  * A process that receives a context, serves it up to some point, and stays there until it is
@@ -139,50 +137,6 @@ struct Point {
 	Serve serve;
 };
 
-void see_fault(const Context &context, const Memory &)
-{
-	wait_for_pending(context, 1);
-}
-
-void read_fault(const Context &context, const Memory &)
-{
-	next_fault(context);
-}
-
-void see_event(const Context &context, const Memory &)
-{
-	wait_until("there is an event", [&] { return is_readable(context); });
-}
-
-void copy_without_waking(const Context &context, const Memory &memory)
-{
-	const auto first = first_page(memory);
-	const auto source = patterned(first.length / page_size());
-
-	next_fault(context);
-	if (!context.copy(first.start, source.bytes(0, source.pages()), CopyModes::DontWake))
-		give_up("the page can't be copied");
-}
-
-void unprotect_without_waking(const Context &context, const Memory &memory)
-{
-	next_fault(context);
-	take(context.write_unprotect(first_page(memory), UnprotectModes::DontWake));
-}
-
-void map_without_waking(const Context &context, const Memory &memory)
-{
-	next_fault(context);
-	if (!context.resume(first_page(memory), ContinueModes::DontWake))
-		give_up("the page can't be mapped");
-}
-
-void give_access_without_waking(const Context &context, const Memory &memory)
-{
-	next_fault(context);
-	take(context.rwunprotect(first_page(memory), UnprotectModes::DontWake));
-}
-
 const Point points[] = {
 	{"before it has read a missing page", never_filled, see_fault},
 	{"after it has read a missing page", never_filled, read_fault},
@@ -233,6 +187,7 @@ const Point huge_points[] = {
 
 void kill_monitor_at(const Point &point)
 {
+	INFO("killed " << point.name);
 	const auto &watched = point.wait.watched;
 	const Memory memory(watched.pages, watched.kind);
 	KilledMonitor monitor(memory, point.serve);
@@ -247,23 +202,11 @@ void kill_monitor_at(const Point &point)
 		CHECK_FALSE(smaps_flag(first_page(memory), flag));
 }
 
-void kill_monitor_at_each(const auto &all)
-{
-	const auto offered = take(Context::probe(options_for())).offered;
-
-	for (const auto &point : all) {
-		if (!has(offered, point.wait.watched.features))
-			continue;
-		INFO("killed " << point.name);
-		kill_monitor_at(point);
-	}
-}
-
 } // namespace
 
 TEST_CASE("a process goes on when its monitor is killed at any point", "[lifetime]")
 {
-	kill_monitor_at_each(points);
+	with_each_offered(points, kill_monitor_at);
 }
 
 TEST_CASE("a process goes on when the monitor of its huge pages is killed at any point",
@@ -271,7 +214,7 @@ TEST_CASE("a process goes on when the monitor of its huge pages is killed at any
 {
 	const HugePages pool(4);
 
-	kill_monitor_at_each(huge_points);
+	with_each_offered(huge_points, kill_monitor_at);
 }
 
 TEST_CASE("a process goes on when its monitor is killed while it waits in a command", "[lifetime]")

@@ -120,31 +120,25 @@ int stay()
 		::pause();
 }
 
-void kill_each(const auto &all)
+void kill_in_full_group(const Subject &subject)
 {
-	const auto offered = take(Context::probe(options_for())).offered;
+	INFO("it waits " << subject.name);
+	const MemoryGroup group;
+	Victim victim(group, subject);
 
-	for (const auto &subject : all) {
-		if (!has(offered, subject.wait.watched.features))
-			continue;
-		INFO("it waits " << subject.name);
-		const MemoryGroup group;
-		Victim victim(group, subject);
-
-		group.limit(left);
-		/* If what the victim had isn't free soon enough, the hog is killed, too. */
-		take_too_much(group);
-		CHECK(victim.is_killed());
-		CHECK(victim.is_gone());
-		CHECK(group.field("memory.events", "oom_kill") > 0);
-	}
+	group.limit(left);
+	/* If what the victim had isn't free soon enough, the hog is killed, too. */
+	take_too_much(group);
+	CHECK(victim.is_killed());
+	CHECK(victim.is_gone());
+	CHECK(group.field("memory.events", "oom_kill") > 0);
 }
 
 } // namespace
 
 TEST_CASE("a process that waits is killed when its group is out of memory", "[out_of_memory]")
 {
-	kill_each(subjects);
+	with_each_offered(subjects, kill_in_full_group);
 }
 
 TEST_CASE("a process that waits for a huge page is killed when its group is out of memory",
@@ -152,7 +146,7 @@ TEST_CASE("a process that waits for a huge page is killed when its group is out 
 {
 	const HugePages pool(4);
 
-	kill_each(in_huge);
+	with_each_offered(in_huge, kill_in_full_group);
 	CHECK(pool.pool().free == 4);
 }
 

@@ -7,6 +7,7 @@
 #include "lib/consumer.hpp"
 #include "lib/huge_pages.hpp"
 #include "lib/maps.hpp"
+#include "lib/serving.hpp"
 #include "lib/stopped_at_exit.hpp"
 #include "lib/waiting_process.hpp"
 
@@ -57,52 +58,8 @@ const Wait reading_tracked_huge{tracked_huge, read_first, 6};
 struct Point {
 	const char *name;
 	const Wait &wait;
-	void (*serve)(const Victim &victim);
+	Serve serve;
 };
-
-void see_fault(const Victim &victim)
-{
-	wait_for_pending(victim.context, 1);
-}
-
-void read_fault(const Victim &victim)
-{
-	next_fault(victim.context);
-}
-
-void see_event(const Victim &victim)
-{
-	wait_until("there is an event", [&] { return is_readable(victim.context); });
-}
-
-void copy_without_waking(const Victim &victim)
-{
-	const auto first = first_page(victim.memory);
-	const auto source = patterned(first.length / page_size());
-
-	next_fault(victim.context);
-	if (!victim.context.copy(first.start, source.bytes(0, source.pages()), CopyModes::DontWake))
-		give_up("the page can't be copied");
-}
-
-void unprotect_without_waking(const Victim &victim)
-{
-	next_fault(victim.context);
-	take(victim.context.write_unprotect(first_page(victim.memory), UnprotectModes::DontWake));
-}
-
-void map_without_waking(const Victim &victim)
-{
-	next_fault(victim.context);
-	if (!victim.context.resume(first_page(victim.memory), ContinueModes::DontWake))
-		give_up("the page can't be mapped");
-}
-
-void give_access_without_waking(const Victim &victim)
-{
-	next_fault(victim.context);
-	take(victim.context.rwunprotect(first_page(victim.memory), UnprotectModes::DontWake));
-}
 
 const Point points[] = {
 	{"before its missing page was read", reading, see_fault},
@@ -142,27 +99,21 @@ const Point huge_points[] = {
 	 give_access_without_waking},
 };
 
-void kill_at_each(const auto &all)
+void kill_at(const Point &point)
 {
-	const auto offered = take(Context::probe(options_for())).offered;
+	INFO("killed " << point.name);
+	Victim victim(point.wait);
 
-	for (const auto &[name, wait, serve] : all) {
-		if (!has(offered, wait.watched.features))
-			continue;
-		INFO("killed " << name);
-		Victim victim(wait);
-
-		serve(victim);
-		victim.kill();
-		CHECK(victim.is_gone());
-	}
+	point.serve(victim.context, victim.memory);
+	victim.kill();
+	CHECK(victim.is_gone());
 }
 
 } // namespace
 
 TEST_CASE("a process can be killed at any point while it waits for its monitor", "[lifetime]")
 {
-	kill_at_each(points);
+	with_each_offered(points, kill_at);
 }
 
 TEST_CASE("a process can be killed at any point while it waits for the monitor of its huge pages",
@@ -170,7 +121,7 @@ TEST_CASE("a process can be killed at any point while it waits for the monitor o
 {
 	const HugePages pool(8);
 
-	kill_at_each(huge_points);
+	with_each_offered(huge_points, kill_at);
 	CHECK(pool.pool().free == 8);
 }
 
@@ -271,7 +222,7 @@ TEST_CASE("the memory of a killed process can be released before the process end
 	for (const auto &wait : {reading, writing_file, writing}) {
 		Victim victim(wait);
 
-		read_fault(victim);
+		read_fault(victim.context, victim.memory);
 		const StoppedAtExit stopped(victim.process.pid());
 		victim.process.signal(SIGKILL);
 		stopped.wait();

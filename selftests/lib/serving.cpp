@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lib/serving.hpp"
+
+#include "harness/harness.hpp"
+#include "lib/watched.hpp"
+#include "lib/world.hpp"
+
+namespace selftests {
+
+using namespace userfault;
+
+void see_fault(const Context &context, const Memory &)
+{
+	wait_for_pending(context, 1);
+}
+
+void see_event(const Context &context, const Memory &)
+{
+	wait_until("there is an event", [&] { return is_readable(context); });
+}
+
+void read_fault(const Context &context, const Memory &)
+{
+	next_fault(context);
+}
+
+void copy_without_waking(const Context &context, const Memory &memory)
+{
+	const auto first = first_page(memory);
+	const auto source = patterned(first.length / page_size());
+
+	next_fault(context);
+	if (!context.copy(first.start, source.bytes(0, source.pages()), CopyModes::DontWake))
+		give_up("the page can't be copied");
+}
+
+void unprotect_without_waking(const Context &context, const Memory &memory)
+{
+	next_fault(context);
+	take(context.write_unprotect(first_page(memory), UnprotectModes::DontWake));
+}
+
+void map_without_waking(const Context &context, const Memory &memory)
+{
+	next_fault(context);
+	if (!context.resume(first_page(memory), ContinueModes::DontWake))
+		give_up("the page can't be mapped");
+}
+
+void give_access_without_waking(const Context &context, const Memory &memory)
+{
+	next_fault(context);
+	take(context.rwunprotect(first_page(memory), UnprotectModes::DontWake));
+}
+
+} // namespace selftests
