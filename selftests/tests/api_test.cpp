@@ -214,7 +214,7 @@ TEST_CASE("the device makes contexts and does nothing else", "[api]")
 	       errno == ENODEV));
 }
 
-TEST_CASE("by default only root can open the device", "[api]")
+TEST_CASE("by default only root can open the device", "[api][security]")
 {
 	struct stat status;
 	checked(::stat(device_of(backend_under_test()).c_str(), &status));

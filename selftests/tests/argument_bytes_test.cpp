@@ -248,7 +248,7 @@ uffd_msg message_at(const std::byte *buffer)
 } // namespace
 
 TEST_CASE("a struct that ends too early is EFAULT and does nothing before all of it is read",
-	  "[argument]")
+	  "[argument][security]")
 {
 	const Memory pages(2);
 	const Cut cut(pages);
@@ -341,7 +341,8 @@ TEST_CASE("a command whose answer goes to a protected page waits after its work"
 }
 
 /* Everything in it is read once, before the command begins to work. */
-TEST_CASE("a command does what its struct said at first when it is changed meanwhile", "[argument]")
+TEST_CASE("a command does what its struct said at first when it is changed meanwhile",
+	  "[argument][security]")
 {
 	const World world(2), source(1);
 	uffdio_copy copy{.dst = world.memory.address(0),
@@ -417,7 +418,7 @@ TEST_CASE("a fault is told after buffers that were too short for it by any byte"
 }
 
 TEST_CASE("an event is told after buffers that were too short for it by any byte",
-	  "[argument][module]")
+	  "[argument][module][security]")
 {
 	const Memory target(1); /* in the end registered with the context, which goes before it */
 	World world(4, every_event);
@@ -459,7 +460,7 @@ TEST_CASE("a fork is told after buffers that were too short for it by any byte",
 }
 
 TEST_CASE("a buffer that is cut off at any byte gets whole messages and the next one gets the rest",
-	  "[argument][module]")
+	  "[argument][module][security]")
 {
 	constexpr std::size_t count = 3;
 	const World world(count);

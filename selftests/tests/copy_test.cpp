@@ -177,7 +177,7 @@ TEST_CASE("a copied page can be written and is like any other", "[copy]")
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
-MEMORY_TEST_CASE("a page that is there already is EEXIST and stays as it is", "[copy]")
+MEMORY_TEST_CASE("a page that is there already is EEXIST and stays as it is", "[copy][security]")
 {
 	const auto memory = patterned(1, TestType::kind, 100);
 	const Registered registered(memory);
@@ -535,7 +535,8 @@ TEMPLATE_TEST_CASE("copied pages can become a huge page", "[copy]", Anonymous, S
 	CHECK(count_patterned(memory) == page_table);
 }
 
-MEMORY_TEST_CASE("copied pages are charged to the group of the process that gets them", "[copy]")
+MEMORY_TEST_CASE("copied pages are charged to the group of the process that gets them",
+		 "[copy][security]")
 {
 	const std::size_t pages = 1024;
 	const MemoryGroup group;

@@ -23,7 +23,8 @@ bool has_page(const CoreFile &core, std::uint64_t seed)
 
 } // namespace
 
-TEST_CASE("a core dump has the pages that are there and waits for no other", "[core_dump]")
+TEST_CASE("a core dump has the pages that are there and waits for no other",
+	  "[core_dump][security]")
 {
 	const CoreFile core;
 	Consumer victim(3, [](const Memory &memory) {

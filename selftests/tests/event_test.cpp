@@ -527,7 +527,7 @@ TEST_CASE("killing the monitor lets the calls go on that wait for its events", "
 	CHECK(world.memory.word(0) == 0);
 }
 
-TEST_CASE("a process that waits for its event to be read can be killed", "[event]")
+TEST_CASE("a process that waits for its event to be read can be killed", "[event][security]")
 {
 	Consumer victim(2, options_for(every_event), [](const Memory &memory) {
 		drop(memory, 0, 1);

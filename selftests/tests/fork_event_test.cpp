@@ -299,7 +299,8 @@ TEST_CASE("a child has ordinary memory if its fork is never read", "[fork_event]
 	CHECK(forker.process.wait() == 0);
 }
 
-TEST_CASE("a process that waits for its fork to be read can be killed", "[fork_event][smp]")
+TEST_CASE("a process that waits for its fork to be read can be killed",
+	  "[fork_event][smp][security]")
 {
 	Forker victim(2, options_for(Features::EventFork), [](const Memory &) { return 0; });
 

@@ -205,7 +205,8 @@ TEST_CASE("there can be no context while another module holds a function, and th
 	check_told_of_removal();
 }
 
-TEST_CASE("no other module can hold a function while there is a context", "[load][hooks][module]")
+TEST_CASE("no other module can hold a function while there is a context",
+	  "[load][hooks][module][security]")
 {
 	if (!std::filesystem::exists(holder_file))
 		skip("the module that holds a function is not at " + holder_file);

@@ -56,7 +56,7 @@ long futex(volatile std::uint32_t *word, int operation, std::uint32_t value)
 
 } // namespace
 
-TEST_CASE("read(2) into a missing page waits for it", "[kernel_fault]")
+TEST_CASE("read(2) into a missing page waits for it", "[kernel_fault][security]")
 {
 	const World world(2);
 	const Pipe pipe;
@@ -129,7 +129,8 @@ TEST_CASE("process_vm_readv of missing pages waits for them", "[kernel_fault]")
 	CHECK(monitor.told() == 3);
 }
 
-TEST_CASE("a process that waits for a page of another process can be killed", "[kernel_fault]")
+TEST_CASE("a process that waits for a page of another process can be killed",
+	  "[kernel_fault][security]")
 {
 	const World world(1);
 	const pid_t owner = ::getpid();
@@ -160,7 +161,7 @@ TEST_CASE("process_vm_writev to missing pages waits for them", "[kernel_fault]")
 	CHECK(monitor.told() == 1);
 }
 
-TEST_CASE("/proc/PID/mem can't wait for a missing page and fails", "[kernel_fault]")
+TEST_CASE("/proc/PID/mem can't wait for a missing page and fails", "[kernel_fault][security]")
 {
 	const World world(1);
 	const Fd memory(static_cast<int>(checked(::open("/proc/self/mem", O_RDWR | O_CLOEXEC))));
@@ -225,7 +226,8 @@ TEST_CASE("a futex in a missing page is waited for", "[kernel_fault]")
 	CHECK(futex(word, FUTEX_WAKE_PRIVATE, 1) == 0);
 }
 
-TEST_CASE("the kernel can't wait to write a futex in a missing page and fails", "[kernel_fault]")
+TEST_CASE("the kernel can't wait to write a futex in a missing page and fails",
+	  "[kernel_fault][security]")
 {
 	const World world(2);
 	auto *from = reinterpret_cast<volatile std::uint32_t *>(world.memory.page(0));
@@ -276,7 +278,7 @@ TEST_CASE("locking a range waits for each of its pages", "[kernel_fault]")
 	CHECK(count_patterned(world.memory) == 4);
 }
 
-TEST_CASE("a debugger can't wait for a missing page and fails", "[kernel_fault]")
+TEST_CASE("a debugger can't wait for a missing page and fails", "[kernel_fault][security]")
 {
 	Consumer debugged(1, [](const Memory &) {
 		::pause();
@@ -299,7 +301,7 @@ TEST_CASE("a debugger can't wait for a missing page and fails", "[kernel_fault]"
 	CHECK(errno == 0);
 }
 
-TEST_CASE("the kernel can't fault on a context for user mode only", "[kernel_fault]")
+TEST_CASE("the kernel can't fault on a context for user mode only", "[kernel_fault][security]")
 {
 	const World world(2, user_mode_options());
 	const Pipe pipe;
@@ -331,7 +333,7 @@ TEST_CASE("the kernel gets EFAULT where faults are a SIGBUS", "[kernel_fault]")
 	CHECK_FALSE(take(world.context.read()));
 }
 
-TEST_CASE("a fatal signal ends a system call that waits for a page", "[kernel_fault]")
+TEST_CASE("a fatal signal ends a system call that waits for a page", "[kernel_fault][security]")
 {
 	Process victim([] {
 		const World world(1);
@@ -562,7 +564,7 @@ TEST_CASE("a process that is to stop while a system call waits for its page stop
 	CHECK(reading.child.process.wait() == 0);
 }
 
-TEST_CASE("a thread that ends does not wait for the page of its id", "[kernel_fault]")
+TEST_CASE("a thread that ends does not wait for the page of its id", "[kernel_fault][security]")
 {
 	/* The kernel clears the id of a thread at its end, here in a page that nobody fills. */
 	Process owner([] {

@@ -105,7 +105,7 @@ TEST_CASE("equal pages stay read-write-protected beside KSM, except natively", "
 	});
 }
 
-TEST_CASE("merged pages are protected one by one", "[wp][ksm][module]")
+TEST_CASE("merged pages are protected one by one", "[wp][ksm][module][security]")
 {
 	Memory memory(pages);
 	const Ksm ksm;

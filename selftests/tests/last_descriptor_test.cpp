@@ -264,7 +264,7 @@ private:
 
 } // namespace
 
-TEST_CASE("every wait ends when the last descriptor goes elsewhere", "[last_descriptor]")
+TEST_CASE("every wait ends when the last descriptor goes elsewhere", "[last_descriptor][security]")
 {
 	for (const auto &[name, hold] : ways) {
 		INFO("the descriptor was " << name);

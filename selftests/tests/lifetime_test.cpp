@@ -145,7 +145,7 @@ TEST_CASE("closing a context that a read waits on waits for that read", "[lifeti
 	CHECK(reader.get() == 0);
 }
 
-TEST_CASE("a process that waits for a page can be killed", "[lifetime][smp]")
+TEST_CASE("a process that waits for a page can be killed", "[lifetime][smp][security]")
 {
 	Consumer victim(1, reads_zero);
 
@@ -156,7 +156,7 @@ TEST_CASE("a process that waits for a page can be killed", "[lifetime][smp]")
 	CHECK_FALSE(take(victim.context.read()));
 }
 
-TEST_CASE("a process with many waiting threads can be killed", "[lifetime][smp]")
+TEST_CASE("a process with many waiting threads can be killed", "[lifetime][smp][security]")
 {
 	const std::size_t count = 16;
 	Consumer victim(count, [](const Memory &memory) {
@@ -194,7 +194,7 @@ TEST_CASE("a process with a waiting thread can end", "[lifetime][smp]")
 	CHECK(leaving.wait() == 7);
 }
 
-TEST_CASE("after the process is gone its memory can't be filled", "[lifetime][smp]")
+TEST_CASE("after the process is gone its memory can't be filled", "[lifetime][smp][security]")
 {
 	Consumer gone(1, [](const Memory &) { return 0; });
 	const auto source = patterned(1);
@@ -213,7 +213,7 @@ TEST_CASE("after the process is gone its memory can't be filled", "[lifetime][sm
 }
 
 /* Natively all of it is filled, and charged to nobody. */
-TEST_CASE("a fill ends when the process is gone", "[lifetime][smp][module]")
+TEST_CASE("a fill ends when the process is gone", "[lifetime][smp][module][security]")
 {
 	Consumer leaving(Memory((std::size_t{16} << 30) / page_size(), MAP_NORESERVE), {},
 			 [](const Memory &memory) {
@@ -229,7 +229,7 @@ TEST_CASE("a fill ends when the process is gone", "[lifetime][smp][module]")
 	CHECK(progress.done < leaving.memory.range().length);
 }
 
-TEST_CASE("killing the monitor lets the waiters go on", "[lifetime][smp]")
+TEST_CASE("killing the monitor lets the waiters go on", "[lifetime][smp][security]")
 {
 	World world(2);
 	Process monitor([&] {
@@ -309,7 +309,8 @@ TEST_CASE("a waiting process can be stopped and continued", "[lifetime][smp]")
 	CHECK(stopped.process.wait() == 0);
 }
 
-TEST_CASE("a debugger can stop a waiting thread and let it go on waiting", "[lifetime][smp]")
+TEST_CASE("a debugger can stop a waiting thread and let it go on waiting",
+	  "[lifetime][smp][security]")
 {
 	Consumer debugged(
 		1, [](const Memory &memory) { return memory.word(0) == pattern_word(0) ? 0 : 1; });
@@ -455,7 +456,7 @@ TEST_CASE("protection may change under a waiter", "[lifetime][smp]")
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("a forked child is not registered", "[lifetime][smp]")
+TEST_CASE("a forked child is not registered", "[lifetime][smp][security]")
 {
 	const World world(2);
 

@@ -214,7 +214,7 @@ bool in_slab_caches(const std::string &part)
 
 } // namespace
 
-TEST_CASE("the module can't be unloaded while a context is open", "[load][module]")
+TEST_CASE("the module can't be unloaded while a context is open", "[load][module][security]")
 {
 	auto context = open_context();
 
@@ -380,7 +380,7 @@ TEST_CASE("the module can be unloaded after events that nobody has read", "[load
 	work();
 }
 
-TEST_CASE("of all events, only those of forks need the right to trace", "[load][module]")
+TEST_CASE("of all events, only those of forks need the right to trace", "[load][module][security]")
 {
 	Process process([] {
 		drop_capability(CAP_SYS_PTRACE);
@@ -654,7 +654,8 @@ TEST_CASE("loading while another module holds a function fails and leaves nothin
 	work();
 }
 
-TEST_CASE("faults of the kernel can be reserved for processes that may trace", "[load][module]")
+TEST_CASE("faults of the kernel can be reserved for processes that may trace",
+	  "[load][module][security]")
 {
 	need_the_module_file();
 	const Loaded loaded("kernel_faults=0");
@@ -671,7 +672,7 @@ TEST_CASE("faults of the kernel can be reserved for processes that may trace", "
 }
 
 TEST_CASE("every process that can open the device can handle faults of the kernel",
-	  "[load][module]")
+	  "[load][module][security]")
 {
 	Process process([] {
 		drop_capability(CAP_SYS_PTRACE);
@@ -681,7 +682,7 @@ TEST_CASE("every process that can open the device can handle faults of the kerne
 	CHECK(process.wait() == 0);
 }
 
-TEST_CASE("a rule of udev opens the device to a group", "[load][module]")
+TEST_CASE("a rule of udev opens the device to a group", "[load][module][security]")
 {
 	constexpr const char *udev = "/bin/systemd-udevd";
 	constexpr gid_t group = 977;

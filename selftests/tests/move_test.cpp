@@ -550,7 +550,7 @@ TEST_CASE("pages that are written while they move are never lost or torn", "[mov
 	CHECK(sum == added);
 }
 
-TEST_CASE("a move of another process's memory is EINVAL", "[move]")
+TEST_CASE("a move of another process's memory is EINVAL", "[move][security]")
 {
 	const Move move(2, 2);
 	Process child([&] { return move.move(0, 0, 1).error.value(); });

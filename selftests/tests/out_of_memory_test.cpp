@@ -136,7 +136,8 @@ void kill_in_full_group(const Subject &subject)
 
 } // namespace
 
-TEST_CASE("a process that waits is killed when its group is out of memory", "[out_of_memory]")
+TEST_CASE("a process that waits is killed when its group is out of memory",
+	  "[out_of_memory][security]")
 {
 	with_each_offered(subjects, kill_in_full_group);
 }

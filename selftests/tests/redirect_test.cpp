@@ -608,7 +608,7 @@ TEST_CASE("programs that can't run at all are refused as by env and nohup", "[re
 	CHECK(run({launcher, probe}).status == 1); /* the program's own */
 }
 
-TEST_CASE("programs that get privileges are refused", "[redirect][module]")
+TEST_CASE("programs that get privileges are refused", "[redirect][module][security]")
 {
 	need_programs();
 	const TemporaryFile copy("privileged", probe);

@@ -37,7 +37,7 @@ TEST_CASE("a monitor fills the memory of the process that passed it the context"
 	CHECK(is_zero(consumer.memory.bytes(0, 64))); /* not the monitor's own */
 }
 
-TEST_CASE("the source of a copy is the memory of the one that copies", "[scm_rights]")
+TEST_CASE("the source of a copy is the memory of the one that copies", "[scm_rights][security]")
 {
 	Consumer consumer(1, [](const Memory &memory) { return static_cast<int>(memory.word(0)); });
 	const Memory source(1);
@@ -48,7 +48,8 @@ TEST_CASE("the source of a copy is the memory of the one that copies", "[scm_rig
 	CHECK(consumer.process.wait() == 42);
 }
 
-TEST_CASE("a monitor registers and unregisters the memory of the other process", "[scm_rights]")
+TEST_CASE("a monitor registers and unregisters the memory of the other process",
+	  "[scm_rights][security]")
 {
 	Consumer consumer(2, [](const Memory &memory) {
 		return memory.word(0) == 0 && memory.word(1) == pattern_word(1) ? 0 : 1;
@@ -82,7 +83,7 @@ TEST_CASE("one monitor serves many processes", "[scm_rights]")
 	}
 }
 
-TEST_CASE("thread ids are reported as the waiting process knows them", "[scm_rights]")
+TEST_CASE("thread ids are reported as the waiting process knows them", "[scm_rights][security]")
 {
 	Consumer consumer(1, options_for(Features::ThreadId), [](const Memory &memory) {
 		return memory.word(0) == pattern_word(0) ? 0 : 1;
@@ -115,7 +116,7 @@ TEST_CASE("a monitor that closes the only descriptor lets the waiters go on", "[
 }
 
 TEST_CASE("a context in an unread message keeps its waiters until the message is gone",
-	  "[scm_rights]")
+	  "[scm_rights][security]")
 {
 	World world(1);
 	auto sockets = take(socket_pair());
