@@ -125,11 +125,9 @@ std::uint64_t Generator::features(bool valid)
 std::uint64_t Generator::request()
 {
 	static constexpr unsigned long known[] = {
-		UFFDIO_API,	 UFFDIO_REGISTER, UFFDIO_UNREGISTER, UFFDIO_WAKE,
-		UFFDIO_COPY,	 UFFDIO_ZEROPAGE, UFFDIO_MOVE,	     UFFDIO_WRITEPROTECT,
-		UFFDIO_CONTINUE, UFFDIO_POISON,	  UFFDIO_RWPROTECT,  UFFDIO_SET_MODE,
-		FIONREAD,	 FIONBIO,	  FIOCLEX,	     USERFAULTFD_IOC_NEW,
-	};
+#define COMMAND(name, request, ...) request,
+#include "calls.def"
+		FIONREAD, FIONBIO, FIOCLEX, USERFAULTFD_IOC_NEW};
 	const auto start = known[random_.below(std::size(known))];
 
 	switch (random_.below(4)) {

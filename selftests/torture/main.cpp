@@ -31,6 +31,7 @@ constexpr auto usage =
 	"usage: torture [--seconds N] [--seed N] [--round N] [--steps N] [--patience N]\n"
 	"               [--native] [--gentle] [--lie NAME]\n"
 	"       torture --plan [--seed N] [--round N] [--steps N]\n"
+	"       torture --help\n"
 	"\n"
 	"  --seconds   how long to run; the round that runs then is ended early\n"
 	"  --seed      the seed of the schedule; the same one has each actor do the same again\n"
@@ -49,7 +50,7 @@ constexpr auto usage =
 struct Options {
 	Settings settings;
 	std::uint64_t seconds = 60;
-	bool plan = false, nothing = false, gentle = false;
+	bool help = false, plan = false, nothing = false, gentle = false;
 	std::string waiters;
 	unsigned lie = 0;
 };
@@ -59,6 +60,14 @@ template <class Number> bool parse(const char *text, Number &number)
 	const auto *end = text + std::char_traits<char>::length(text);
 
 	return std::from_chars(text, end, number).ptr == end && end != text;
+}
+
+bool parse_lie(const char *text, unsigned &lie)
+{
+	lie = lie_of(text);
+	if (!lie)
+		std::cerr << "torture: there is no lie " << text << '\n';
+	return lie != 0;
 }
 
 std::optional<Options> options_from(int argc, char **argv)
@@ -75,6 +84,7 @@ std::optional<Options> options_from(int argc, char **argv)
 		{"lie", required_argument, nullptr, 'i'},
 		{"native", no_argument, nullptr, 'v'},
 		{"gentle", no_argument, nullptr, 'g'},
+		{"help", no_argument, nullptr, 'h'},
 		{},
 	};
 	Options options;
@@ -85,11 +95,12 @@ std::optional<Options> options_from(int argc, char **argv)
 				   : key == 'r' ? parse(optarg, options.settings.number)
 				   : key == 't' ? parse(optarg, options.settings.steps)
 				   : key == 'p' ? parse(optarg, options.settings.patience)
-				   : key == 'i' ? (options.lie = lie_of(optarg)) != 0
+				   : key == 'i' ? parse_lie(optarg, options.lie)
 						: key != '?';
 		options.waiters = key == 'w' ? optarg : options.waiters;
 		if (!right)
 			return std::nullopt;
+		options.help |= key == 'h';
 		options.plan |= key == 'l';
 		options.nothing |= key == 'n';
 		options.gentle |= key == 'g';
@@ -229,6 +240,9 @@ bool summarize(const Options &options, unsigned rounds)
 	const bool missing = shared().tally.print_missing(std::cout);
 	const bool failed = shared().failed || missing;
 
+	if (shared().failed)
+		std::cout << "torture: that was round " << options.settings.number - 1
+			  << "; ROUND= begins with it again, and the seed\n";
 	std::cout << "torture: " << (failed ? "FAILED" : "passed") << ", seed "
 		  << options.settings.seed << ", " << rounds << " rounds, " << shared().operations
 		  << " operations, " << shared().faults << " faults\n";
@@ -278,7 +292,9 @@ int main(int argc, char **argv)
 		std::cerr << usage;
 		return 2;
 	}
-	if (options->nothing)
+	if (options->help)
+		std::cout << usage;
+	if (options->help || options->nothing)
 		return 0;
 	if (!options->waiters.empty())
 		return run_waiters(options->waiters);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iostream>
 
 namespace torture {
 
@@ -17,8 +18,10 @@ std::vector<Operation> all_kinds_of_operations()
 	for (const auto *kind : {&touching, &answering, &advising, &mapping, &protecting, &forking,
 				 &killing, &passing, &placing, &ruling, &lying})
 		all.insert(all.end(), kind->begin(), kind->end());
-	if (all.size() > most_operations)
+	if (all.size() > most_operations) {
+		std::cerr << "torture: most_operations is less than " << all.size() << '\n';
 		std::abort();
+	}
 	return all;
 }
 
