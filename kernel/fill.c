@@ -75,22 +75,36 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	return 0;
 }
 
+/* Whether no process has this memory any more. (Without memory cgroups nothing tells.) */
+static bool uf_fill_is_for_nobody(const struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	return !rcu_access_pointer(mm->owner);
+#else
+	return false;
+#endif
+}
+
+bool uf_fill_hold_foreign_mm(struct mm_struct *mm)
+{
+	if (!mmget_not_zero(mm))
+		return false;
+	if (likely(!uf_fill_is_for_nobody(mm)))
+		return true;
+	mmput(mm);
+	return false;
+}
+
 /*
  * Whether a fill that had given its locks up may go on. EAGAIN: a change of mappings has come and
- * gone meanwhile, so the rest of its pages may be old by now. The monitor has read of the change,
- * and has to decide. ESRCH: commands alone keep the memory. They would fill it for nobody, and
- * without a limit: what a process is charged with is charged to the root cgroup then. (Without
- * memory cgroups nothing tells.)
+ * gone meanwhile, so the rest of its pages may be old by now. In most cases the monitor has read of
+ * the change; it has to decide. ESRCH: the process is gone.
  */
 static int uf_fill_check_again(const struct uf_filling *filling)
 {
 	if (uf_changes_begun(&filling->ctx->changes) != filling->changes_begun)
 		return -EAGAIN;
-#ifdef CONFIG_MEMCG
-	if (!rcu_access_pointer(filling->mm->owner))
-		return -ESRCH;
-#endif
-	return 0;
+	return uf_fill_is_for_nobody(filling->mm) ? -ESRCH : 0;
 }
 
 /*

@@ -218,10 +218,10 @@ static __always_inline long uf_ioctl_fill(struct uf_ctx *ctx, struct uf_fill fil
 {
 	long done;
 
-	if (!mmget_not_zero(ctx->view.mm))
+	if (!uf_fill_hold_mm(ctx->view.mm))
 		return -ESRCH;
 	done = uf_fill(ctx, fill);
-	mmput(ctx->view.mm);
+	uf_fill_release_mm(ctx->view.mm);
 	return uf_ioctl_done(ctx, fill.dst, fill.len, done, wake, result);
 }
 
