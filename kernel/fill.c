@@ -24,7 +24,8 @@ struct uf_filling {
 	uf_fill_run_fn *fill_run;	/* the one of ops->fill[] for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes filled */
-	unsigned int changes_begun;	/* when the locks were last given up */
+	bool gave_up;			/* the locks, at least once */
+	unsigned int changes_begun;	/* when it last did */
 	unsigned int max;		/* most pages of the next run */
 	struct uf_run run;
 };
@@ -125,7 +126,7 @@ static int uf_fill_lock(struct uf_filling *filling)
 	err = -EAGAIN;
 	if (uf_ctx_changing(filling->ctx))
 		goto unlock;
-	if (unlikely(filling->done)) {
+	if (unlikely(filling->gave_up)) {
 		err = uf_fill_check_again(filling);
 		if (err)
 			goto unlock;
@@ -259,15 +260,17 @@ static int uf_fill_all(struct uf_filling *filling)
 
 	do {
 		err = uf_fill_lock(filling);
-		if (unlikely(err == -EAGAIN && !filling->done)) {
+		if (unlikely(err == -EAGAIN && !filling->gave_up)) {
 			err = uf_changes_await(&filling->ctx->changes, &filling->ctx->events);
 			continue;
 		}
 		if (unlikely(err))
 			break;
 		err = uf_fill_locked(filling);
-		if (unlikely(filling->done < filling->fill->len))
+		if (unlikely(filling->done < filling->fill->len)) {
+			filling->gave_up = true;
 			filling->changes_begun = uf_changes_begun(&filling->ctx->changes);
+		}
 		uf_fill_unlock(filling, run->vma);
 		if (unlikely(run->faulting))
 			err = uf_fill_copy_faulting(filling);
@@ -288,6 +291,7 @@ long uf_fill(struct uf_ctx *ctx, struct uf_fill fill)
 	filling.mm = ctx->view.mm;
 	filling.ops = NULL;
 	filling.done = 0;
+	filling.gave_up = false;
 	filling.max = PTRS_PER_PTE;
 	filling.run.faulting = false;
 	filling.run.kept = NULL;
