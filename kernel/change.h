@@ -55,9 +55,8 @@ void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view);
 
 /*
  * The current thread changes mappings of the context's memory from here until uf_change_end().
- * Since 6.9, waits for the page operations that are under way; before, the mmap lock keeps these
- * and a change apart. @change stays where it is until uf_change_end(); the caller holds the
- * context. May sleep.
+ * Waits for the page operations that are under way. @change stays where it is until
+ * uf_change_end(); the caller holds the context. May sleep.
  */
 void uf_change_begin(struct uf_changes *changes, struct uf_change *change);
 

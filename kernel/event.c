@@ -461,10 +461,11 @@ void uf_event_drain(void)
 
 /*
  * mm may have failed after the first half, and calls the second one all the same. Then the VMA is
- * still there, and nobody has locked it since. Any other VMA at its place was made there, or has
- * grown there, in a later hold of the mmap lock, and was locked in that one. Except if mremap() has
- * unmapped the place where it moved registered memory to: that is a single hold, and the first half
- * of the move came after the unmapping.
+ * still there, and mostly nobody has locked it since: if another thread came first that forks, for
+ * example, the event is sent as upstream sends it. Any other VMA at its place was made there, or
+ * has grown there, in a later hold of the mmap lock, and was locked in that one. Except if mremap()
+ * has unmapped the place where it moved registered memory to: that is a single hold, and the first
+ * half of the move came after the unmapping.
  */
 static bool uf_event_unmap_failed(struct mm_struct *mm, const struct uf_unmap *unmap)
 {

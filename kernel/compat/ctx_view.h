@@ -8,6 +8,7 @@
 #ifndef UF_COMPAT_CTX_VIEW_H
 #define UF_COMPAT_CTX_VIEW_H
 
+#include <linux/rwsem.h>
 #include <linux/userfaultfd_k.h>
 
 #include "interfaces.h"
@@ -25,27 +26,15 @@ struct userfaultfd_ctx {
 	bool released;
 	atomic_t mmap_changing;
 	struct mm_struct *mm;
+	/*
+	 * Not in 6.1, and native code doesn't look for it. Without it a page operation goes on with
+	 * pages that are dropped meanwhile: both hold the mmap lock for reading.
+	 */
+	struct rw_semaphore map_changing_lock;
 };
+#endif
 
 /* Make a zeroed view ready for native code, except for its queues and refile_seq. */
-static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
-{
-}
-
-/* Before 6.9 page operations rely on mmap_changing alone, which they read under the mmap lock. */
-static inline void uf_compat_changing_begin(struct userfaultfd_ctx *view)
-{
-	atomic_inc(&view->mmap_changing);
-}
-
-static inline void uf_compat_changing_lock(struct userfaultfd_ctx *view)
-{
-}
-
-static inline void uf_compat_changing_unlock(struct userfaultfd_ctx *view)
-{
-}
-#else
 static inline void uf_compat_ctx_view_init(struct userfaultfd_ctx *view)
 {
 	init_rwsem(&view->map_changing_lock);
@@ -69,7 +58,6 @@ static inline void uf_compat_changing_unlock(struct userfaultfd_ctx *view)
 {
 	up_read(&view->map_changing_lock);
 }
-#endif
 
 /* Whether a change has begun and is not over. */
 static inline bool uf_compat_changing(const struct userfaultfd_ctx *view)

@@ -55,16 +55,14 @@
 #define UF_HAS_VM_FLAGS_RESET		UF_SINCE(6, 3)
 /* vma_start_write(): a VMA has a lock of its own */
 #define UF_HAS_VMA_LOCK			UF_SINCE(6, 4)
-/*
- * A fill or a move may hold the VMA's lock alone. For that a VMA needs a lock, and a context needs
- * map_changing_lock: a change of mappings waits for it. Before 6.9 a change waits for the mmap
- * lock.
- */
+/* A fill or a move holds the VMA's lock alone, as natively: not before 6.9 */
 #if defined(CONFIG_PER_VMA_LOCK) && UF_HAS_CTX_IN_HEADER
 #define UF_HAS_FILL_BY_VMA_LOCK		1
 #else
 #define UF_HAS_FILL_BY_VMA_LOCK		0
 #endif
+/* vm_lock_seq: a VMA knows the last hold of the mmap lock for writing in which it was locked */
+#define UF_HAS_VMA_HOLD			IS_ENABLED(CONFIG_PER_VMA_LOCK)
 /* assert_fault_locked(), release_fault_lock() */
 #define UF_HAS_FAULT_LOCK		UF_SINCE(6, 6)
 /* vma_start_read_locked(), which may fail */

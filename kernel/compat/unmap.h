@@ -65,11 +65,9 @@ static __always_inline bool uf_compat_unmap_watched(struct mm_struct *mm)
  * in which it was locked. The caller holds the mmap lock. Without locks of VMAs (6.1) there are no
  * such numbers; there, mm calls userfaultfd_unmap_prep() when nothing else can fail any more.
  */
-#define UF_HAS_VMA_HOLD	IS_ENABLED(CONFIG_PER_VMA_LOCK)
-
 static inline unsigned int uf_compat_vma_hold(const struct vm_area_struct *vma)
 {
-#ifdef CONFIG_PER_VMA_LOCK
+#if UF_HAS_VMA_HOLD
 	return vma->vm_lock_seq;
 #else
 	return 0;

@@ -99,6 +99,29 @@ TEST_CASE("a copy that waits for its source ends when pages are dropped meanwhil
 	drop_while_copy_waits(0);
 }
 
+/* On 6.1 a drop natively needs not wait, and the fill brings back what was dropped. */
+TEST_CASE("pages that are dropped while they are filled stay away",
+	  "[event][changing][smp][module]")
+{
+	const std::size_t pages =
+		(std::size_t{8} << 20) / page_size(); /* in one hold of the locks */
+
+	for (unsigned i = 0; i < repeated(20); i++) {
+		const World world(pages, Features::EventRemove);
+		auto filling =
+			in_thread([&] { return world.context.zeropage(world.memory.range()); });
+		while (!is_present(world.memory, 0))
+			;
+		auto dropping = in_thread([&] {
+			return ::madvise(world.memory.page(pages - 1), page_size(), MADV_DONTNEED);
+		});
+		next_of<Remove>(world.context);
+		CHECK(dropping.get() == 0);
+		filling.get();
+		CHECK_FALSE(is_present(world.memory, pages - 1));
+	}
+}
+
 TEST_CASE("page operations are refused at once while another context's event is unread",
 	  "[event][changing]")
 {
