@@ -124,6 +124,16 @@ std::string Arena::name() const
 	return "world " + std::to_string(place_.world) + ", " + kind_.name;
 }
 
+bool Arena::explains(Outcome outcome, const PageEntry &entry, const Before &before) const
+{
+	const bool bus = sigbus_is_right(entry, before) || is(Traits::sigbus);
+	const bool segv = sigsegv_is_right(entry, before);
+
+	if (outcome == Outcome::sigbus)
+		return bus;
+	return outcome == Outcome::sigsegv ? segv : bus || segv;
+}
+
 std::byte *Arena::home() const
 {
 	return reinterpret_cast<std::byte *>(first_home + place_.number * between_arenas);

@@ -3,6 +3,7 @@
 #define SELFTESTS_TORTURE_ARENA_HPP
 
 #include "torture/ledger.hpp"
+#include "torture/outcome.hpp"
 #include "torture/shared.hpp"
 
 #include <cstddef>
@@ -97,6 +98,12 @@ public:
 	volatile std::uint64_t *words(std::size_t index) const;
 	Stamp stamp(std::size_t index, unsigned generation) const;
 	PageEntry &entry(std::size_t index) const;
+
+	/*
+	 * Whether the ledger explains how an access to a page ended that began at @before: with a
+	 * signal, or with the errno of a system call that couldn't access it.
+	 */
+	bool explains(Outcome outcome, const PageEntry &entry, const Before &before) const;
 
 	/* Which pages may be answered with zeroes, and which with poison. */
 	bool may_be_zero(std::size_t index) const;

@@ -87,8 +87,7 @@ bool check_inherited(Actor &actor, const Inherited &inherited, std::uint32_t liv
 	if (unprotected)
 		return false;
 	const auto outcome = guarded([&] { reading = actor.read(page, arena.words(page)); });
-	signal = outcome != Outcome::done && !sigbus_is_right(entry, inherited.before) &&
-		 !arena.is(Traits::sigbus);
+	signal = outcome != Outcome::done && !arena.explains(outcome, entry, inherited.before);
 	if (outcome != Outcome::done)
 		return !signal;
 	if (reading.zeroes && zeroes_are_right(actor, lives))
@@ -205,6 +204,8 @@ Outcome fork_rivals(Actor &actor)
 	const auto first = wait_for(children[0]), second = wait_for(children[1]);
 	if (first == Outcome::late)
 		return wrong_in_child(actor);
+	if (second == Outcome::late)
+		return actor.wrong("a child that checks nothing has failed");
 	return first == Outcome::killed || second == Outcome::killed
 		       ? Outcome::killed
 		       : actor.wrong("two children have killed each other, and none has died");

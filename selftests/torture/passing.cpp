@@ -149,6 +149,15 @@ Outcome both_backends(Actor &actor)
 		       : actor.wrong("a page is another");
 }
 
+/*
+ * Whether a move may end so that another one has come before, or beside, or for which memory is
+ * short: the page is gone, in the other's hands, or pinned for a moment.
+ */
+bool can_end_move(int error)
+{
+	return error == ENOENT || error == EAGAIN || error == EBUSY || error == ENOMEM;
+}
+
 /* Of two that move the same page, one succeeds. */
 Outcome move_twice(Actor &actor)
 {
@@ -167,9 +176,13 @@ Outcome move_twice(Actor &actor)
 		return context->move(target->range().start + page * page_size(), source->range());
 	};
 	auto other = std::async(std::launch::async, [&] { return move_to(1); });
-	const bool here = static_cast<bool>(move_to(0)), there = static_cast<bool>(other.get());
+	const auto first = move_to(0), second = other.get();
+	const bool here = static_cast<bool>(first), there = static_cast<bool>(second);
 	if (here && there)
 		return actor.wrong("a page was moved twice");
+	for (const auto &each : {first, second})
+		if (!each && !can_end_move(each.error.value()))
+			return actor.wrong("a move ended with " + name_of(of_error(each.error)));
 	context.reset();
 	const std::uint64_t found[] = {first_word(*source, 0), first_word(*target, 0),
 				       first_word(*target, 1)};

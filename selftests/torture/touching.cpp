@@ -18,10 +18,7 @@ namespace {
 /* Whether an access that ended with a signal, or a call with EFAULT, may end so. */
 Outcome judge_signal(Actor &actor, const Before &before, Outcome outcome)
 {
-	const bool bus = sigbus_is_right(actor.entry(), before) || actor.arena().is(Traits::sigbus);
-	const bool segv = sigsegv_is_right(actor.entry(), before);
-
-	if (outcome == Outcome::sigbus ? bus : outcome == Outcome::sigsegv ? segv : bus || segv)
+	if (actor.arena().explains(outcome, actor.entry(), before))
 		return outcome;
 	return actor.wrong("nothing explains " + name_of(outcome));
 }
