@@ -191,11 +191,11 @@ def _guest_script(backends, arguments):
     return f"""
         worst=0
         for backend in {' '.join(backends)}; do
-            if selftests --backend $backend --list {arguments} >/dev/null 2>&1; then
+            if tests=$(selftests --backend $backend --list {arguments} 2>/dev/null) && test -z "$tests"; then
+                {NO_TEST_SELECTED}
+            else
                 selftests --backend $backend {arguments}
                 case $? in 0|{ALL_SKIPPED}) ;; *) worst=1 ;; esac
-            else
-                {NO_TEST_SELECTED}
             fi
         done
         exit $worst"""
