@@ -22,11 +22,6 @@ long move(const Memory &memory, std::size_t old_count, const Memory &target, std
 	return memory.remap(0, old_count, new_count, 0, target.page(0));
 }
 
-bool is_present(const Memory &memory, std::size_t page)
-{
-	return pagemap_entry(memory.address(page)) & pagemap_present;
-}
-
 /* A missing page of a context that gets events. */
 struct Probe {
 	explicit Probe(Features features) : world(1, features) {}
@@ -64,7 +59,7 @@ void drop_while_copy_waits(std::size_t before)
 	CHECK(progress.done == before * page_size());
 	CHECK(progress.error.value() == EAGAIN);
 	for (std::size_t i = 0; i < 3; i++)
-		CHECK(is_present(world.memory, i) == (i < before));
+		CHECK(is_there(world.memory, i) == (i < before));
 }
 
 } // namespace
@@ -110,7 +105,7 @@ TEST_CASE("pages that are dropped while they are filled stay away",
 		const World world(pages, Features::EventRemove);
 		auto filling =
 			in_thread([&] { return world.context.zeropage(world.memory.range()); });
-		while (!is_present(world.memory, 0))
+		while (!is_there(world.memory, 0))
 			;
 		auto dropping = in_thread([&] {
 			return ::madvise(world.memory.page(pages - 1), page_size(), MADV_DONTNEED);
@@ -118,7 +113,7 @@ TEST_CASE("pages that are dropped while they are filled stay away",
 		next_of<Remove>(world.context);
 		CHECK(dropping.get() == 0);
 		filling.get();
-		CHECK_FALSE(is_present(world.memory, pages - 1));
+		CHECK_FALSE(is_there(world.memory, pages - 1));
 	}
 }
 
