@@ -161,13 +161,13 @@ std::uint64_t pagemap_entry(Address address)
 	return numbers_at("/proc/self/pagemap", address / page_size(), 1).front();
 }
 
-std::size_t page_table_bytes(pid_t process)
+std::size_t status_bytes(const std::string &field, pid_t process)
 {
 	std::ifstream file(file_of(process, "status"));
 	std::size_t kib;
 
 	for (std::string word; file >> word;)
-		if (word == "VmPTE:" && file >> kib)
+		if (word == field + ':' && file >> kib)
 			return kib << 10;
 	return 0;
 }

@@ -47,8 +47,8 @@ std::uint64_t pagemap_entry(userfault::Address address);
 std::vector<std::uint64_t> pagemap_entries(const Memory &memory, pid_t process = ::getpid());
 std::uint64_t page_flags(userfault::Address address);
 
-/* How many bytes of page tables a process has. */
-std::size_t page_table_bytes(pid_t process);
+/* A field of /proc/PID/status, in bytes: "VmPTE" is page tables, "HugetlbPages" huge pages. */
+std::size_t status_bytes(const std::string &field, pid_t process = ::getpid());
 
 /* Whether a page, present or not, is protected against writes, or against every access. */
 bool is_protected_at(userfault::Address address);

@@ -193,12 +193,15 @@ HUGE_TEST_CASE("a copy takes a huge page from the pool and from its reserved pag
 	CHECK(world.pages.pool() == HugePagePool{4, 4, 2});
 	REQUIRE(world.copy(0, HugeSource(1)));
 	CHECK(world.pages.pool() == HugePagePool{4, 3, 1});
+	CHECK(status_bytes("HugetlbPages") == huge_page_size);
 	const HugeMemory touched(1, TestType::kind);
 	CHECK(world.pages.pool() == HugePagePool{4, 3, 2});
 	touched.small_word(0, 0) = 1;
 	CHECK(world.pages.pool() == HugePagePool{4, 2, 1});
+	CHECK(status_bytes("HugetlbPages") == 2 * huge_page_size);
 	world.memory.drop(0, 1);
 	CHECK(world.pages.pool().free == 3);
+	CHECK(status_bytes("HugetlbPages") == huge_page_size);
 	REQUIRE(world.copy(0, HugeSource(1)));
 	CHECK(world.pages.pool().free == 2);
 }
@@ -218,6 +221,7 @@ HUGE_TEST_CASE("a source that can't be read is EFAULT and takes nothing", "[huge
 	CHECK(refused.done == 0);
 	CHECK(refused.error.value() == EFAULT);
 	CHECK_FALSE(world.memory.is_there(1));
+	CHECK(status_bytes("HugetlbPages") == huge_page_size);
 	CHECK(world.pages.pool().free == before.free - 1);
 	CHECK(world.pages.pool().reserved == before.reserved - 1);
 }

@@ -241,6 +241,7 @@ HUGE_TEST_CASE("a copy of huge pages that finds no memory says how far it got",
 					     huge_page_size});
 		}
 		CHECK(pool.pool() == before);
+		CHECK(status_bytes("HugetlbPages") == 0);
 	});
 }
 

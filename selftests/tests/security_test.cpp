@@ -339,7 +339,7 @@ TEST_CASE("page tables that a command makes are charged to its caller's group", 
 	const MemoryGroup group;
 	const Pipe ready;
 	Consumer consumer(count * page_table, [](const Memory &) { return ::pause(); });
-	const auto before = page_table_bytes(consumer.process.pid());
+	const auto before = status_bytes("VmPTE", consumer.process.pid());
 	Process caller([&] {
 		group.add(::getpid());
 		for (std::size_t i = 0; i < count; i++)
@@ -350,7 +350,7 @@ TEST_CASE("page tables that a command makes are charged to its caller's group", 
 	char word;
 
 	checked(::read(ready.out.get(), &word, 1));
-	CHECK(page_table_bytes(consumer.process.pid()) >= before + (count - 1) * page_size());
+	CHECK(status_bytes("VmPTE", consumer.process.pid()) >= before + (count - 1) * page_size());
 	wait_until("the caller's group has paid", [&] {
 		return group.field("memory.stat", "pagetables") >= (count - 1) * page_size();
 	});
