@@ -120,6 +120,7 @@ help:
 	@echo '                         in a VM, and compare; "scripts/fuzz --replay FILE" makes one again'
 	@echo 'make check [TOOL=T]      analyze the sources with sparse, checkpatch, coccinelle, clang-tidy and others,'
 	@echo '                         or with one tool: "scripts/check --help" lists them'
+	@echo 'scripts/gate             tests and checks before a change goes in: half an hour'
 	@echo 'make nightly             all tests and checks, whole, on all kernels: this takes hours'
 	@echo 'make check-layout        print which file of kernel/ includes which; fail if there is a circle'
 	@echo 'make check-interfaces [KERNEL=K | KERNELS=all]'
