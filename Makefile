@@ -533,7 +533,7 @@ flags_in_compat = $(for_32_bits)
 flags_in_fuzz = -D_GNU_SOURCE
 
 analyses: | compilers $(KSELFTEST_HARNESS)
-	$(foreach file,$(TIDIED),$(info tidy $(file) clang-tidy-19 --quiet $(file) -- \
+	$(foreach file,$(TIDIED),$(info tidy $(file) clang-tidy-22 --quiet $(file) -- \
 		$(filter-out -M%,$(USER_CXXFLAGS)) -Iselftests))
 	$(foreach file,$(ANALYZED_C),$(info analyzer $(file) $(filter-out ccache,$(CC)) \
 		$(filter-out -M%,$(USER_CFLAGS)) $(flags_in_$(notdir $(patsubst %/,%,$(dir $(file))))) \

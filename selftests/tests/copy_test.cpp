@@ -130,7 +130,7 @@ TEST_CASE("copies of up to 64 MiB in one call", "[copy]")
 	/* Full patterns would take long: a word at both ends of a page tells it from all others. */
 	for (std::size_t i = 0; i < most; i++) {
 		source.word(i) = pattern_word(i);
-		*(&source.word(i) + page_size() / sizeof(std::uint64_t) - 1) = ~pattern_word(i);
+		(&source.word(i))[page_size() / sizeof(std::uint64_t) - 1] = ~pattern_word(i);
 	}
 	for (const std::size_t count : {2048uz, 4095uz, most}) {
 		const World world(count + 1);

@@ -43,7 +43,7 @@ def pyflakes(_kernel):
 
 def clang_format(_kernel):
     """The C++ only: for what clang-format can't know of the kernel's style, there is checkpatch."""
-    return run("clang-format-19", "--dry-run", "--Werror", *sources("*.cpp", "*.hpp"))
+    return run("clang-format-22", "--dry-run", "--Werror", *sources("*.cpp", "*.hpp"))
 
 
 def clang_tidy(_kernel):
