@@ -6,11 +6,11 @@
  *
  * uf_file_create() makes a context for the current process's mm. The context holds the mm's struct
  * with mmgrab(). Each command that works on the address space holds that with mmget_not_zero()
- * while it works; a fill needs not hold its caller's own. VMAs point to the context through vma->vm_userfaultfd_ctx. The context's file
- * holds a reference to it, and so does each thread blocked in a fault or an event; the context
- * pins the module. Closing the file ends the context for all of them, see file.c. fork() makes the
- * context of a forked child for the child's mm; the event holds it until a reader has made its
- * file.
+ * while it works; a fill needs not hold its caller's own. VMAs point to the context through
+ * vma->vm_userfaultfd_ctx. The context's file holds a reference to it, and so does each thread
+ * blocked in a fault or an event; the context pins the module. Closing the file ends the context
+ * for all of them, see file.c. fork() makes the context of a forked child for the child's mm; the
+ * event holds it until a reader has made its file.
  *
  * The first member, the view, is what the kernel believes a context to be. mm and native
  * userfaultfd follow vma->vm_userfaultfd_ctx on paths that the module doesn't take over. They must

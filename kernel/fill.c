@@ -4,6 +4,7 @@
 
 #include <linux/mm.h>
 #include <linux/hugetlb.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
@@ -20,12 +21,11 @@ struct uf_filling {
 	const struct uf_fill *fill;
 	struct uf_ctx *ctx;
 	struct mm_struct *mm;
-	const struct uf_fill_ops *ops;	/* NULL: no VMA was looked up yet */
+	const struct uf_fill_ops *ops;	/* NULL: the locks have not been taken yet */
 	uf_fill_run_fn *fill_run;	/* the one of ops->fill[] for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes filled */
-	bool gave_up;			/* the locks, at least once */
-	unsigned int changes_begun;	/* when it last did */
+	unsigned int changes_begun;	/* when the locks were last given up */
 	unsigned int max;		/* most pages of the next run */
 	struct uf_run run;
 };
@@ -76,7 +76,11 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	return 0;
 }
 
-/* Whether no process has this memory any more. (Without memory cgroups nothing tells.) */
+/*
+ * Whether commands alone hold this memory any more. They would fill it for nobody, and without a
+ * limit, however short each one is: what a process is charged with is charged to the root cgroup
+ * when the process is gone. (Without memory cgroups nothing tells.)
+ */
 static bool uf_fill_is_for_nobody(const struct mm_struct *mm)
 {
 #ifdef CONFIG_MEMCG
@@ -84,16 +88,6 @@ static bool uf_fill_is_for_nobody(const struct mm_struct *mm)
 #else
 	return false;
 #endif
-}
-
-bool uf_fill_hold_foreign_mm(struct mm_struct *mm)
-{
-	if (!mmget_not_zero(mm))
-		return false;
-	if (likely(!uf_fill_is_for_nobody(mm)))
-		return true;
-	mmput(mm);
-	return false;
 }
 
 /*
@@ -126,7 +120,7 @@ static int uf_fill_lock(struct uf_filling *filling)
 	err = -EAGAIN;
 	if (uf_ctx_changing(filling->ctx))
 		goto unlock;
-	if (unlikely(filling->gave_up)) {
+	if (unlikely(filling->ops)) {
 		err = uf_fill_check_again(filling);
 		if (err)
 			goto unlock;
@@ -260,17 +254,15 @@ static int uf_fill_all(struct uf_filling *filling)
 
 	do {
 		err = uf_fill_lock(filling);
-		if (unlikely(err == -EAGAIN && !filling->gave_up)) {
+		if (unlikely(err == -EAGAIN && !filling->ops)) {
 			err = uf_changes_await(&filling->ctx->changes, &filling->ctx->events);
 			continue;
 		}
 		if (unlikely(err))
 			break;
 		err = uf_fill_locked(filling);
-		if (unlikely(filling->done < filling->fill->len)) {
-			filling->gave_up = true;
+		if (unlikely(filling->done < filling->fill->len))
 			filling->changes_begun = uf_changes_begun(&filling->ctx->changes);
-		}
 		uf_fill_unlock(filling, run->vma);
 		if (unlikely(run->faulting))
 			err = uf_fill_copy_faulting(filling);
@@ -291,7 +283,6 @@ long uf_fill(struct uf_ctx *ctx, struct uf_fill fill)
 	filling.mm = ctx->view.mm;
 	filling.ops = NULL;
 	filling.done = 0;
-	filling.gave_up = false;
 	filling.max = PTRS_PER_PTE;
 	filling.run.faulting = false;
 	filling.run.kept = NULL;
@@ -299,4 +290,17 @@ long uf_fill(struct uf_ctx *ctx, struct uf_fill fill)
 
 	err = uf_fill_all(&filling);
 	return filling.done ?: err;
+}
+
+long uf_fill_foreign(struct uf_ctx *ctx, struct uf_fill fill)
+{
+	struct mm_struct *mm = ctx->view.mm;
+	long done = -ESRCH;
+
+	if (!mmget_not_zero(mm))
+		return done;
+	if (!uf_fill_is_for_nobody(mm))
+		done = uf_fill(ctx, fill);
+	mmput(mm);
+	return done;
 }

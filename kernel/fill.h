@@ -25,8 +25,6 @@
 #define UF_FILL_H
 
 #include <linux/mm_types.h>
-#include <linux/sched.h>
-#include <linux/sched/mm.h>
 
 #include "fill_source.h"
 
@@ -41,31 +39,13 @@ struct uf_fill {
 };
 
 /*
- * Hold the address space of another process for a fill. False: it is gone, or only commands still
- * hold it. A fill would be for nobody then, and without a limit, however short each one is: what a
- * process is charged with is charged to the root cgroup when the process is gone. Takes no lock.
- */
-bool uf_fill_hold_foreign_mm(struct mm_struct *mm);
-
-/* Hold an address space for a fill. The caller's own needs nothing: it is there while the caller is. */
-static __always_inline bool uf_fill_hold_mm(struct mm_struct *mm)
-{
-	return likely(mm == current->mm) || uf_fill_hold_foreign_mm(mm);
-}
-
-/* May sleep: the last one to hold an address space takes it down. */
-static __always_inline void uf_fill_release_mm(struct mm_struct *mm)
-{
-	if (unlikely(mm != current->mm))
-		mmput(mm);
-}
-
-/*
- * Fill. The caller has checked the ranges (uf_range_check()), and holds the address space
- * (uf_fill_hold_mm()) and no lock. May sleep and fault. Returns the bytes filled, or if there are
- * none: -ENOENT, -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, -ESRCH, as in the uapi
- * header.
+ * Fill memory of the current process. The caller has checked the ranges (uf_range_check()), and
+ * holds no lock. May sleep and fault. Returns the bytes filled, or if there are none: -ENOENT,
+ * -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
 long uf_fill(struct uf_ctx *ctx, struct uf_fill fill);
+
+/* The same in memory of another process; also returns -ESRCH: it is gone. */
+long uf_fill_foreign(struct uf_ctx *ctx, struct uf_fill fill);
 
 #endif /* UF_FILL_H */

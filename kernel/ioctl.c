@@ -197,6 +197,16 @@ static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 	return 0;
 }
 
+/* Nothing was done. What failed writes its errno as the result, too; unless the process is gone. */
+static noinline long uf_ioctl_not_done(long err, __s64 __user *result)
+{
+	if (err == -ESRCH)
+		return err;
+	if (put_user(err, result))
+		return -EFAULT;
+	return err ?: -EAGAIN;
+}
+
 /*
  * Wake the waiters for the pages that are done, then write the result. In this order, because a
  * caller that doesn't get the result doesn't know which pages to wake itself.
@@ -204,12 +214,12 @@ static long uf_ioctl_wake(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 static __always_inline long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len,
 					  long done, bool wake, __s64 __user *result)
 {
-	if (wake && done > 0)
+	if (unlikely(done <= 0))
+		return uf_ioctl_not_done(done, result);
+	if (wake)
 		uf_ctx_wake(ctx, dst, done);
 	if (put_user(done, result))
 		return -EFAULT;
-	if (done < 0)
-		return done;
 	return done == len ? 0 : -EAGAIN;
 }
 
@@ -218,10 +228,10 @@ static __always_inline long uf_ioctl_fill(struct uf_ctx *ctx, struct uf_fill fil
 {
 	long done;
 
-	if (!uf_fill_hold_mm(ctx->view.mm))
-		return -ESRCH;
-	done = uf_fill(ctx, fill);
-	uf_fill_release_mm(ctx->view.mm);
+	if (likely(ctx->view.mm == current->mm))
+		done = uf_fill(ctx, fill);
+	else
+		done = uf_fill_foreign(ctx, fill);
 	return uf_ioctl_done(ctx, fill.dst, fill.len, done, wake, result);
 }
 
