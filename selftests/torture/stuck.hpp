@@ -14,7 +14,7 @@ namespace torture {
  */
 inline constexpr std::uint64_t longest_step = 60, longest_end = 60, longest_kill = 20;
 
-/* Fails the run if an actor is in the same step for too long. */
+/* Fails the run if an actor is in the same step for too long, and no fault of it is answered. */
 void watch_actors(unsigned patience);
 
 /* Prints what each actor does, and each thread of the worlds. */
