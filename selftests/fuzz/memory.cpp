@@ -46,16 +46,44 @@ struct Arena {
 	std::ptrdiff_t mappings = 0;
 };
 
-/* Whether nothing but protection differs. A page that is absent and protected looks swapped. */
+/* A page that is absent and protected looks swapped. */
+bool may_be_marker(const Page &page)
+{
+	return page.there == "s" && page.is_protected;
+}
+
+/* Whether nothing but protection differs. */
 bool alike(const Page &one, const Page &other)
 {
 	const auto is_marker_in_place_of = [](const Page &marker, const Page &absent) {
-		return marker.there == "s" && marker.is_protected && absent.there == "-";
+		return may_be_marker(marker) && absent.there == "-";
 	};
 
 	return one.kind == other.kind &&
 	       (one.there == other.there || is_marker_in_place_of(one, other) ||
 		is_marker_in_place_of(other, one));
+}
+
+/* Whether it is there, and the executor has not looked into it because it is protected. */
+bool is_hidden(const Page &page)
+{
+	return page.is_protected && page.there != "-" && page.content.empty();
+}
+
+bool have_other_contents(const Page &one, const Page &other)
+{
+	return one.content != other.content && !is_hidden(one) && !is_hidden(other);
+}
+
+bool has_appeared(const Page &module, const Page &native)
+{
+	return native.there == "-" && module.there != "-" && !may_be_marker(module);
+}
+
+bool is_kept_natively(const Page &module, const Page &native)
+{
+	return (native.is_protected && !module.is_protected) ||
+	       !std::ranges::includes(module.registration, native.registration);
 }
 
 bool is_number(const std::string &word)
@@ -247,24 +275,33 @@ StateDifference difference_of_states(const Difference &difference)
 	StateDifference found;
 
 	found.more_natively = native.mappings - module.mappings;
-	found.other = module.pages.size() != native.pages.size();
+	found.access = module.pages.size() != native.pages.size();
 	for (const auto &[index, page] : module.pages) {
 		const auto &other = native.pages[index];
+		found.access |= page.kind != other.kind;
 		found.other |= !alike(page, other);
+		if (has_appeared(page, other))
+			found.appeared.insert(index);
+		if (is_kept_natively(page, other))
+			found.kept_natively.insert(index);
 		if (page != other)
 			found.differing.insert(index);
 		if (page.is_protected != other.is_protected)
 			found.protection.insert(index);
 		if (page.registration != other.registration)
 			found.registration.insert(index);
-		if (page.content != other.content)
+		if (have_other_contents(page, other))
 			found.contents.insert(index);
 	}
+	found.other |= found.access;
 	module.sums.resize(native.sums.size());
 	const bool other_sums = module.sums != native.sums;
-	if (native.sums.size() > sum_of_huge_pages)
-		module.sums[sum_of_huge_pages] = native.sums[sum_of_huge_pages];
-	found.huge_pages_alone = !found.other && other_sums && module.sums == native.sums;
+	if (native.sums.size() > sum_of_huge_pages) {
+		auto &huge = module.sums[sum_of_huge_pages];
+		found.fewer_huge_natively = huge > native.sums[sum_of_huge_pages];
+		huge = native.sums[sum_of_huge_pages];
+	}
+	found.fewer_huge_natively &= !found.other && module.sums == native.sums;
 	found.other |= other_sums;
 	return found;
 }

@@ -39,11 +39,20 @@ Ranges mapped_as(std::initializer_list<fuzz_memory> kinds, const Difference &dif
 /* In which pages the states at the end differ, if no record does. */
 struct StateDifference {
 	std::set<unsigned> protection, registration, contents;
+	std::set<unsigned> appeared;	  /* there on the module alone */
+	std::set<unsigned> kept_natively; /* what only there is registered or protected */
 	std::set<unsigned> differing;	  /* in anything */
+	bool access = false;		  /* in what is mapped, or what may be done with it */
 	bool other = false;		  /* in more than that and the borders of mappings */
-	bool huge_pages_alone = false;	  /* other is how many huge pages there are */
+	bool fewer_huge_natively = false; /* other is that the module has more huge pages */
 	std::ptrdiff_t more_natively = 0; /* how many more mappings there are, or fewer */
 
+	/* Nothing but that pages are there on the module, and borders. */
+	bool only_appeared() const
+	{
+		return !access && protection.empty() && registration.empty() &&
+		       differing == appeared;
+	}
 	/* Nothing but borders. */
 	bool only_borders() const
 	{

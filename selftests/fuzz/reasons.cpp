@@ -171,36 +171,39 @@ Ranges whole_huge_pages(Ranges ranges)
 	return ranges;
 }
 
-/* Whether it is for another reason that a huge page is not made. */
-bool collapses_nothing(const Difference &difference, const Ranges &ranges)
+/* No huge page is made: natively there is a page table with holes, on the module there is none. */
+bool finds_no_page_table(const Difference &difference, const Ranges &ranges)
 {
 	const auto *call = differing_call(difference);
 
 	return call && call->code == FUZZ_madvise && call->arguments[2] == madv_collapse &&
-	       difference.of_module()->result < 0 && difference.of_native()->result < 0 &&
-	       overlap(changed_by(*call), ranges);
+	       difference.of_module()->result == -EINVAL &&
+	       difference.of_native()->result == -EBUSY && overlap(changed_by(*call), ranges);
 }
 
-/* UFFDIO_MOVE has found nothing to move, and the memory could have a huge page later. */
+/* Where UFFDIO_MOVE has passed over holes: those count as moved, too. */
+Ranges moved_with_holes(const Difference &difference)
+{
+	return ranges_of_calls(difference, [](const auto &call, const auto &record) {
+		return call.code == FUZZ_move &&
+		       call.arguments[3] & UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES &&
+		       (!record.result || record.result == -EAGAIN || record.result == -EEXIST);
+	});
+}
+
+/* Where holes were moved the memory could have a huge page later, on the module alone. */
 bool makes_no_page_table(const Difference &difference)
 {
-	const auto may_be_huge = mapped_as({FUZZ_THP}, difference);
-	auto moved = ranges_of_calls(
-		difference, [](const auto &call, const auto &) { return call.code == FUZZ_move; });
+	auto moved = whole_huge_pages(moved_with_holes(difference));
 
 	if (!in_states(difference))
-		return collapses_nothing(difference, moved);
+		return finds_no_page_table(difference, moved);
+	const auto may_be_huge = mapped_as({FUZZ_THP}, difference);
 	std::erase_if(moved, [&](const Range &range) { return !overlap({range}, may_be_huge); });
 	const auto states = difference_of_states(difference);
-	return states.registration.empty() && states.protection.empty() && !moved.empty() &&
-	       (states.differing.empty() || have_all(whole_huge_pages(moved), states.differing));
-}
-
-/* Whether nothing but the number of huge pages differs, and some may have been in @ranges. */
-bool has_split_nothing(const Difference &difference, const Ranges &ranges)
-{
-	return in_states(difference) && difference_of_states(difference).huge_pages_alone &&
-	       overlap(ranges, mapped_as({FUZZ_THP}, difference));
+	if (states.differing.empty())
+		return states.fewer_huge_natively && !moved.empty();
+	return states.only_appeared() && have_all(moved, states.appeared);
 }
 
 /* What a command that protects was refused for. */
@@ -219,7 +222,14 @@ bool has_protected_nothing(const Difference &difference)
 {
 	const auto ranges = refused_to_protect(difference);
 
-	return is_about_protection(difference, ranges) || has_split_nothing(difference, ranges);
+	if (!in_states(difference))
+		return is_about_faults(difference, ranges);
+	const auto states = difference_of_states(difference);
+	const bool splits =
+		states.fewer_huge_natively && overlap(ranges, mapped_as({FUZZ_THP}, difference));
+	return (!states.other || splits) && states.registration.empty() &&
+	       states.contents.empty() &&
+	       (have_all(ranges, states.protection) || (states.protection.empty() && splits));
 }
 
 /* Registered for protection, and then again without it. */
