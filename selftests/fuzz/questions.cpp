@@ -15,10 +15,18 @@ bool in_states(const Difference &difference)
 	return !difference.of_module() && !difference.of_native();
 }
 
+bool end_alike(const Difference &difference)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	return module && native && module->kind == native->kind && module->call == native->call &&
+	       module->step == native->step && module->result == native->result;
+}
+
 bool is_about_faults(const Difference &difference, const Ranges &ranges)
 {
 	for (const auto *record : {difference.of_module(), difference.of_native()}) {
-		if (!record || record->kind == FUZZ_MESSAGE)
+		if (!record || record->kind == FUZZ_MESSAGE || end_alike(difference))
 			continue;
 		const auto &call = difference.program.calls[record->call];
 		if ((record->kind != FUZZ_RESULT || record->call != record->step ||
