@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "contexts.hpp"
 
-#include "memory.hpp"
-
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <linux/userfault.h>
 
 namespace fuzz {
@@ -43,6 +42,25 @@ int context_of(const Difference &difference, unsigned index)
 	const auto slot = difference.program.calls[index].slot % FUZZ_SLOTS;
 
 	return contexts_before(difference, index)[slot];
+}
+
+bool has_held(const Difference &difference, int opening, const Ranges &ranges)
+{
+	if (opening < 0)
+		return false;
+	/* A child's context is made by the call that reads the fork's event. */
+	if (const auto parent = context_of(difference, static_cast<unsigned>(opening));
+	    difference.program.calls[opening].code == FUZZ_read && parent != opening &&
+	    has_held(difference, parent, ranges))
+		return true;
+	return std::ranges::any_of(difference.module.records, [&](const fuzz_record &record) {
+		const auto &call = difference.program.calls[record.call];
+		return call.code == FUZZ_register && record.kind == FUZZ_RESULT &&
+		       (!record.result || record.result == -EFAULT) &&
+		       record.step <= difference.step() &&
+		       context_of(difference, record.call) == opening &&
+		       overlap(followed(changed_by(call), difference), ranges);
+	});
 }
 
 bool has_other_context(const Difference &difference, unsigned index)

@@ -4,9 +4,11 @@
 #include "contexts.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <iterator>
 #include <linux/userfault.h>
+#include <poll.h>
 
 namespace fuzz {
 
@@ -67,6 +69,49 @@ bool is_of(const Difference &difference, const fuzz_record *record,
 	       std::ranges::find(codes, difference.program.calls[record->call].code) != codes.end();
 }
 
+/* What shows that there are messages, but not which: a poll, or a read to another place. */
+const fuzz_record *call_without_messages(const Difference &difference)
+{
+	for (const auto *record : {difference.of_module(), difference.of_native()})
+		if (is_of(difference, record, {FUZZ_poll}) ||
+		    (is_of(difference, record, {FUZZ_read}) &&
+		     difference.program.calls[record->call].place))
+			return record;
+	return nullptr;
+}
+
+/* Of such a call: a poll may differ in nothing but whether there is something to be read. */
+bool is_about_what_is_there(const Difference &difference)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	if (!is_of(difference, module, {FUZZ_poll}) && !is_of(difference, native, {FUZZ_poll}))
+		return true;
+	return module && native && module->call == native->call &&
+	       (module->words[0] ^ native->words[0]) == POLLIN;
+}
+
+/* Whether fdinfo counts more faults in one that nobody was told of, and otherwise the same. */
+bool counts_more_untold(const fuzz_record *one, const fuzz_record *other)
+{
+	return one && other && one->call == other->call && one->result == other->result &&
+	       one->words[0] > other->words[0] && one->words[1] == other->words[1] &&
+	       one->words[2] == other->words[2];
+}
+
+/* Whether such a call finds more than another, which may be missing. */
+bool finds_more(const fuzz_record *one, const fuzz_record *other)
+{
+	const auto found = [](const fuzz_record *record) {
+		if (!record || record->kind != FUZZ_RESULT || record->result == -EAGAIN)
+			return 0;
+		/* What is there can't be written */
+		return record->result < 0 ? 1 : record->result;
+	};
+
+	return found(one) > found(other);
+}
+
 } // namespace
 
 bool has_unmapping_too(const Difference &difference)
@@ -81,26 +126,42 @@ bool has_unmapping_too(const Difference &difference)
 			   });
 }
 
-bool is_about_messages_of(const Difference &difference, int opening)
+bool has_no_more_to_read_natively(const Difference &difference, int opening)
 {
-	return std::ranges::any_of(
-		std::initializer_list{difference.of_module(), difference.of_native()},
-		[&](const fuzz_record *record) {
-			return is_of(difference, record, {FUZZ_read, FUZZ_poll, FUZZ_info}) &&
-			       context_of(difference, record->call) == opening;
-		});
+	const auto *module = difference.of_module(), *native = difference.of_native();
+	const auto reads = [&](const fuzz_record *record) {
+		return is_of(difference, record, {FUZZ_read, FUZZ_poll, FUZZ_info}) &&
+		       context_of(difference, record->call) == opening;
+	};
+
+	if (!reads(module) && !reads(native))
+		return false;
+	if (is_of(difference, module, {FUZZ_poll}) || is_of(difference, native, {FUZZ_poll}))
+		return is_about_what_is_there(difference) && finds_more(module, native);
+	if (is_of(difference, module, {FUZZ_info}) || is_of(difference, native, {FUZZ_info}))
+		return counts_more_untold(module, native);
+	return !(reads(native) && finds_more(native, module)) &&
+	       messages_at(difference.native, difference.at).size() <=
+		       messages_at(difference.module, difference.at).size();
 }
 
 bool is_about_messages(const Difference &difference, const Ranges &ranges)
 {
-	for (const auto *record : {difference.of_module(), difference.of_native()})
-		if (is_of(difference, record, {FUZZ_poll}) ||
-		    (is_of(difference, record, {FUZZ_read}) &&
-		     difference.program.calls[record->call].place))
-			return !ranges.empty();
+	if (const auto *untold = call_without_messages(difference))
+		return is_about_what_is_there(difference) &&
+		       has_held(difference, context_of(difference, untold->call), ranges);
 	const auto module = messages_at(difference.module, difference.at),
 		   native = messages_at(difference.native, difference.at);
 	return tell_more(module, native, ranges) || tell_more(native, module, ranges);
+}
+
+bool is_told_on_module_alone(const Difference &difference, const Ranges &ranges)
+{
+	if (call_without_messages(difference))
+		return is_about_messages(difference, ranges) &&
+		       finds_more(difference.of_module(), difference.of_native());
+	return tell_more(messages_at(difference.module, difference.at),
+			 messages_at(difference.native, difference.at), ranges);
 }
 
 } // namespace fuzz

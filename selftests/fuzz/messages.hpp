@@ -6,10 +6,13 @@
 
 namespace fuzz {
 
-/* Whether what differs is what the context has to read that the call at @opening made. */
-bool is_about_messages_of(const Difference &difference, int opening);
+/* Whether natively the context that the call at @opening made has something else to read, and no
+ * more. */
+bool has_no_more_to_read_natively(const Difference &difference, int opening);
 /* Whether it is a message about memory in @ranges, as far as the call tells. */
 bool is_about_messages(const Difference &difference, const Ranges &ranges);
+/* The same, if only the module has it. */
+bool is_told_on_module_alone(const Difference &difference, const Ranges &ranges);
 /* Whether the module alone tells of an unmapping after all that native userfaultfd tells. */
 bool has_unmapping_too(const Difference &difference);
 

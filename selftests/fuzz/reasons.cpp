@@ -135,6 +135,26 @@ bool returns_natively(const Difference &difference)
 	       is_one_of(record->kind, {FUZZ_RESULT, FUZZ_RELEASED});
 }
 
+/* Whether the context that the call at @opening made has asked for the events of forks. */
+bool is_told_of_forks(const Difference &difference, int opening)
+{
+	return came_before(difference, [&](const auto &call, const auto &record) {
+		return call.code == FUZZ_api && !record.result &&
+		       call.arguments[1] & UFFD_FEATURE_EVENT_FORK &&
+		       context_of(difference, record.call) == opening;
+	});
+}
+
+/* Natively a call has returned that waited until the context's reader knew of a change. */
+bool change_goes_on_natively(const Difference &difference, int opening)
+{
+	if (!returns_natively(difference))
+		return false;
+	const auto &call = difference.program.calls[difference.of_native()->call];
+	return call.code == FUZZ_fork ? is_told_of_forks(difference, opening)
+				      : has_held(difference, opening, changed_by(call));
+}
+
 /* Natively the change goes on whose message is lost. */
 bool keeps_unread_messages(const Difference &difference)
 {
@@ -142,15 +162,19 @@ bool keeps_unread_messages(const Difference &difference)
 		const auto &call = difference.program.calls[record.call];
 		return call.code == FUZZ_read && call.place && record.result == -EFAULT;
 	};
+	const auto tells = [&](const fuzz_record &read) {
+		const auto opening = context_of(difference, read.call);
+		return change_goes_on_natively(difference, opening) ||
+		       has_no_more_to_read_natively(difference, opening);
+	};
 
 	/* The call that waits for its message to be read may return before the read does. */
 	if (const auto *module = difference.of_module();
-	    module && loses_one(*module) && returns_natively(difference))
+	    module && loses_one(*module) &&
+	    change_goes_on_natively(difference, context_of(difference, module->call)))
 		return true;
 	return came_before(difference, [&](const auto &, const auto &record) {
-		return loses_one(record) &&
-		       (is_about_messages_of(difference, context_of(difference, record.call)) ||
-			returns_natively(difference));
+		return loses_one(record) && tells(record);
 	});
 }
 
