@@ -236,7 +236,10 @@ Ranges changed_by(const fuzz_call &call)
 	case FUZZ_copy:
 		return {pages_of(given[0], given[2])};
 	default:
-		return {pages_of(given[0], given[1])};
+		if (type_of(call).kinds[0] == Kind::ADDRESS &&
+		    type_of(call).kinds[1] == Kind::LENGTH)
+			return {pages_of(given[0], given[1])};
+		return {};
 	}
 }
 

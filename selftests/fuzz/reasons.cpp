@@ -5,6 +5,7 @@
 #include "errno/reasons.hpp"
 #include "messages.hpp"
 #include "questions.hpp"
+#include "remapping.hpp"
 #include "waking.hpp"
 
 #include <algorithm>
@@ -279,74 +280,6 @@ bool unprotects_what_is_registered_again(const Difference &difference)
 	return is_about_protection(difference, registered_again(difference));
 }
 
-/* @ranges, and what of @others touches them, directly or by way of others. */
-Ranges connected(Ranges ranges, Ranges others)
-{
-	const auto touches = [&](const Range &other) {
-		return std::ranges::any_of(ranges, [&](const Range &each) {
-			return each.start <= other.end && other.start <= each.end;
-		});
-	};
-	const auto next = [&] { return std::ranges::find_if(others, touches); };
-
-	for (auto found = next(); found != others.end(); found = next()) {
-		ranges.push_back(*found);
-		others.erase(found);
-	}
-	return ranges;
-}
-
-/*
- * Where mremap() took memory from and to, and the registered mappings that it became a part of, if
- * there is a context that isn't told of it.
- */
-Ranges moved_untold(const Difference &difference)
-{
-	Ranges ranges, registered;
-	const bool untold = came_before(difference, [](const auto &call, const auto &record) {
-		return call.code == FUZZ_api && !record.result &&
-		       !(call.arguments[1] & UFFD_FEATURE_EVENT_REMAP);
-	});
-
-	if (!untold)
-		return {};
-	for (std::size_t i = 0; i < difference.at; i++) {
-		const auto &record = difference.module.records[i];
-		const auto &call = difference.program.calls[record.call];
-		const bool succeeds = record.kind == FUZZ_RESULT && !record.result;
-		if (call.code == FUZZ_mremap && (succeeds || record.kind == FUZZ_WAITS))
-			std::ranges::copy(changed_by(call), std::back_inserter(ranges));
-		if (call.code == FUZZ_register && succeeds)
-			std::ranges::copy(changed_by(call), std::back_inserter(registered));
-	}
-	return connected(ranges, registered);
-}
-
-/* Whether it is how a call ends that changes memory in @ranges, or whether it does. */
-bool is_about_changes(const Difference &difference, const Ranges &ranges)
-{
-	return std::ranges::any_of(
-		std::initializer_list{difference.of_module(), difference.of_native()},
-		[&](const fuzz_record *record) {
-			return record && record->kind != FUZZ_MESSAGE &&
-			       overlap(changed_by(difference.program.calls[record->call]), ranges);
-		});
-}
-
-/*
- * Natively at once; on the module, when mremap() has told all of its events. The mapping that the
- * memory arrives in may be larger than what is moved there.
- */
-bool unregisters_only_what_mremap_moved(const Difference &difference)
-{
-	const auto ranges = moved_untold(difference);
-
-	if (!in_states(difference))
-		return is_about_faults(difference, ranges) || is_about_changes(difference, ranges);
-	const auto states = difference_of_states(difference);
-	return !states.other && states.contents.empty() && have_all(ranges, states.differing);
-}
-
 /* How many more mappings native userfaultfd leaves; 0 if more than their borders differs. */
 std::ptrdiff_t more_mappings_natively(const Difference &difference)
 {
@@ -452,7 +385,9 @@ bool has_several_reasons(const Difference &difference)
 				 moved_from_swap(difference), moved_untold(difference)})
 		std::ranges::copy(some, std::back_inserter(ranges));
 	const auto states = difference_of_states(difference);
-	return !states.other && states.contents.empty() && have_all(ranges, states.differing);
+	return !states.other && states.contents.empty() && have_all(ranges, states.differing) &&
+	       (states.registration.empty() ||
+		have_all(moved_untold(difference), states.registration));
 }
 
 /* A call that has waited in what natively is unregistered goes on there before that returns. */
