@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <linux/userfault.h>
+#include <sys/mman.h>
 #include <vector>
 
 namespace fuzz {
@@ -42,16 +43,26 @@ bool is_changed_meanwhile(const Difference &difference, const fuzz_record &wait)
 	return false;
 }
 
+/* Whether it may go on to another page, and wait there. */
+bool faults_on_several_pages(const fuzz_call &call)
+{
+	return is_one_of(call.code, {FUZZ_send, FUZZ_receive, FUZZ_mlock}) ||
+	       (call.code == FUZZ_madvise && is_one_of(static_cast<unsigned>(call.arguments[2]),
+						       {MADV_POPULATE_READ, MADV_POPULATE_WRITE}));
+}
+
 /* Whether @waiting has returned on the module alone, or has gone on to the next page there. */
 bool goes_on_on_module_alone(const Difference &difference, unsigned waiting)
 {
 	const auto step = difference.step();
 
 	if (in_states(difference)) {
-		const auto where = touched_by(difference.program.calls[waiting]);
+		const auto &call = difference.program.calls[waiting];
 		const auto states = difference_of_states(difference);
-		return states.registration.empty() && !states.more_natively &&
-		       have_all(where, states.differing);
+		return faults_on_several_pages(call) &&
+		       !has_returned(difference.module, waiting, step, false) &&
+		       states.only_appeared() && !states.more_natively &&
+		       have_all(touched_by(call), states.appeared);
 	}
 	return has_returned(difference.module, waiting, step, true) &&
 	       !has_returned(difference.native, waiting, step, true);
