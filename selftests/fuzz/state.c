@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the arena is like when a program has ended: its mappings with their flags, the entries of
- * their pages, and what the pages have. Only pages that are there are looked into, and only after
- * the contexts are closed: looking into others would fault. What can't be read because it is
- * protected is left out, as a context may still be open in a child, or for a call that waits.
+ * their pages, and what the pages have. Only pages that are there or in swap are looked into, and only
+ * after the contexts are closed: looking into others would fault. The entries are noted before that,
+ * because looking brings pages in. What can't be read because it is protected is left out, as a
+ * context may still be open in a child, or for a call that waits; so is what is protected and looks
+ * swapped, which may be the mark of a page that isn't there.
  */
 #include "executor.h"
 
@@ -219,7 +221,9 @@ static uint64_t hash_after(uint64_t address, const struct run *last)
 
 static bool is_looked_into(uint64_t entry, bool hides_protected)
 {
-	return (entry & PRESENT) && !(hides_protected && (entry & PROTECTED));
+	if (entry & PROTECTED)
+		return (entry & PRESENT) && !hides_protected;
+	return entry & (PRESENT | SWAPPED);
 }
 
 void note_contents(void)
