@@ -652,16 +652,18 @@ $(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 
 # Bugs that are planted in the module, each as KERNEL/BUG
 BUG :=
-PLANTED = $(shell scripts/planted --list $(KERNEL:%=--kernel %) $(BUG))
+# Asked for once. All lines expand before the first one runs, which is the check: what is wrong is its to say.
+PLANTED = $(eval PLANTED := $$(shell scripts/planted --list $(PLANTED_WORDS) 2>/dev/null))$(PLANTED)
+PLANTED_WORDS = $(KERNEL:%=--kernel %) $(BUG)
 PLANTED_KERNELS = $(sort $(patsubst %/,%,$(dir $(PLANTED))))
 
 planted:
-	@scripts/planted --check $(BUG)
+	@scripts/planted --check $(PLANTED_WORDS)
 	@scripts/bootstrap $(PLANTED_KERNELS)
 	$(build) user $(TESTS) build/selftests/torture build/selftests/fuzz build/selftests/32/fuzz $(PLANTED_KERNELS:%=build/%/userfault.ko) $(PLANTED_KERNELS:%=build/%/runner)
 	+@for each in $(PLANTED); do \
 		$(MAKE) --no-print-directory $(PARALLEL) build/planted/$$each/userfault.ko || exit; done
-	@scripts/planted $(KERNEL:%=--kernel %) $(BUG)
+	@scripts/planted $(PLANTED_WORDS)
 
 nightly:
 	@scripts/gate --nightly

@@ -2,18 +2,23 @@
 """Planted bugs: the patches of selftests/planted, each of which breaks the module on purpose.
 
 A patch begins with a head that says what is wrong, and what this does to a program. Most bugs show on
-every kernel. A line "Kernel: NAME..." in the head lists the only kernels that can show this one.
+every kernel. A line "Kernel: NAME..." in the head lists the only kernels that can show this one. No
+other line of it begins with one word and a colon, but the one with the license.
 """
 
 import dataclasses
 import re
 import subprocess
 
+from vmlib import kernels
+
 from . import suite
 
 FOLDER = suite.SOURCES / "selftests/planted"
 BUILT = suite.BUILD / "planted"
 ANY_KERNEL = "6.12"         # where a bug is planted that every kernel shows
+KEYWORD = re.compile(r"^([\w-]+):(.*)$", re.MULTILINE)
+KEYWORDS = ("SPDX-License-Identifier", "Kernel")
 # A patch may have moved, but is never bent to fit: it might land in the wrong place.
 PATCH = ["patch", "-p1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "--reject-file=-"]
 
@@ -22,6 +27,7 @@ PATCH = ["patch", "-p1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "--re
 class Bug:
     name: str
     kernels: list           # the only ones that can show it; empty: every kernel can
+    wrong: list             # with the patch's head
 
     @property
     def patch(self):
@@ -53,9 +59,12 @@ def _patch(patch, folder, *options):
 
 
 def _read(patch):
-    head = patch.read_text().partition("\n--- ")[0]
-    kernels = re.search(r"^Kernel: (.*)$", head, re.MULTILINE)
-    return Bug(patch.stem, kernels[1].split() if kernels else [])
+    head = KEYWORD.findall(patch.read_text().partition("\n--- ")[0])
+    named = [name for keyword, names in head if keyword == "Kernel" for name in names.split()]
+    wrong = [f'its head has a line "{keyword}:", and may have only: {", ".join(KEYWORDS)}'
+             for keyword, _ in head if keyword not in KEYWORDS]
+    wrong += [f"there is no kernel {name} in scripts/kernels" for name in named if name not in kernels.names()]
+    return Bug(patch.stem, named, wrong)
 
 
 def all_bugs():
