@@ -16,6 +16,7 @@ class Result:
     verdict: str                # "passed", "failed" or "skipped"
     why: str = ""
     notes: list = dataclasses.field(default_factory=list)
+    is_of_a_test: bool = True   # or it stands for tests that have none
 
 
 @dataclasses.dataclass

@@ -21,6 +21,13 @@ KEYWORD = re.compile(r"^([\w-]+):(.*)$", re.MULTILINE)
 KEYWORDS = ("SPDX-License-Identifier", "Kernel")
 # A patch may have moved, but is never bent to fit: it might land in the wrong place.
 PATCH = ["patch", "-p1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "--reject-file=-"]
+# What scripts/fuzz says of a program: under it the first records that differ, or what else is wrong; what the
+# programs have left; or which ones ran when the guest died
+FUZZ_FOUND = re.compile(r"^fuzz: found;.*\n(?:    .*\n)*(?:  (?:by a 32-bit|not in a process) .*\n)*"
+                        r"(?P<what>(?:  (?:module|native): .*\n)+|  \S.*\n)"
+                        r"|^fuzz: (?P<left>left in the kernel: .*)|^fuzz: (?P<end>.*); the last programs:\n  worker ",
+                        re.MULTILINE)
+TORTURE_FOUND = re.compile(r"(?<=^torture: )WRONG: .*", re.MULTILINE)
 
 
 @dataclasses.dataclass
@@ -69,3 +76,15 @@ def _read(patch):
 
 def all_bugs():
     return [_read(patch) for patch in sorted(FOLDER.glob("*.patch"))]
+
+
+def shown_by_fuzz(said, _end):
+    """The first difference, or what else a program has shown, in the fuzzer's output; None if there is nothing."""
+    found = FUZZ_FOUND.search(said)
+    return "; ".join(line.strip() for line in found[found.lastgroup].splitlines()) if found else None
+
+
+def shown_by_torture(said, end):
+    """The same of the torture. When the guest has crashed or hangs, it counts if a round had begun."""
+    found = TORTURE_FOUND.search(said)
+    return found[0] if found else end if end and "torture: round" in said else None

@@ -97,7 +97,7 @@ def run(command, titles, show=None, translate=str, **options):
         suites.append(_suite(titles, len(suites), reader, end))
         is_last = len(suites) == len(titles)
         if is_last and process.returncode and not any(each.count("failed") for each in suites):
-            suites[-1].results.append(ktap.Result("(all tests)", "failed", f"{end}, though no test failed"))
+            suites[-1].results.append(_missing("(all tests)", f"{end}, though no test failed"))
         yield suites[-1]
 
 
@@ -133,7 +133,11 @@ def start(programs, processors):
 
 
 def _not_run(title, why):
-    return Suite(title, [ktap.Result("(all tests)", "failed", f"not run: {why}")])
+    return Suite(title, [_missing("(all tests)", f"not run: {why}")])
+
+
+def _missing(name, why):
+    return ktap.Result(name, "failed", why, is_of_a_test=False)
 
 
 def judged(title, reader, end):
@@ -150,7 +154,7 @@ def _suite(titles, index, reader, end):
     if document.running:
         results.append(ktap.Result(document.running, "failed", f"{end} during this test", document.notes))
     for _ in range(document.planned - len(results)):
-        results.append(ktap.Result("(a further test)", "failed", f"not run: {end}"))
+        results.append(_missing("(a further test)", f"not run: {end}"))
     return Suite(titles[index], results)
 
 
