@@ -108,9 +108,10 @@ help:
 	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
 	@echo '                         natively and through userfault-run, in VMs; those that copy memory to'
 	@echo '                         and fro do it N times; V=1 shows their output'
-	@echo 'make planted [KERNEL=K] [BUG=B]'
-	@echo '                         plant the bugs of selftests/planted in copies of the module, or one of'
-	@echo '                         them, and show which tests find each, in VMs, after how many seconds'
+	@echo 'make planted [KERNEL=K] [BUG=B] [PART=P]'
+	@echo '                         plant the bugs of selftests/planted in copies of the module, or some of'
+	@echo '                         them, and show which tests find each, in VMs, after how many seconds;'
+	@echo '                         P is one part of the tests: KUnit, selftests, fuzz or torture'
 	@echo 'make bench [KERNEL=K] [TEST=T] [V=1]'
 	@echo '                         compare the module with native userfaultfd, in executed instructions:'
 	@echo '                         prints a table, and writes build/bench/K.json; T is a part of a name;'
@@ -654,13 +655,19 @@ $(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 BUG :=
 # Asked for once. All lines expand before the first one runs, which is the check: what is wrong is its to say.
 PLANTED = $(eval PLANTED := $$(shell scripts/planted --list $(PLANTED_WORDS) 2>/dev/null))$(PLANTED)
-PLANTED_WORDS = $(KERNEL:%=--kernel %) $(BUG)
+PLANTED_WORDS = $(KERNEL:%=--kernel %) $(PART:%=--part %) $(BUG)
 PLANTED_KERNELS = $(sort $(patsubst %/,%,$(dir $(PLANTED))))
+PLANTED_PARTS = $(or $(PART),KUnit selftests fuzz torture)
+needed_by_KUnit := build/selftests/selftests
+needed_by_selftests := user $(TESTS)
+needed_by_fuzz := build/selftests/fuzz build/selftests/32/fuzz
+needed_by_torture := build/selftests/torture
 
 planted:
 	@scripts/planted --check $(PLANTED_WORDS)
 	@scripts/bootstrap $(PLANTED_KERNELS)
-	$(build) user $(TESTS) build/selftests/torture build/selftests/fuzz build/selftests/32/fuzz $(PLANTED_KERNELS:%=build/%/userfault.ko) $(PLANTED_KERNELS:%=build/%/runner)
+	$(build) $(sort $(foreach part,$(PLANTED_PARTS),$(needed_by_$(part)))) $(PLANTED_KERNELS:%=build/%/userfault.ko) \
+		$(if $(filter selftests,$(PLANTED_PARTS)),$(PLANTED_KERNELS:%=build/%/runner))
 	+@for each in $(PLANTED); do \
 		$(MAKE) --no-print-directory $(PARALLEL) build/planted/$$each/userfault.ko || exit; done
 	@scripts/planted $(PLANTED_WORDS)
