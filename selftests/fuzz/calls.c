@@ -56,6 +56,12 @@ static int fd_of(const struct fuzz_call *call)
 	return __atomic_load_n(&stage.slots[call->slot % FUZZ_SLOTS], __ATOMIC_RELAXED);
 }
 
+/* The main thread looks at it (child.c). */
+static void set_in_context(bool whether)
+{
+	__atomic_store_n(&self->in_context, whether, __ATOMIC_RELEASE);
+}
+
 /* What the slot had before is closed afterwards. */
 static void set_slot(unsigned int slot, int fd)
 {
@@ -161,8 +167,11 @@ int do_read(const struct fuzz_call *call)
 	struct uffd_msg messages[20] = {0};
 	size_t size = call->arguments[0] % (sizeof(messages) + 1);
 	void *where = call->place ? address_of(call->place, size) : messages;
-	int result = outcome(read(fd_of(call), where, size));
+	int result;
 
+	set_in_context(true);
+	result = outcome(read(fd_of(call), where, size));
+	set_in_context(false);
 	/* Reading other descriptors brings no messages. */
 	if (call->place || result <= 0 || result % sizeof(messages[0]))
 		return result;
@@ -219,7 +228,9 @@ static int call_with(const struct fuzz_call *call, unsigned long request, uint64
 		signal = guarded_copy(where, words, size);
 	if (signal)
 		return signal;
+	set_in_context(true);
 	result = outcome(ioctl(fd_of(call), request, where));
+	set_in_context(false);
 	if (size)
 		signal = guarded_copy(self->result.words, where, size);
 	return signal ? signal : result;
@@ -300,12 +311,6 @@ static const struct {
 #define REGISTER_MODES 0
 #include "calls.def"
 };
-
-bool is_access(const struct fuzz_call *call)
-{
-	return call->code == FUZZ_load || call->code == FUZZ_store || call->code == FUZZ_send ||
-	       call->code == FUZZ_receive;
-}
 
 static int command(const struct fuzz_call *call)
 {

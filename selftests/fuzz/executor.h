@@ -29,6 +29,7 @@ struct worker {
 	struct fuzz_record result;
 	struct fuzz_record messages[20];
 	unsigned int message_count;
+	bool in_context;   /* in a call that keeps its context open */
 	bool guarded;
 	sigjmp_buf rescue; /* after a signal */
 };
@@ -61,8 +62,6 @@ bool run_program(void);
 /* calls.c: makes a call in the current thread, and leaves its result in self. */
 void make_call(const struct fuzz_call *call);
 void prepare_places(void);
-/* Whether it is an access to memory, which no descriptor takes part in. */
-bool is_access(const struct fuzz_call *call);
 
 /*
  * calls.c, mappings.c: each kind of call. They return a result as in struct fuzz_record; NOT_MADE
