@@ -23,6 +23,7 @@
 void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view)
 {
 	changes->view = view;
+	init_rwsem(&changes->map_changing_lock);
 	spin_lock_init(&changes->lock);
 	INIT_LIST_HEAD(&changes->under_way);
 	atomic_set(&changes->begun, 0);
@@ -42,13 +43,15 @@ void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 	spin_lock(&changes->lock);
 	list_add(&change->entry, &changes->under_way);
 	spin_unlock(&changes->lock);
-	uf_compat_changing_begin(changes->view);
+	down_write(&changes->map_changing_lock);
+	atomic_inc(&changes->view->mmap_changing);
+	up_write(&changes->map_changing_lock);
 	atomic_inc_return(&changes->begun);	/* with a barrier: see uf_changes_begun() */
 }
 
 void uf_change_end(struct uf_changes *changes, struct uf_change *change)
 {
-	uf_compat_changing_end(changes->view);
+	atomic_dec(&changes->view->mmap_changing);
 	spin_lock(&changes->lock);
 	list_del(&change->entry);
 	spin_unlock(&changes->lock);
@@ -90,9 +93,9 @@ int uf_changes_await(struct uf_changes *changes, const struct uf_event_queue *ev
 	int looks = 0;
 	long left;
 
-	while (uf_compat_changing(changes->view)) {
+	while (uf_changes_under_way(changes)) {
 		left = wait_event_killable_timeout(changes->wait,
-						   !uf_compat_changing(changes->view) ||
+						   !uf_changes_under_way(changes) ||
 						   uf_events_pending(events),
 						   msecs_to_jiffies(UF_CHANGES_LOOK_MS));
 		if (left < 0)

@@ -26,6 +26,7 @@
 #define UF_CHANGE_H
 
 #include <linux/list.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -41,6 +42,7 @@ struct uf_change {
 
 struct uf_changes {
 	struct userfaultfd_ctx *view;	/* its mmap_changing counts them, for native code too */
+	struct rw_semaphore map_changing_lock;	/* page operations read, changes begin as writers */
 	spinlock_t lock;		/* of the list */
 	struct list_head under_way;
 	atomic_t begun;			/* how many changes have begun, mod 2^32 */
@@ -62,6 +64,27 @@ void uf_change_begin(struct uf_changes *changes, struct uf_change *change);
 
 /* The same thread calls this when the change is over. Wakes the waiting commands. */
 void uf_change_end(struct uf_changes *changes, struct uf_change *change);
+
+/*
+ * While a page operation holds map_changing_lock for reading, no change begins. It is taken inside
+ * the lock of the VMA, or of the mm: pages are dropped with that lock held for reading, too. (Ours,
+ * and not that of the view: before 6.9 the view has none.)
+ */
+static inline void uf_changes_lock(struct uf_changes *changes)
+{
+	down_read(&changes->map_changing_lock);
+}
+
+static inline void uf_changes_unlock(struct uf_changes *changes)
+{
+	up_read(&changes->map_changing_lock);
+}
+
+/* Whether a change has begun and is not over. Takes no lock. */
+static inline bool uf_changes_under_way(const struct uf_changes *changes)
+{
+	return atomic_read(&changes->view->mmap_changing);
+}
 
 /* Wake the waiting commands: an event was queued, so they have to fail with EAGAIN. */
 void uf_changes_announce(struct uf_changes *changes);

@@ -44,8 +44,8 @@
  *	view.fd_wqh			its own lock; readers (exclusive) and pollers
  *	view.fault_pending_wqh		holds the bridge and nothing else, always
  *	view.mmap_changing		atomic. The first half of an event (event.c) raises it,
- *					with view.map_changing_lock held for writing, if there
- *					is one; the second half lowers it without a lock
+ *					with changes.map_changing_lock held for writing; the
+ *					second half lowers it without a lock
  *	the rest of view		initialised, and left alone
  *	waiters				waiters.h
  *	events				event_queue.h
@@ -128,7 +128,7 @@ static inline void uf_ctx_get(struct uf_ctx *ctx)
 /* Whether mappings are changing and the monitor doesn't know about it yet; see change.h. */
 static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
 {
-	return uf_compat_changing(&ctx->view);
+	return uf_changes_under_way(&ctx->changes);
 }
 
 /*

@@ -32,7 +32,7 @@ struct uf_filling {
 
 static void uf_fill_unlock(struct uf_filling *filling, struct vm_area_struct *vma)
 {
-	uf_compat_changing_unlock(&filling->ctx->view);
+	uf_changes_unlock(&filling->ctx->changes);
 	uf_compat_vma_unlock_fill(vma);
 }
 
@@ -115,7 +115,7 @@ static int uf_fill_lock(struct uf_filling *filling)
 	vma = uf_compat_vma_lock_fill(filling->mm, fill->dst);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
-	uf_compat_changing_lock(&filling->ctx->view);
+	uf_changes_lock(&filling->ctx->changes);
 
 	err = -EAGAIN;
 	if (uf_ctx_changing(filling->ctx))

@@ -151,7 +151,7 @@ static void uf_move_wake_source(struct vm_area_struct *vma, unsigned long start,
 
 static void uf_move_unlock_vmas(struct uf_ctx *ctx, struct uf_compat_vma_pair *vmas)
 {
-	uf_compat_changing_unlock(&ctx->view);
+	uf_changes_unlock(&ctx->changes);
 	uf_compat_vma_unlock_pair(vmas);
 }
 
@@ -165,7 +165,7 @@ static int uf_move_lock_vmas(struct uf_ctx *ctx, const struct uf_move *move,
 		err = uf_compat_vma_lock_pair(ctx->view.mm, move->dst, move->src, vmas);
 		if (err)
 			return err;
-		uf_compat_changing_lock(&ctx->view);
+		uf_changes_lock(&ctx->changes);
 		if (likely(!uf_ctx_changing(ctx)))
 			return 0;
 		uf_move_unlock_vmas(ctx, vmas);

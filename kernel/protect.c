@@ -390,7 +390,7 @@ static int uf_protect_locked(struct mm_struct *mm, unsigned long start, unsigned
 
 static void uf_protect_unlock(struct uf_ctx *ctx)
 {
-	uf_compat_changing_unlock(&ctx->view);
+	uf_changes_unlock(&ctx->changes);
 	mmap_read_unlock(ctx->view.mm);
 }
 
@@ -401,7 +401,7 @@ static int uf_protect_lock(struct uf_ctx *ctx)
 
 	do {
 		mmap_read_lock(ctx->view.mm);
-		uf_compat_changing_lock(&ctx->view);
+		uf_changes_lock(&ctx->changes);
 		if (likely(!uf_ctx_changing(ctx)))
 			return 0;
 		uf_protect_unlock(ctx);

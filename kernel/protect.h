@@ -25,7 +25,7 @@
  * Locking
  *
  * uf_protect() holds the mmap lock for reading over the whole range, so that no VMA comes or goes
- * meanwhile, and takes uf_compat_changing_lock(). Private hugetlb needs the inode's lock too
+ * meanwhile, and takes uf_changes_lock(). Private hugetlb needs the inode's lock too
  * (fill_hugetlb.c). Faults go on, and each entry changes under its page-table lock.
  *
  * No write is missed

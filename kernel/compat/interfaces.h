@@ -34,7 +34,7 @@
 
 /* --- contexts, and what mm calls ------------------------------------------------- */
 
-/* struct userfaultfd_ctx is in a header, and has map_changing_lock */
+/* struct userfaultfd_ctx is in a header, and has map_changing_lock, which ours leave alone */
 #define UF_HAS_CTX_IN_HEADER		UF_SINCE(6, 9)
 /* anon_inode_create_getfile(): an inode of its own for each file */
 #define UF_HAS_ANON_INODE_CREATE	UF_SINCE(6, 12)
