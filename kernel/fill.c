@@ -77,29 +77,22 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 }
 
 /*
- * Whether commands alone hold this memory any more. They would fill it for nobody, and without a
- * limit, however short each one is: what a process is charged with is charged to the root cgroup
- * when the process is gone. (Without memory cgroups nothing tells.)
- */
-static bool uf_fill_is_for_nobody(const struct mm_struct *mm)
-{
-#ifdef CONFIG_MEMCG
-	return !rcu_access_pointer(mm->owner);
-#else
-	return false;
-#endif
-}
-
-/*
  * Whether a fill that had given its locks up may go on. EAGAIN: a change of mappings has come and
  * gone meanwhile, so the rest of its pages may be old by now. In most cases the monitor has read of
- * the change; it has to decide. ESRCH: the process is gone.
+ * the change; it has to decide. ESRCH: the process is gone, and only those hold the memory that
+ * still work on it, such as commands. What is put there is charged to the root cgroup, so a single
+ * command must not go on for long. (Without memory cgroups nothing tells.) A new one may begin: one
+ * of the others may wait for a page, and has to get it to end.
  */
 static int uf_fill_check_again(const struct uf_filling *filling)
 {
 	if (uf_changes_begun(&filling->ctx->changes) != filling->changes_begun)
 		return -EAGAIN;
-	return uf_fill_is_for_nobody(filling->mm) ? -ESRCH : 0;
+#ifdef CONFIG_MEMCG
+	if (filling->done && !rcu_access_pointer(filling->mm->owner))
+		return -ESRCH;
+#endif
+	return 0;
 }
 
 /*
@@ -295,12 +288,11 @@ long uf_fill(struct uf_ctx *ctx, struct uf_fill fill)
 long uf_fill_foreign(struct uf_ctx *ctx, struct uf_fill fill)
 {
 	struct mm_struct *mm = ctx->view.mm;
-	long done = -ESRCH;
+	long done;
 
 	if (!mmget_not_zero(mm))
-		return done;
-	if (!uf_fill_is_for_nobody(mm))
-		done = uf_fill(ctx, fill);
+		return -ESRCH;
+	done = uf_fill(ctx, fill);
 	mmput(mm);
 	return done;
 }

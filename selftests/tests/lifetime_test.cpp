@@ -229,29 +229,6 @@ TEST_CASE("a fill ends when the process is gone", "[lifetime][smp][module][secur
 	CHECK(progress.done < leaving.memory.range().length);
 }
 
-/* Natively there is no end to it: each command keeps the memory for those that overlap with it. */
-TEST_CASE("no fill begins when the process is gone", "[lifetime][smp][module][security]")
-{
-	Consumer leaving(Memory(2), {}, [](const Memory &) {
-		for (;;)
-			::pause();
-		return 0;
-	});
-	const World source(1);
-	auto copying = in_thread([&] {
-		return leaving.context.copy(leaving.memory.address(0), source.memory.bytes(0, 1));
-	});
-	next_fault(source.context); /* of the copy, which keeps the memory meanwhile */
-
-	leaving.process.signal(SIGKILL);
-	CHECK(leaving.process.wait() == Process::killed + SIGKILL);
-	const auto &memory = leaving.memory;
-	CHECK(leaving.context.zeropage(memory.range(1, 1)).error.value() == ESRCH);
-	CHECK(leaving.context.copy(memory.address(1), memory.bytes(0, 1)).error.value() == ESRCH);
-	source.fill(0);
-	CHECK(copying.get().error.value() == ESRCH);
-}
-
 TEST_CASE("killing the monitor lets the waiters go on", "[lifetime][smp][security]")
 {
 	World world(2);
