@@ -88,6 +88,11 @@ static bool uf_changes_blocked(struct uf_changes *changes)
 	return blocked;
 }
 
+static bool uf_changes_under_way(const struct uf_changes *changes)
+{
+	return atomic_read(&changes->view->mmap_changing);
+}
+
 int uf_changes_await(struct uf_changes *changes, const struct uf_event_queue *events)
 {
 	int looks = 0;

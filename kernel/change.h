@@ -80,12 +80,6 @@ static inline void uf_changes_unlock(struct uf_changes *changes)
 	up_read(&changes->map_changing_lock);
 }
 
-/* Whether a change has begun and is not over. Takes no lock. */
-static inline bool uf_changes_under_way(const struct uf_changes *changes)
-{
-	return atomic_read(&changes->view->mmap_changing);
-}
-
 /* Wake the waiting commands: an event was queued, so they have to fail with EAGAIN. */
 void uf_changes_announce(struct uf_changes *changes);
 

@@ -128,7 +128,7 @@ static inline void uf_ctx_get(struct uf_ctx *ctx)
 /* Whether mappings are changing and the monitor doesn't know about it yet; see change.h. */
 static inline bool uf_ctx_changing(const struct uf_ctx *ctx)
 {
-	return uf_changes_under_way(&ctx->changes);
+	return atomic_read(&ctx->view.mmap_changing);
 }
 
 /*
