@@ -22,6 +22,7 @@ struct Stat {
 	std::string name;
 	char state = '?';
 	pid_t parent = 0;
+	std::uint64_t minor_faults = 0;
 	double cpu_seconds = 0;
 };
 
@@ -44,8 +45,14 @@ Stat stat_of(const std::filesystem::path &process)
 	const auto field = [&fields](std::size_t number) { return fields.at(number - 3); };
 	stat.state = field(3).front();
 	stat.parent = std::stoi(field(4));
+	stat.minor_faults = std::stoull(field(10));
 	stat.cpu_seconds = (std::stod(field(14)) + std::stod(field(15))) / ::sysconf(_SC_CLK_TCK);
 	return stat;
+}
+
+std::filesystem::path task_of(pid_t process, pid_t thread)
+{
+	return "/proc/" + std::to_string(process) + "/task/" + std::to_string(thread);
 }
 
 /* The processes that can't be killed. */
@@ -149,12 +156,16 @@ std::vector<std::string> describe_threads(pid_t pid)
 
 bool sleeps_in(pid_t process, pid_t thread, long number)
 {
-	const std::filesystem::path task =
-		"/proc/" + std::to_string(process) + "/task/" + std::to_string(thread);
+	const auto task = task_of(process, thread);
 	const auto state = stat_of(task).state;
 
 	return (state == 'S' || state == 'D') &&
 	       first_line(task / "syscall").starts_with(std::to_string(number) + ' ');
+}
+
+std::uint64_t minor_faults(pid_t process, pid_t thread)
+{
+	return stat_of(task_of(process, thread)).minor_faults;
 }
 
 std::size_t count_faulting_threads()

@@ -8,9 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
 #include <iostream>
-#include <limits>
 #include <poll.h>
 #include <string>
 #include <sys/syscall.h>
@@ -42,31 +40,17 @@ bool ends(pid_t child, std::uint64_t seconds)
 	return ready > 0;
 }
 
-/* How many faults of a thread have been answered: field 10 of its stat(5). */
-std::string faults_of(const ActorState &actor)
-{
-	std::ifstream file("/proc/" + std::to_string(actor.process) + "/task/" +
-			   std::to_string(actor.thread) + "/stat");
-	std::string word;
-
-	file.ignore(std::numeric_limits<std::streamsize>::max(), ')');
-	for (unsigned field = 3; field <= 10; field++)
-		file >> word;
-	return word;
-}
-
 /* When an actor was last seen to get on in its step: a large one takes hundreds of faults. */
 std::uint64_t got_on(unsigned number)
 {
 	struct Look {
-		std::uint64_t since, time;
-		std::string faults;
+		std::uint64_t since, time, faults;
 	};
 	static std::array<Look, most_actors> looks;
 	const auto &actor = shared().actors[number];
 	auto &last = looks[number];
 
-	const auto faults = faults_of(actor);
+	const auto faults = selftests::minor_faults(actor.process, actor.thread);
 	if (last.since != actor.since || last.faults != faults)
 		last = {actor.since, seconds_now(), faults};
 	return last.time;
