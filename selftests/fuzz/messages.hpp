@@ -6,8 +6,10 @@
 
 namespace fuzz {
 
-/* Whether natively the context that the call at @opening made has something else to read, and no
- * more. */
+/*
+ * Whether natively the context that the call at @opening made has something else to read, and no
+ * more.
+ */
 bool has_no_more_to_read_natively(const Difference &difference, int opening);
 /* Whether it is a message about memory in @ranges, as far as the call tells. */
 bool is_about_messages(const Difference &difference, const Ranges &ranges);

@@ -5,6 +5,19 @@
 
 namespace fuzz {
 
+namespace {
+
+/* Whether the same call ends in the same way, and only brings something else. */
+bool end_alike(const Difference &difference)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	return module && native && module->kind == native->kind && module->call == native->call &&
+	       module->step == native->step && module->result == native->result;
+}
+
+} // namespace
+
 bool is_one_of(unsigned code, std::initializer_list<unsigned> codes)
 {
 	return std::ranges::find(codes, code) != codes.end();
@@ -15,18 +28,12 @@ bool in_states(const Difference &difference)
 	return !difference.of_module() && !difference.of_native();
 }
 
-bool end_alike(const Difference &difference)
-{
-	const auto *module = difference.of_module(), *native = difference.of_native();
-
-	return module && native && module->kind == native->kind && module->call == native->call &&
-	       module->step == native->step && module->result == native->result;
-}
-
 bool is_about_faults(const Difference &difference, const Ranges &ranges)
 {
+	const bool alike = end_alike(difference);
+
 	for (const auto *record : {difference.of_module(), difference.of_native()}) {
-		if (!record || record->kind == FUZZ_MESSAGE || end_alike(difference))
+		if (!record || record->kind == FUZZ_MESSAGE || alike)
 			continue;
 		const auto &call = difference.program.calls[record->call];
 		if ((record->kind != FUZZ_RESULT || record->call != record->step ||

@@ -14,8 +14,6 @@ namespace fuzz {
 bool is_one_of(unsigned code, std::initializer_list<unsigned> codes);
 /* Whether no record differs. */
 bool in_states(const Difference &difference);
-/* Whether the same call ends in the same way, and only brings something else. */
-bool end_alike(const Difference &difference);
 /*
  * What other pages in @ranges a call or an access finds, or whom it wakes, and what is read of
  * that: not what a command answers, nor what an access finds in its page.

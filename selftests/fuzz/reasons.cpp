@@ -247,14 +247,15 @@ bool has_protected_nothing(const Difference &difference)
 {
 	const auto ranges = refused_to_protect(difference);
 
+	if (is_about_protection(difference, ranges))
+		return true;
 	if (!in_states(difference))
-		return is_about_faults(difference, ranges);
+		return false;
+	/* It may have split huge pages, too. */
 	const auto states = difference_of_states(difference);
-	const bool splits =
-		states.fewer_huge_natively && overlap(ranges, mapped_as({FUZZ_THP}, difference));
-	return (!states.other || splits) && states.registration.empty() &&
-	       states.contents.empty() &&
-	       (have_all(ranges, states.protection) || (states.protection.empty() && splits));
+	return states.fewer_huge_natively && overlap(ranges, mapped_as({FUZZ_THP}, difference)) &&
+	       states.registration.empty() && states.contents.empty() &&
+	       (states.protection.empty() || have_all(ranges, states.protection));
 }
 
 /* Registered for protection, and then again without it. */
