@@ -7,6 +7,7 @@
 #include "harness/loaded_module.hpp"
 #include "lib/consumer.hpp"
 #include "lib/ksm.hpp"
+#include "lib/loading.hpp"
 #include "lib/taken_functions.hpp"
 #include "lib/waiting_call.hpp"
 #include "lib/world.hpp"
@@ -27,7 +28,6 @@ using namespace userfault;
 
 namespace {
 
-const std::string holder_file = "/lib/runner/holder.ko";
 const std::string held = "userfaultfd_remove"; /* by the holder module */
 const std::string tracing = "/sys/kernel/tracing/";
 

@@ -7,6 +7,7 @@
 #include "lib/command.hpp"
 #include "lib/consumer.hpp"
 #include "lib/fail_nth.hpp"
+#include "lib/loading.hpp"
 #include "lib/process.hpp"
 #include "lib/rights.hpp"
 #include "lib/taken_functions.hpp"
@@ -38,32 +39,7 @@ using namespace userfault;
 namespace {
 
 const std::string name = "userfault";
-const std::string holder_file = "/lib/runner/holder.ko";
 constexpr const char *device = "/dev/userfault";
-
-void load(const std::string &parameters = "")
-{
-	if (const auto error = load_module(module_file, parameters))
-		give_up("loading: " + error.message());
-	wait_until("the device is there", [] { return std::filesystem::exists(device); });
-}
-
-/* Waits, because a context that was closed a moment ago may still hold the module. */
-void unload()
-{
-	wait_until("the module can be unloaded", [] {
-		const auto error = unload_module(name);
-		if (error && error != std::errc::resource_unavailable_try_again)
-			give_up("unloading: " + error.message());
-		return !error;
-	});
-}
-
-void need_the_module_file()
-{
-	if (!std::filesystem::exists(module_file))
-		skip("the module's file is not at " + module_file);
-}
 
 /* The module is loaded with other parameters as long as this lives. */
 struct Loaded {
