@@ -144,6 +144,25 @@ TEST_CASE("a process that poisons a terabyte can be killed", "[security]")
 	CHECK(can_be_killed_filling(memory, [&] { context.poison(memory.range()); }));
 }
 
+/* Only pages that the file has: so they are as many as the machine has memory for. */
+TEST_CASE("a process that maps many pages of a file can be killed", "[security][smp]")
+{
+	constexpr std::size_t bytes = 256 << 20;
+	need(Features::MinorShmem);
+	const auto memory = vast(bytes, MAP_SHARED);
+	const auto context = open_context();
+	const auto last = memory.pages() - 1;
+	const auto unmap = [&] { checked(::madvise(memory.page(0), bytes, MADV_DONTNEED)); };
+
+	checked(::madvise(memory.page(0), bytes, MADV_POPULATE_WRITE));
+	unmap();
+	take(context.register_range(memory.range(), Modes::Minor));
+	CHECK(can_be_killed({.make = [&] { context.resume(memory.range()); },
+			     .begun = [&] { return is_there(memory, 0); },
+			     .over = [&] { return is_there(memory, last); },
+			     .undo = unmap}));
+}
+
 TEST_CASE("a process that copies many huge pages can be killed", "[security][smp]")
 {
 	constexpr std::size_t count = 128;
@@ -212,6 +231,10 @@ TEST_CASE("a process that protects a terabyte of shared memory can be killed", "
 	CHECK(can_be_killed_protecting(memory, by.protect, by.unprotect));
 }
 
+/*
+ * What is unprotected has to be protected first, and so has page tables: those of a terabyte take
+ * two gigabytes. What is done from one look for a signal to the next is the same in any range.
+ */
 TEST_CASE("a process that unprotects anonymous memory can be killed", "[security][module]")
 {
 	const auto memory = vast(4 * gigabyte, MAP_PRIVATE);
