@@ -131,6 +131,20 @@ void fill_until(const SmallFileSystem &system, const Memory &source, const std::
 	}
 }
 
+/* Writes a page of the file again and again until @done. Returns an error, or 0. */
+int write_until(const SmallFileSystem &system, std::size_t page, const std::atomic<bool> &done)
+{
+	const std::vector<std::byte> content(page_size(), std::byte{1});
+
+	while (!done) {
+		if (::pwrite(system.file.get(), content.data(), content.size(),
+			     static_cast<off_t>(page * page_size())) < 0)
+			return errno;
+		system.punch(page, 1);
+	}
+	return 0;
+}
+
 /* What the kernel has promised to processes and files, in kilobytes. */
 std::size_t committed()
 {
@@ -201,6 +215,30 @@ TEST_CASE("two threads fill a file that its file system has just enough room for
 		REQUIRE(system.pages_paid() == pages);
 		system.punch(0, pages);
 		REQUIRE(system.room() == pages);
+	}
+}
+
+/* The fillers need the same pages: nearly all their copies end with EEXIST. */
+TEST_CASE("a write beside copies of pages that are there finds room for its page", "[full][smp]")
+{
+	if (native_before(7, 2))
+		skip("native userfaultfd of this kernel looks for room first");
+	const std::size_t pages = 512;
+	const SmallFileSystem system(pages + 1, pages + 1);
+	const auto source = patterned(pages);
+
+	for (unsigned round = 0; round < repeated(20); round++) {
+		std::atomic<bool> done = false;
+		auto writer = in_thread([&] { return write_until(system, pages, done); });
+		auto runs = in_thread([&] { return fill_all(system, source, 64); });
+		const int backwards = fill_backwards(system, source);
+
+		REQUIRE(runs.get() == 0);
+		done = true;
+		REQUIRE(writer.get() == 0);
+		REQUIRE(backwards == 0);
+		REQUIRE(system.pages_paid() == pages);
+		system.punch(0, pages);
 	}
 }
 
