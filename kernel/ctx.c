@@ -5,11 +5,15 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "compat/native.h"
 #include "ctx.h"
 #include "hook_users.h"
+
+/* As Documentation/security.rst says; locks that check themselves, or sleep, are larger. */
+static_assert(sizeof(spinlock_t) > sizeof(u32) || sizeof(struct uf_ctx) <= 5 * SZ_1K);
 
 static struct kmem_cache *uf_ctx_cache;
 

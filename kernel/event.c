@@ -55,6 +55,10 @@ struct uf_unmap {
 	bool over;
 };
 
+/* Nobody is charged for them: Documentation/security.rst says how much that can be. */
+static_assert(sizeof(struct uf_fork) < 256);
+static_assert(sizeof(struct uf_unmap) < 256);
+
 static struct uf_fork *uf_fork_of(struct uf_fork_entry *entry)
 {
 	return container_of(entry, struct uf_fork, entry);
