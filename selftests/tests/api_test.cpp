@@ -190,6 +190,32 @@ TEST_CASE("the flags of a new context are those of its descriptor", "[api]")
 		}
 }
 
+TEST_CASE("a context has twelve commands at most, and reads 32 bytes at most for each",
+	  "[api][security]")
+{
+	const auto context = open_context();
+	const Memory memory(2);
+	std::byte *const last = memory.page(1) - 32; /* what comes after that can't be read */
+	std::size_t commands = 0;
+	const auto error_of = [&](unsigned long command, void *argument) {
+		const auto result = context.ioctl(command, argument);
+		return result ? 0 : result.error().value();
+	};
+
+	checked(::mprotect(memory.page(1), page_size(), PROT_NONE));
+	for (unsigned long rest = 0; rest < 4 * 64 * 256; rest++) {
+		const auto command = _IOC(rest / 256 / 64, UFFDIO, rest % 256, rest / 256 % 64);
+
+		if (error_of(command, nullptr) == EINVAL)
+			continue; /* it reads nothing */
+		INFO("command " << command);
+		CHECK(error_of(command, last) != EFAULT);
+		commands++;
+	}
+	CHECK(commands <= 12);
+	CHECK(commands >= 8); /* those of Linux 6.1 */
+}
+
 TEST_CASE("a context has the name by which programs know a userfaultfd", "[api]")
 {
 	const auto context = new_context();
@@ -198,7 +224,7 @@ TEST_CASE("a context has the name by which programs know a userfaultfd", "[api]"
 	CHECK(std::filesystem::read_symlink(link) == "anon_inode:[userfaultfd]");
 }
 
-TEST_CASE("the device makes contexts and does nothing else", "[api]")
+TEST_CASE("the device makes contexts and does nothing else", "[api][security]")
 {
 	const Fd device(static_cast<int>(
 		checked(::open(device_of(backend_under_test()).c_str(), O_RDWR | O_CLOEXEC))));

@@ -179,7 +179,7 @@ MEMORY_TEST_CASE("an access over the border of two pages waits for both", "[faul
 }
 
 #ifdef __x86_64__
-TEST_CASE("code can be fetched from a page that is filled on demand", "[fault][smp]")
+TEST_CASE("code can be fetched from a page that is filled on demand", "[fault][smp][security]")
 {
 	const World world(1);
 	checked(::mprotect(world.memory.page(0), page_size(), PROT_READ | PROT_EXEC));

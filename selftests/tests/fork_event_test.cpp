@@ -104,7 +104,7 @@ struct Forker : Consumer {
 } // namespace
 
 TEST_CASE("a fork waits until it is read and then the child is served by a context of its own",
-	  "[fork_event][smp]")
+	  "[fork_event][smp][security]")
 {
 	Forker forker(4, options_for(Features::EventFork), reads_patterns, reads_patterns);
 

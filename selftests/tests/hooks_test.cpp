@@ -14,6 +14,7 @@
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -149,7 +150,8 @@ void need_tracing(const std::string &file)
 
 } // namespace
 
-TEST_CASE("mm's functions are taken only while there is a context", "[load][hooks][module]")
+TEST_CASE("mm's functions are taken only while there is a context",
+	  "[load][hooks][module][security]")
 {
 	for (int i = 0; i < 2; i++) {
 		check_told_of_removal();
@@ -159,6 +161,24 @@ TEST_CASE("mm's functions are taken only while there is a context", "[load][hook
 		CHECK(is_taken("handle_userfault"));
 		CHECK_FALSE(is_taken(held));
 		CHECK_FALSE(is_taken("dup_userfaultfd"));
+	}
+}
+
+/* So the kernel's text changes once a second at most, however often contexts come and go. */
+TEST_CASE("mm's functions stay taken for a second after the last context",
+	  "[load][hooks][module][security]")
+{
+	using Clock = std::chrono::steady_clock;
+
+	for (int i = 0; i < 2; i++) {
+		wait_until_given_back();
+		take(Context::create(options_for()));
+		const auto before = Clock::now();
+		take(Context::create(options_for()));
+		CHECK(is_taken(held));
+		wait_until_given_back();
+		/* The kernel counts ticks, of which one has been under way. */
+		CHECK(Clock::now() - before >= std::chrono::milliseconds(990));
 	}
 }
 

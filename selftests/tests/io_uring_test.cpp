@@ -184,7 +184,7 @@ TEST_CASE("a write by io_uring from missing pages waits for them", "[io_uring][k
 }
 
 TEST_CASE("a buffer of missing pages waits for them, and then is there for its requests",
-	  "[io_uring][kernel_fault]")
+	  "[io_uring][kernel_fault][security]")
 {
 	if (kernel_before(6, 2))
 		skip("this kernel's io_uring gets EFAULT where it would have to wait for a page");
@@ -212,7 +212,8 @@ TEST_CASE("a buffer of missing pages waits for them, and then is there for its r
 }
 
 /* On native userfaultfd the worker faults again and again in vain until the page is there. */
-TEST_CASE("a worker that is asked to cancel waits on for its page", "[io_uring][kernel_fault]")
+TEST_CASE("a worker that is asked to cancel waits on for its page",
+	  "[io_uring][kernel_fault][security]")
 {
 	const World world(1, Features::ThreadId);
 	const PipeWithByte pipe;

@@ -178,7 +178,7 @@ TEST_CASE("/proc/PID/mem can't wait for a missing page and fails", "[kernel_faul
 	CHECK(word == pattern_word(0));
 }
 
-TEST_CASE("vmsplice pins missing pages after they are filled", "[kernel_fault]")
+TEST_CASE("vmsplice pins missing pages after they are filled", "[kernel_fault][security]")
 {
 	const World world(4);
 	const Pipe pipe;

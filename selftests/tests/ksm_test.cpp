@@ -124,6 +124,26 @@ TEST_CASE("merged pages are protected one by one", "[wp][ksm][module][security]"
 	CHECK(has_pattern(guarded.memory.bytes(4, 1), 0));
 }
 
+TEST_CASE("memory that was taken out of KSM comes back only when it is advised anew",
+	  "[wp][ksm][module][security]")
+{
+	const Memory memory(pages);
+	const auto merges = [&] { return smaps_flag(memory.range(), "mg"); };
+
+	if (advise_merging(memory) == EINVAL)
+		skip("the kernel has no KSM");
+	CHECK(merges());
+	{
+		const auto context = open_context(Features::PagefaultFlagWp);
+
+		take(context.register_range(memory.range(), Modes::WriteProtect));
+		CHECK_FALSE(merges());
+	}
+	CHECK_FALSE(merges());
+	CHECK(advise_merging(memory) == 0);
+	CHECK(merges());
+}
+
 TEST_CASE("memory that isn't protected can be merged", "[ksm]")
 {
 	const World world(pages);
@@ -138,7 +158,7 @@ TEST_CASE("memory that isn't protected can be merged", "[ksm]")
 }
 
 TEST_CASE("KSM merges all memory of a process except what is registered for protection",
-	  "[wp][ksm]")
+	  "[wp][ksm][security]")
 {
 	const Memory other(pages);
 	const Guarded early(pages);

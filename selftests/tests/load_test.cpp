@@ -587,7 +587,8 @@ TEST_CASE("loading without ftrace fails and leaves nothing behind", "[load][modu
 	work();
 }
 
-TEST_CASE("loading into a kernel that lacks a function fails and says which", "[load][module]")
+TEST_CASE("loading into a kernel that lacks a function fails and says which",
+	  "[load][module][security]")
 {
 	/* Makes the module ask for a function of a name that no kernel has. */
 	const std::string there("\0__pte_alloc\0", 13), lacking("\0__pte_alloX\0", 13);

@@ -168,7 +168,7 @@ TEST_CASE("processes that wait are killed with their group when it is out of mem
 
 /* The kernel doesn't wait for the process's end: it takes the memory some seconds later. */
 TEST_CASE("memory of a killed process that can't end yet is taken when its group needs it",
-	  "[out_of_memory]")
+	  "[out_of_memory][security]")
 {
 	const MemoryGroup group;
 	const auto pages = plenty / page_size();

@@ -370,7 +370,7 @@ TEST_CASE("each fault wakes a reader even if all of them wait", "[read]")
 	fill_all(world);
 }
 
-TEST_CASE("a context can't be written or mapped", "[read]")
+TEST_CASE("a context can't be written or mapped", "[read][security]")
 {
 	const World world(1);
 	uffd_msg message{};

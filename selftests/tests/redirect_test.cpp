@@ -360,7 +360,7 @@ TEST_CASE("a program that bypasses libc gets ENOSYS under userfault-run", "[redi
 	}
 }
 
-TEST_CASE("descriptors and errors are those of the system call", "[redirect][module]")
+TEST_CASE("descriptors and errors are those of the system call", "[redirect][module][security]")
 {
 	need_programs();
 	CHECK(said_by({launcher, probe, "properties"}) == said_by({probe, "properties"}));
@@ -515,7 +515,7 @@ TEST_CASE("a descriptor that isn't the device's is not taken for it", "[redirect
 	}
 }
 
-TEST_CASE("a user who may open the device runs programs on it", "[redirect][module]")
+TEST_CASE("a user who may open the device runs programs on it", "[redirect][module][security]")
 {
 	need_programs();
 	checked(::chmod("/dev/userfault", 0666));
@@ -624,7 +624,7 @@ TEST_CASE("programs that get privileges are refused", "[redirect][module][securi
 	check_refused({copy.path}, 126, "gets privileges by being run");
 }
 
-TEST_CASE("programs with capabilities are refused, except to root", "[redirect][module]")
+TEST_CASE("programs with capabilities are refused, except to root", "[redirect][module][security]")
 {
 	need_programs();
 	const TemporaryFile copy("privileged", probe);

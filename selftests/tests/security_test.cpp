@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which right takes what: statements of Documentation/security.rst. */
 #include "harness/harness.hpp"
+#include "harness/loaded_module.hpp"
 #include "lib/consumer.hpp"
 #include "lib/files.hpp"
 #include "lib/hugetlb.hpp"
+#include "lib/loading.hpp"
 #include "lib/maps.hpp"
 #include "lib/memory_group.hpp"
 #include "lib/process.hpp"
@@ -15,7 +17,10 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <linux/userfault.h>
+#include <set>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -79,6 +84,38 @@ ssize_t read_command_line()
 	return ::read(file.get(), text.data(), text.size());
 }
 
+/* The kernel's threads, except the workers, which come and go. */
+std::set<std::string> kernel_threads()
+{
+	constexpr pid_t parent = 2;
+	std::set<std::string> names;
+
+	for (const auto &entry : std::filesystem::directory_iterator("/proc")) {
+		std::ifstream file(entry.path() / "stat");
+		std::string number, name, state;
+		pid_t of = 0;
+
+		if (file >> number && std::getline(file, name, ')') && file >> state >> of &&
+		    of == parent && !name.contains("kworker"))
+			names.insert("a thread" + name);
+	}
+	return names;
+}
+
+/* What a process can open or set by a name, the kinds of sockets, and the kernel's threads. */
+std::set<std::string> what_there_is()
+{
+	auto names = kernel_threads();
+	std::ifstream protocols("/proc/net/protocols");
+
+	for (const auto *folder : {"/dev", "/proc/sys"})
+		for (const auto &entry : std::filesystem::recursive_directory_iterator(folder))
+			names.insert(entry.path().string());
+	for (std::string line; std::getline(protocols, line);)
+		names.insert("sockets of " + line.substr(0, line.find(' ')));
+	return names;
+}
+
 /* Runs @work as root of a user namespace of an ordinary user, and returns its exit status. */
 int status_in_namespace(const std::function<int()> &work)
 {
@@ -125,6 +162,36 @@ TEST_CASE("a user who was passed the device makes contexts of the own memory", "
 	CHECK(process.wait() == 0);
 }
 
+TEST_CASE("an ordinary user can neither load nor unload the module", "[security][module]")
+{
+	need_the_module_file();
+	Process process([] {
+		become_nobody();
+		const auto unloading = unload_module("userfault");
+		const auto loading = load_module(module_file);
+		return unloading == std::errc::operation_not_permitted && loading == unloading ? 0
+											       : 1;
+	});
+
+	CHECK(process.wait() == 0);
+}
+
+TEST_CASE("the module adds its device, and no sysctl, kind of socket or thread",
+	  "[load][security][module]")
+{
+	need_the_module_file();
+	unload();
+	auto expected = what_there_is();
+	load();
+	const auto context = open_context();
+	expected.insert("/dev/userfault");
+
+	REQUIRE(expected.contains("/proc/sys/vm/overcommit_memory"));
+	REQUIRE(expected.contains("a thread (kswapd0"));
+	REQUIRE(expected.contains("sockets of UNIX"));
+	CHECK(what_there_is() == expected);
+}
+
 TEST_CASE("root of a user namespace can't ask for events of forks", "[security]")
 {
 	const auto device = open_device();
@@ -165,6 +232,37 @@ TEST_CASE("a descriptor gives the right to fill memory that its user may not rea
 	});
 	CHECK(outsider.wait() == EPERM);
 	CHECK(consumer.process.wait() == 0);
+}
+
+TEST_CASE("a descriptor gives the right to fill and poison what other contexts hold, and its file",
+	  "[security]")
+{
+	need(Features::Poison);
+	const auto file = shmem_file(2);
+	const Memory other(2, file, MAP_SHARED);
+	const Pipe ready, filled;
+	char word = 0;
+	Consumer consumer(1, options_for(Features::Poison), [&](const Memory &) {
+		const auto context = open_context();
+		take(context.register_range(other.range(), Modes::Missing));
+		checked(::write(ready.in.get(), &word, 1));
+		checked(::read(filled.out.get(), &word, 1));
+		return other.word(0) == pattern_word(0) ? static_cast<int>(other.word(1)) : 1;
+	});
+	std::uint64_t in_file = 0;
+
+	checked(::read(ready.out.get(), &word, 1));
+	Process outsider([&] {
+		become_nobody();
+		const auto poisoned = consumer.context.poison(other.range(1, 1));
+		fill(consumer.context, other, 0);
+		return poisoned ? 0 : 1;
+	});
+	CHECK(outsider.wait() == 0);
+	checked(::pread(file.get(), &in_file, sizeof(in_file), 0));
+	CHECK(in_file == pattern_word(0));
+	checked(::write(filled.in.get(), &word, 1));
+	CHECK(consumer.process.wait() == Process::killed + SIGBUS);
 }
 
 TEST_CASE("a context has no power over the program that replaces its owner", "[security]")

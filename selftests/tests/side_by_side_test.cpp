@@ -202,7 +202,8 @@ TEST_CASE("native userfaultfd can fill the module's memory and does no harm",
 	CHECK(reader.get() == pattern_word(0));
 }
 
-TEST_CASE("the module does not touch what native userfaultfd holds", "[side_by_side][module][smp]")
+TEST_CASE("the module does not touch what native userfaultfd holds",
+	  "[side_by_side][module][smp][security]")
 {
 	const World world(2, options_of(Backend::native));
 	const auto ours = context_of(Backend::module);
