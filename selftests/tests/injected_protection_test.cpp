@@ -124,6 +124,22 @@ HUGE_TEST_CASE("protection of huge pages can be asked for again", "[injected][wp
 	});
 }
 
+/* They get markers, for which the memory has no page tables of two levels yet. */
+HUGE_TEST_CASE("protection of huge pages that aren't there can be asked for again",
+	       "[injected][wp][hugetlb]")
+{
+	need(Features::WpHugetlbfsShmem);
+	fail_each([&](FailNth &nth) {
+		const auto memory = HugeMemory::sparse(TestType::kind);
+		const auto context = open_context(Features::WpHugetlbfsShmem);
+
+		take(context.register_range(memory.range(), Modes::WriteProtect));
+		make_again(nth, [&] { return context.write_protect(memory.range(1, 2)); });
+		for (std::size_t i = 0; i < 4; i++)
+			CHECK(memory.is_protected(i) == (i == 1 || i == 2));
+	});
+}
+
 MEMORY_TEST_CASE("protection against all accesses can be asked for again", "[injected][rwp]")
 {
 	need(Features::Rwp);

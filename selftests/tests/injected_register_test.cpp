@@ -246,6 +246,29 @@ HUGE_TEST_CASE("a change of modes of huge pages that finds no memory can be made
 	});
 }
 
+HUGE_TEST_CASE("a registration of huge pages for read-write protection can be made again",
+	       "[injected][register][rwp][hugetlb]")
+{
+	const HugePages pool(2);
+
+	need(Features::Rwp);
+	fail_each([&](FailNth &nth) {
+		const HugeSubject subject(TestType::kind, Features::Rwp);
+		const auto &memory = subject.memory;
+
+		memory.small_word(0, 0) = 1;
+		memory.small_word(1, 0) = 2;
+		register_again(subject, nth, Modes::ReadWriteProtect, "ur");
+		take(subject.context.rwprotect(memory.range(1, 2)));
+		CHECK(memory.is_protected(1));
+		CHECK_FALSE(memory.is_protected(0));
+		auto reader = in_thread([&] { return memory.small_word(1, 0) + 0; });
+		CHECK(next_fault(subject.context).address == memory.address(1));
+		take(subject.context.rwunprotect(memory.range(1, 2)));
+		CHECK(reader.get() == 2);
+	});
+}
+
 TEMPLATE_TEST_CASE("a registration of huge pages for minor faults can be made again",
 		   "[injected][register][minor][hugetlb]", SharedHuge, SharedHugeFile)
 {
