@@ -3,6 +3,7 @@
 
 #include "failure.hpp"
 
+#include <cerrno>
 #include <stdexcept>
 #include <unistd.h>
 
@@ -33,6 +34,14 @@ void copy(int fd, userfault::Address destination, std::span<const std::byte> sou
 			      0};
 
 	command(fd, UFFDIO_COPY, &arguments);
+}
+
+void copy_in_vain(int fd, userfault::Address destination, std::span<const std::byte> source)
+{
+	uffdio_copy arguments{destination, userfault::Range::of(source).start, source.size(), 0, 0};
+
+	if (::ioctl(fd, UFFDIO_COPY, &arguments) != -1 || errno != EEXIST)
+		throw std::runtime_error("a copy over a page that is there didn't end with EEXIST");
 }
 
 void writeprotect(int fd, userfault::Range range, std::uint64_t mode)

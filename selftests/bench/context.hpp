@@ -30,6 +30,8 @@ void register_ground(const Context &context, const Ground &ground,
 void command(int fd, unsigned long request, void *argument);
 void copy(int fd, userfault::Address destination, std::span<const std::byte> source,
 	  std::uint64_t mode = 0);
+/* The same for a copy whose first page is there: throws if it isn't refused for that. */
+void copy_in_vain(int fd, userfault::Address destination, std::span<const std::byte> source);
 void writeprotect(int fd, userfault::Range range, std::uint64_t mode);
 void zeropage(int fd, userfault::Range range);
 void resume(int fd, userfault::Range range); /* UFFDIO_CONTINUE */

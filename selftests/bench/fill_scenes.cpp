@@ -91,6 +91,44 @@ private:
 	void fill(userfault::Range range) const override { poison(fd(), range); }
 };
 
+/*
+ * Copies of a whole page table whose first page is there: a monitor makes such calls when several
+ * threads have faulted nearby. They do nothing, so the pages that would follow mustn't cost
+ * anything.
+ */
+class CopyingInVain final : public Scene {
+public:
+	CopyingInVain(Backend backend, GroundKind kind)
+		: ground_(all_pages, kind), context_(open_context(backend))
+	{
+		source_.fill();
+		register_ground(context_, ground_);
+		copy(context_.fd(), ground_.address(0), source_.bytes().first(page_size()));
+	}
+
+	double measure() override
+	{
+		constexpr int times = 100;
+		const Stopwatch watch;
+
+		for (int i = 0; i < times; i++)
+			copy_in_vain(context_.fd(), ground_.address(0), source_.bytes());
+		return static_cast<double>(watch.elapsed()) / times;
+	}
+
+private:
+	Ground ground_;
+	Context context_;
+	Ground source_{all_pages};
+};
+
+Subject in_vain(const char *name, GroundKind kind)
+{
+	return {.name = name, .unit = "call", .make = [=](Backend backend) {
+			return std::make_unique<CopyingInVain>(backend, kind);
+		}};
+}
+
 template <class Kind>
 Subject subject(const char *name, std::size_t pages_a_call, GroundKind kind = GroundKind::anonymous,
 		userfault::Features needs = userfault::Features::None)
@@ -112,12 +150,14 @@ std::vector<Subject> fill_subjects()
 		subject<Copying>("COPY by 4 KiB", 1),
 		subject<Copying>("COPY by 64 KiB", 16),
 		subject<Copying>("COPY by 2 MiB", 512),
+		in_vain("COPY of 512 pages, the first there", GroundKind::anonymous),
 		subject<Zeroing>("ZEROPAGE by 4 KiB", 1),
 		subject<Zeroing>("ZEROPAGE by 64 KiB", 16),
 		subject<Zeroing>("ZEROPAGE by 2 MiB", 512),
 		subject<Copying>("COPY to shmem by 4 KiB", 1, GroundKind::shmem),
 		subject<Copying>("COPY to shmem by 64 KiB", 16, GroundKind::shmem),
 		subject<Copying>("COPY to shmem by 2 MiB", 512, GroundKind::shmem),
+		in_vain("COPY to shmem of 512 pages, the first there", GroundKind::shmem),
 		subject<Zeroing>("ZEROPAGE to shmem by 4 KiB", 1, GroundKind::shmem),
 		subject<Zeroing>("ZEROPAGE to shmem by 2 MiB", 512, GroundKind::shmem),
 		subject<Resuming>("CONTINUE by 4 KiB", 1, GroundKind::shmem),
