@@ -554,11 +554,17 @@ check-sparse-%:
 	$(call kbuild,$(CACHE)/kernels/$*/build,build/sparse/$*,$(MODULE_SOURCES),KCFLAGS=-Werror C=2 \
 		CF="-Wsparse-error $(sparse_options_for_$*) -D'__has_include(header)=0'")
 
-# The module; the rest of the C is in ANALYZED_C. What is built already would say nothing.
-check-analyzer:
-	@rm -rf build/analyzer
-	$(call kbuild,$(CACHE)/kernels/$(CHECKED_KERNEL)/build,build/analyzer,$(MODULE_SOURCES),KCFLAGS="-fanalyzer \
-		-fdiagnostics-path-format=none -fno-diagnostics-show-caret -ftrack-macro-expansion=0")
+# The module; the rest of the C is in ANALYZED_C. What is built already would say nothing. It is also analyzed for the
+# newest kernel, if that is there, by the compiler that the module is built with for it: parts of the module are for
+# newer kernels only.
+ANALYZED_KERNELS = $(sort $(CHECKED_KERNEL) $(lastword $(call fetched,$(STOCK_KERNELS))))
+
+check-analyzer: $(ANALYZED_KERNELS:%=check-analyzer-%)
+
+check-analyzer-%:
+	@rm -rf build/analyzer/$*
+	$(call kbuild,$(CACHE)/kernels/$*/build,build/analyzer/$*,$(MODULE_SOURCES),KCFLAGS="-fanalyzer \
+		-fdiagnostics-path-format=none -fno-diagnostics-show-caret -ftrack-macro-expansion=0",$(call kernel_make,$*))
 
 # --- what runs in a VM --------------------------------------------------------
 

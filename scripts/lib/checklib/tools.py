@@ -58,7 +58,7 @@ def of_module():
 def module_analyzer():
     """Says where the sources are, not where they are compiled."""
     status, said = make("check-analyzer")
-    return status, [line.replace("build/analyzer/", "") for line in said]
+    return status, [re.sub(r"build/analyzer/[^/]+/", "", line) for line in said]
 
 
 def analyzer(_kernel):
