@@ -10,16 +10,6 @@ namespace selftests {
 
 using namespace userfault;
 
-namespace {
-
-/* Twice as many, since a private mapping may copy them. */
-std::unique_ptr<HugePages> pool_for(std::size_t pages, MemoryKind kind)
-{
-	return is_huge(kind) ? std::make_unique<HugePages>(2 * pages) : nullptr;
-}
-
-} // namespace
-
 bool is_huge(MemoryKind kind)
 {
 	return kind >= MemoryKind::private_huge;
@@ -28,6 +18,11 @@ bool is_huge(MemoryKind kind)
 std::size_t page_bytes_of(MemoryKind kind)
 {
 	return is_huge(kind) ? huge_page : page_size();
+}
+
+std::unique_ptr<HugePages> pool_for(std::size_t pages, MemoryKind kind)
+{
+	return is_huge(kind) ? std::make_unique<HugePages>(2 * pages) : nullptr;
 }
 
 GuestWorld::GuestWorld(std::size_t pages, MemoryKind kind, Modes modes, Features features,

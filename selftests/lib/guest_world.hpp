@@ -66,6 +66,9 @@ bool is_huge(MemoryKind kind);
 /* The size of a page of such memory. */
 std::size_t page_bytes_of(MemoryKind kind);
 
+/* Huge pages for so many pages of such memory, and for private copies of them; null if not huge. */
+std::unique_ptr<HugePages> pool_for(std::size_t pages, MemoryKind kind);
+
 } // namespace selftests
 
 #endif

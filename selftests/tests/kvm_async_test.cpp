@@ -39,11 +39,12 @@ struct AsyncWorld : GuestWorld {
  * Kills a process whose guest waits for a page in such a way. The worker holds the process's
  * memory, so the process ends only once the worker does, which @finish has to bring about.
  */
-void kill_waiting(const std::function<void(const Memory &, Context)> &finish)
+void kill_waiting(MemoryKind kind, const std::function<void(const Memory &, Context)> &finish)
 {
 	need_kvm();
 	std::array<std::byte, 1> payload{};
-	const Memory memory(1);
+	const auto pool = pool_for(1, kind);
+	const Memory memory(page_bytes_of(kind) / page_size(), kind);
 	auto sockets = take(socket_pair());
 	Process process([&] {
 		auto context = open_context();
@@ -68,7 +69,7 @@ void kill_waiting(const std::function<void(const Memory &, Context)> &finish)
 } // namespace
 
 TEMPLATE_TEST_CASE("a worker of the kernel waits for a guest's page, and the guest halts",
-		   "[kvm][async]", Anonymous, SharedHugeFile)
+		   "[kvm][async]", Anonymous, SharedFile, SharedHugeFile)
 {
 	AsyncWorld world(2, TestType::kind);
 	auto reader = world.reading(1);
@@ -80,9 +81,10 @@ TEMPLATE_TEST_CASE("a worker of the kernel waits for a guest's page, and the gue
 	CHECK(world.nothing_is_told());
 }
 
-TEST_CASE("a guest that halts can be kicked, and the worker goes on waiting", "[kvm][async]")
+TEMPLATE_TEST_CASE("a guest that halts can be kicked, and the worker goes on waiting",
+		   "[kvm][async]", Anonymous, SharedFile, SharedHugeFile)
 {
-	AsyncWorld world(2);
+	AsyncWorld world(2, TestType::kind);
 	auto reader = world.reading(1);
 
 	world.next_fault_is(1, FaultFlags::Write);
@@ -98,7 +100,7 @@ TEST_CASE("a guest that halts can be kicked, and the worker goes on waiting", "[
 }
 
 TEMPLATE_TEST_CASE("a guest that is told of an absent page goes on meanwhile", "[kvm][async]",
-		   Anonymous, SharedHugeFile)
+		   Anonymous, SharedFile, SharedHugeFile)
 {
 	AsyncWorld world(2, TestType::kind);
 	auto &vcpu = world.vcpu();
@@ -119,9 +121,10 @@ TEMPLATE_TEST_CASE("a guest that is told of an absent page goes on meanwhile", "
 	CHECK(world.nothing_is_told());
 }
 
-TEST_CASE("a guest is told that its page is there when its monitor is gone", "[kvm][async]")
+TEMPLATE_TEST_CASE("a guest is told that its page is there when its monitor is gone",
+		   "[kvm][async]", Anonymous, SharedFile, SharedHugeFile)
 {
-	AsyncWorld world(2);
+	AsyncWorld world(2, TestType::kind);
 	auto &vcpu = world.vcpu();
 
 	vcpu.take_part_in_async_faults();
@@ -134,10 +137,10 @@ TEST_CASE("a guest is told that its page is there when its monitor is gone", "[k
 	CHECK(vcpu.go_on() == 0u);
 }
 
-TEST_CASE("a worker of the kernel waits for a page that a guest may not write to",
-	  "[kvm][async][wp]")
+TEMPLATE_TEST_CASE("a worker of the kernel waits for a page that a guest may not write to",
+		   "[kvm][async][wp]", Anonymous, SharedFile, SharedHugeFile)
 {
-	AsyncWorld world(2, MemoryKind::anonymous, Modes::WriteProtect);
+	AsyncWorld world(2, TestType::kind, Modes::WriteProtect);
 
 	world.write_patterns();
 	CHECK(world.write(1, pattern_word(1)));
@@ -153,12 +156,19 @@ TEST_CASE("a worker of the kernel waits for a page that a guest may not write to
 	CHECK(world.nothing_is_told());
 }
 
-TEST_CASE("a process that was killed ends when its guest's page is there", "[kvm][async]")
+TEMPLATE_TEST_CASE("a process that was killed ends when its guest's page is there", "[kvm][async]",
+		   Anonymous, SharedFile, SharedHugeFile)
 {
-	kill_waiting([](const Memory &memory, Context context) { fill(context, memory, 0); });
+	kill_waiting(TestType::kind, [](const Memory &memory, const Context &context) {
+		const auto source = patterned(memory.pages());
+
+		CHECK(context.copy(memory.address(0), source.bytes(0, source.pages())));
+	});
 }
 
-TEST_CASE("a process that was killed ends when its guest's monitor is gone", "[kvm][async]")
+TEMPLATE_TEST_CASE("a process that was killed ends when its guest's monitor is gone",
+		   "[kvm][async]", Anonymous, SharedFile, SharedHugeFile)
 {
-	kill_waiting([](const Memory &, Context context) { context.release().reset(); });
+	kill_waiting(TestType::kind,
+		     [](const Memory &, Context context) { context.release().reset(); });
 }

@@ -28,7 +28,7 @@ bool kicks_come_late()
 
 TEMPLATE_TEST_CASE(
 	"a processor that waits for a page can be kicked, and waits again when it goes on", "[kvm]",
-	Anonymous, SharedHugeFile)
+	Anonymous, SharedFile, SharedHugeFile)
 {
 	GuestWorld world(2, TestType::kind);
 	auto reader = world.reading(1);
@@ -49,11 +49,12 @@ TEMPLATE_TEST_CASE(
 	CHECK(again.get() == pattern_word(1));
 }
 
-TEST_CASE("nobody is told of the fault of a processor that was kicked before", "[kvm]")
+TEMPLATE_TEST_CASE("nobody is told of the fault of a processor that was kicked before", "[kvm]",
+		   Anonymous, SharedFile, SharedHugeFile)
 {
 	if (kicks_come_late())
 		skip("a processor that waits for a page can't be kicked");
-	GuestWorld world(1);
+	GuestWorld world(1, TestType::kind);
 	auto reader = world.reading(0);
 
 	wait_for_pending(world.context, 1);
@@ -65,9 +66,10 @@ TEST_CASE("nobody is told of the fault of a processor that was kicked before", "
 	CHECK(world.vcpu().go_on() == pattern_word(0));
 }
 
-TEST_CASE("a processor that waits for a protected page can be kicked", "[kvm][wp]")
+TEMPLATE_TEST_CASE("a processor that waits for a protected page can be kicked", "[kvm][wp]",
+		   Anonymous, SharedFile, SharedHugeFile)
 {
-	GuestWorld world(1, MemoryKind::anonymous, Modes::WriteProtect);
+	GuestWorld world(1, TestType::kind, Modes::WriteProtect);
 
 	world.write_patterns();
 	take(world.context.write_protect(world.range(0, 1)));
@@ -98,10 +100,10 @@ TEMPLATE_TEST_CASE("a guest that waits for a page reads zeroes when its monitor 
 	CHECK(world.read(0) == 0u);
 }
 
-TEST_CASE("a guest that waits for a protected page writes to it when its monitor is gone",
-	  "[kvm][wp]")
+TEMPLATE_TEST_CASE("a guest that waits for a protected page writes to it when its monitor is gone",
+		   "[kvm][wp]", Anonymous, SharedFile, SharedHugeFile)
 {
-	GuestWorld world(2, MemoryKind::anonymous, Modes::WriteProtect);
+	GuestWorld world(2, TestType::kind, Modes::WriteProtect);
 
 	world.write_patterns();
 	take(world.context.write_protect(world.range(0, 2)));
@@ -114,11 +116,13 @@ TEST_CASE("a guest that waits for a protected page writes to it when its monitor
 	CHECK(world.write(0, 6));
 }
 
-TEST_CASE("a process that is killed while its guest waits for a page ends at once", "[kvm]")
+TEMPLATE_TEST_CASE("a process that is killed while its guest waits for a page ends at once",
+		   "[kvm]", Anonymous, SharedFile, SharedHugeFile)
 {
 	need_kvm();
 	std::array<std::byte, 1> payload{};
-	const Memory memory(1);
+	const auto pool = pool_for(1, TestType::kind);
+	const Memory memory(page_bytes_of(TestType::kind) / page_size(), TestType::kind);
 	auto sockets = take(socket_pair());
 	Process process([&] {
 		const auto context = open_context();
@@ -131,11 +135,12 @@ TEST_CASE("a process that is killed while its guest waits for a page ends at onc
 	});
 	sockets.second.reset();
 	const auto context = Context::adopt(take(receive_fd(sockets.first.get(), payload)));
-	const auto source = patterned(1);
+	const auto source = patterned(memory.pages());
 
 	CHECK(next_fault(context).address == memory.address(0));
 	process.signal(SIGKILL);
 	CHECK(process.wait() == Process::killed + SIGKILL);
 	CHECK(fdinfo(context.fd()).total == 0);
-	CHECK(context.copy(memory.address(0), source.bytes(0, 1)).error.value() == ESRCH);
+	CHECK(context.copy(memory.address(0), source.bytes(0, source.pages())).error.value() ==
+	      ESRCH);
 }

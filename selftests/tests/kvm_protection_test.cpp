@@ -57,6 +57,14 @@ struct WrittenWorld : GuestWorld {
 		CHECK(writer.get());
 		CHECK(word(index) == value);
 	}
+
+	/* Whether KVM has logged writes to the first words of these pages, and to no others. */
+	bool has_logged(Pages pages) const
+	{
+		for (auto &page : pages)
+			page *= small_pages;
+		return guest.logged() == pages;
+	}
 };
 
 } // namespace
@@ -81,9 +89,10 @@ GUEST_TEST_CASE("a guest that writes to a page has to wait once the page is prot
 	CHECK(writer.get());
 }
 
-TEST_CASE("a page that a guest is writing to stays as it is once it is protected", "[kvm][wp][smp]")
+TEMPLATE_TEST_CASE("a page that a guest is writing to stays as it is once it is protected",
+		   "[kvm][wp][smp]", Anonymous, SharedFile, SharedHugeFile)
 {
-	WrittenWorld world(1);
+	WrittenWorld world(1, TestType::kind);
 	Vcpu::Word last = world.word(0);
 	auto counter = in_thread([&] { return world.vcpu().count(0); });
 
@@ -100,9 +109,10 @@ TEST_CASE("a page that a guest is writing to stays as it is once it is protected
 	CHECK(counter.get().error() == std::errc::interrupted);
 }
 
-TEST_CASE("a page that a guest writes to can be protected by another process", "[kvm][wp]")
+TEMPLATE_TEST_CASE("a page that a guest writes to can be protected by another process", "[kvm][wp]",
+		   Anonymous, SharedFile, SharedHugeFile)
 {
-	WrittenWorld world(2);
+	WrittenWorld world(2, TestType::kind);
 
 	/* A fork that copies the memory takes it away from the guest, too. */
 	checked(::madvise(world.memory.page(0), world.memory.range().length, MADV_DONTFORK));
@@ -173,22 +183,23 @@ GUEST_TEST_CASE("pages that a guest has written to are found by PAGEMAP_SCAN, ea
 	CHECK(world.nothing_is_told());
 }
 
-TEST_CASE("KVM's log of writes and protection each see every write", "[kvm][wp]")
+TEMPLATE_TEST_CASE("KVM's log of writes and protection each see every write", "[kvm][wp]",
+		   Anonymous, SharedFile, SharedHugeFile)
 {
-	WrittenWorld world(4);
+	WrittenWorld world(4, TestType::kind);
 
 	world.guest.log_writes();
-	CHECK(world.guest.logged().empty());
+	CHECK(world.has_logged({}));
 	world.protect(1, 2);
 	CHECK(world.write(0, 5));
 	world.write_told(1, 6);
-	CHECK(world.guest.logged() == Pages{0, 1});
+	CHECK(world.has_logged({0, 1}));
 
 	CHECK(world.write(1, 7));
-	CHECK(world.guest.logged() == Pages{1});
+	CHECK(world.has_logged({1}));
 	world.write_told(2, 8);
-	CHECK(world.guest.logged() == Pages{2});
-	CHECK(world.guest.logged().empty());
+	CHECK(world.has_logged({2}));
+	CHECK(world.has_logged({}));
 	CHECK(world.nothing_is_told());
 }
 
@@ -196,16 +207,17 @@ TEST_CASE("KVM's log of writes and protection each see every write", "[kvm][wp]"
  * To log a write, KVM takes away the guest's right to write and gives it back without a look at the
  * process's page tables, as long as they had it.
  */
-TEST_CASE("a page that KVM logs writes to is still protected", "[kvm][wp]")
+TEMPLATE_TEST_CASE("a page that KVM logs writes to is still protected", "[kvm][wp]", Anonymous,
+		   SharedFile, SharedHugeFile)
 {
-	WrittenWorld world(2);
+	WrittenWorld world(2, TestType::kind);
 
 	world.guest.log_writes();
 	CHECK(world.write(1, pattern_word(1)));
-	CHECK(world.guest.logged() == Pages{1});
+	CHECK(world.has_logged({1}));
 	world.protect(1, 1);
 	world.write_told(1, 5);
-	CHECK(world.guest.logged() == Pages{1});
+	CHECK(world.has_logged({1}));
 }
 
 GUEST_TEST_CASE("a guest has to wait for a page that is read-write-protected", "[kvm][rwp]")
@@ -227,10 +239,11 @@ GUEST_TEST_CASE("a guest has to wait for a page that is read-write-protected", "
 	CHECK(world.nothing_is_told());
 }
 
-TEST_CASE("pages that a guest has accessed are found by PAGEMAP_SCAN, each time", "[kvm][rwp]")
+GUEST_TEST_CASE("pages that a guest has accessed are found by PAGEMAP_SCAN, each time",
+		"[kvm][rwp]")
 {
 	need(Features::RwpAsync);
-	WrittenWorld world(4, MemoryKind::anonymous, Modes::ReadWriteProtect,
+	WrittenWorld world(4, TestType::kind, Modes::ReadWriteProtect,
 			   Features::Rwp | Features::RwpAsync);
 	const auto accessed = [&] { return accessed_ranges(world.range(0, 4)); };
 
