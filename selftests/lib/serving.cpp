@@ -34,6 +34,13 @@ void copy_without_waking(const Context &context, const Memory &memory)
 		give_up("the page can't be copied");
 }
 
+void zero_without_waking(const Context &context, const Memory &memory)
+{
+	next_fault(context);
+	if (!context.zeropage(first_page(memory), ZeropageModes::DontWake))
+		give_up("the page can't be zeroed");
+}
+
 void unprotect_without_waking(const Context &context, const Memory &memory)
 {
 	next_fault(context);

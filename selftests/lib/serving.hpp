@@ -22,6 +22,7 @@ void read_fault(const userfault::Context &context, const Memory &memory);
 
 /* Read a fault, and resolve it, but leave its thread waiting. */
 void copy_without_waking(const userfault::Context &context, const Memory &memory);
+void zero_without_waking(const userfault::Context &context, const Memory &memory);
 void unprotect_without_waking(const userfault::Context &context, const Memory &memory);
 void map_without_waking(const userfault::Context &context, const Memory &memory);
 void give_access_without_waking(const userfault::Context &context, const Memory &memory);

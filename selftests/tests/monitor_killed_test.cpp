@@ -17,8 +17,11 @@
 #include <cerrno>
 #include <csignal>
 #include <functional>
+#include <linux/userfault.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
 #include <vector>
@@ -111,7 +114,19 @@ long let_kernel_read_poison(const Memory &memory)
 	return ::write(pipe.in.get(), memory.page(0), 1) < 0 && errno == EFAULT;
 }
 
+/* Reads a message, and waits for a page of its own buffer, which nobody fills. */
+void read_into_missing(const Context &context, const Memory &)
+{
+	static const World own(1);
+
+	wait_until("there is a message", [&] { return is_readable(context); });
+	static const auto reading = in_thread(
+		[&] { return ::read(context.fd(), own.memory.page(0), sizeof(uffd_msg)); });
+	wait_for_waiters(own.context, 1);
+}
+
 const Watched poisonable{Features::Poison, Modes::Missing, MemoryKind::anonymous};
+const Watched movable{Features::Move, Modes::Missing, MemoryKind::anonymous};
 
 /* The results are those once the monitor is gone. */
 const Wait never_filled{missing, read_first, 0};
@@ -139,8 +154,10 @@ struct Point {
 
 const Point points[] = {
 	{"before it has read a missing page", never_filled, see_fault},
+	{"while a missing page is copied to it", never_filled, read_into_missing},
 	{"after it has read a missing page", never_filled, read_fault},
 	{"between a copy and its wake", filled, copy_without_waking},
+	{"between zeroing and its wake", never_filled, zero_without_waking},
 	{"between poisoning and its wake", poisoned,
 	 [](const Context &context, const Memory &memory) {
 		 next_fault(context);
@@ -170,6 +187,13 @@ const Point points[] = {
 		 static const auto child = next_child(context);
 		 next_fault(child);
 	 }},
+};
+
+const Point event_points[] = {
+	{"while the event of dropping pages is copied to it", dropping, read_into_missing},
+	{"while the event of an unmapping is copied to it", unmapping, read_into_missing},
+	{"while the event of a move is copied to it", moving, read_into_missing},
+	{"while the event of a fork is copied to it", forking, read_into_missing},
 };
 
 const Point huge_points[] = {
@@ -209,6 +233,13 @@ TEST_CASE("a process goes on when its monitor is killed at any point", "[lifetim
 	with_each_offered(points, kill_monitor_at);
 }
 
+/* Native userfaultfd takes such an event for reported, and the process goes on before. */
+TEST_CASE("a process goes on when its monitor is killed while an event is copied to it",
+	  "[lifetime][module]")
+{
+	with_each_offered(event_points, kill_monitor_at);
+}
+
 TEST_CASE("a process goes on when the monitor of its huge pages is killed at any point",
 	  "[lifetime][hugetlb]")
 {
@@ -232,6 +263,56 @@ TEST_CASE("a process goes on when its monitor is killed while it waits in a comm
 	CHECK_FALSE(is_done(waiting));
 	monitor.kill();
 	CHECK(waiting.get() == 0);
+}
+
+namespace {
+
+/* What a process has together with its monitor. */
+struct Common {
+	const Memory memory{1}, source = patterned(1);
+	const Pipe moved;
+	int context;
+};
+
+/* Only a process that shares the memory may move its pages. Calls nothing that allocates. */
+int move_without_waking(void *argument)
+{
+	const auto &common = *static_cast<const Common *>(argument);
+	const auto context = Context::adopt(Fd(common.context));
+
+	next_fault(context);
+	if (!context.move(common.memory.address(0), common.source.range(), MoveModes::DontWake))
+		give_up("the page can't be moved");
+	checked(::write(common.moved.in.get(), payload.data(), payload.size()));
+	for (;;)
+		::pause();
+	return 0;
+}
+
+} // namespace
+
+TEST_CASE("a process goes on when a monitor that shares its memory is killed before it wakes",
+	  "[lifetime]")
+{
+	need(Features::Move);
+	std::vector<char> stack(256 << 10);
+	Common common;
+	auto context = watch(movable, common.memory);
+	int status;
+
+	common.context = context.fd();
+	auto waiting = in_thread([&] { return read_first(common.memory); });
+	wait_for_waiters(context, 1);
+	const auto monitor = static_cast<pid_t>(checked(::clone(
+		move_without_waking, stack.data() + stack.size(), CLONE_VM | SIGCHLD, &common)));
+	context.release().reset(); /* the monitor has its own */
+	checked(::read(common.moved.out.get(), payload.data(), payload.size()));
+	CHECK_FALSE(is_done(waiting));
+	checked(::kill(monitor, SIGKILL));
+	checked(::waitpid(monitor, &status, 0));
+	CHECK(WIFSIGNALED(status));
+	CHECK(waiting.get() == static_cast<long>(pattern_word(0)));
+	CHECK_FALSE(smaps_flag(common.memory.range(), "um"));
 }
 
 TEST_CASE("a process has ordinary memory when its monitor was killed as it waited for messages",

@@ -67,6 +67,7 @@ const Point points[] = {
 	{"before its missing page of a file was read", writing_file, see_fault},
 	{"after its missing page of a file was read", writing_file, read_fault},
 	{"between a copy and its wake", reading, copy_without_waking},
+	{"between zeroing and its wake", reading, zero_without_waking},
 	{"in a system call before its fault was read", in_kernel, see_fault},
 	{"in a system call after its fault was read", in_kernel, read_fault},
 	{"before its write was read", writing, see_fault},
