@@ -204,8 +204,64 @@ bool does_not_resolve_itself(Actor &actor)
 	return !actor.arena().is(Traits::itself);
 }
 
+/*
+ * A monitor, of this process or of another one, protects the page of a fault and those after it,
+ * and leaves the fault itself to the next answer. The ledger doesn't know the accesses of a child,
+ * and away there may be other pages than at home.
+ */
+bool is_at_home(Actor &actor)
+{
+	const auto &arena = actor.arena();
+
+	return !arena.is_of_child() && actor.fault_page() == arena.address(actor.page());
+}
+
+bool may_protect_for_fault(Actor &actor)
+{
+	return is_at_home(actor) && does_not_resolve_itself(actor);
+}
+
+/* Not for long: meanwhile there is one monitor less for all others. */
+Outcome judge_soon(Actor &actor, const std::vector<Watch> &watches, bool reads)
+{
+	std::this_thread::sleep_for(std::chrono::microseconds(actor.random().below(1000)));
+	const auto outcome = judge_watches(actor, watches, reads);
+	actor.arena().wake(actor.page(), 1);
+	return outcome;
+}
+
+Outcome protect_for_fault(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto [first, count] = actor.pages(8);
+	auto watches = watches_of(arena, first, count);
+
+	if (const auto done = arena.context().write_protect(arena.range(first, count)); !done)
+		return of_error(done.error());
+	note_begun(watches);
+	return judge_soon(actor, watches, false);
+}
+
+/*
+ * A tracker may have turned on that protection resolves itself, and would take a page that this
+ * protects after an access for one whose access was missed: so this lifts.
+ */
+Outcome protect_all_for_fault(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto [first, count] = actor.pages(8);
+	const Lifting lifting(arena, first, count);
+	auto watches = watches_of(arena, first, count, true);
+
+	if (const auto done = arena.context().rwprotect(arena.range(first, count)); !done)
+		return of_error(done.error());
+	note_begun(watches);
+	return judge_soon(actor, watches, true);
+}
+
 using enum Outcome;
-constexpr auto eagain = of_errno(EAGAIN), enoent = of_errno(ENOENT), enomem = of_errno(ENOMEM);
+constexpr auto eagain = of_errno(EAGAIN), enoent = of_errno(ENOENT), enomem = of_errno(ENOMEM),
+	       esrch = of_errno(ESRCH);
 
 } // namespace
 
@@ -220,6 +276,11 @@ const std::vector<Operation> protecting = {
 	 {eagain, enoent, enomem}, no_fault, nullptr, 100, false, Features::RwpAsync},
 	{"track writes", Role::tracker, 15, Traits::itself, track_writes, {done},
 	 {eagain, enoent, enomem}},
+	{"answer: first protect", Role::monitor, 8, Traits::protect, protect_for_fault, {done},
+	 {late, eagain, enoent, enomem, esrch}, missing | minor | written, may_protect_for_fault},
+	{"answer: first take all access", Role::monitor, 8, Traits::protect_all,
+	 protect_all_for_fault, {done}, {late, eagain, enoent, enomem, esrch},
+	 missing | minor | accessed, is_at_home, 100, false, Features::Rwp},
 };
 /* clang-format on */
 
