@@ -65,10 +65,12 @@ std::uint64_t pagemap_entry(const Arena &arena, std::size_t index)
 
 std::uint64_t flags_of(std::uint64_t entry)
 {
-	if (!(entry & present_bit) || !(entry & frame_bits))
+	const auto frame = frame_in(entry);
+
+	if (!frame)
 		return 0;
 	const Fd file(::open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
-	return number_at(file.get(), entry & frame_bits);
+	return number_at(file.get(), frame);
 }
 
 bool has_pages(const Arena &arena, std::size_t first, std::size_t count)

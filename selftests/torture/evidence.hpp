@@ -44,10 +44,16 @@ std::uint64_t pagemap_entry(const Arena &arena, std::size_t index);
 inline constexpr std::uint64_t present_bit = 1ull << 63, swapped_bit = 1ull << 62,
 			       protected_bit = 1ull << 57, frame_bits = (1ull << 55) - 1;
 
+/* The frame of the page in an entry of pagemap; 0 if it isn't there. */
+constexpr std::uint64_t frame_in(std::uint64_t entry)
+{
+	return entry & present_bit ? entry & frame_bits : 0;
+}
+
 /* The bits of /proc/kpageflags of the page in an entry of pagemap; 0 if that can't be known. */
 std::uint64_t flags_of(std::uint64_t entry);
 inline constexpr std::uint64_t referenced_flag = 1ull << 2, active_flag = 1ull << 6,
-			       ksm_flag = 1ull << 21, huge_flag = 1ull << 22;
+			       huge_flag = 1ull << 22;
 
 /* Whether any of these pages is there, or in swap. */
 bool has_pages(const Arena &arena, std::size_t first, std::size_t count);

@@ -78,13 +78,24 @@ Outcome compact(Actor &)
 	return done_if(isolated.has_happened());
 }
 
-/* Whether KSM has merged the page with another. */
+/*
+ * Whether KSM has merged the page with another one of the arena: both have one frame. Some kernels
+ * don't say so in /proc/kpageflags. Pages that a monitor answers with zeroes have one without KSM.
+ */
 Outcome is_merged(Actor &actor)
 {
+	const auto &arena = actor.arena();
+
 	if (number_in("/sys/kernel/mm/ksm/run") != 1)
 		return Outcome::lacking;
-	const auto entry = pagemap(actor.arena(), actor.page(), 1).front();
-	return flags_of(entry) & ksm_flag ? Outcome::done : Outcome::late;
+	if (arena.may_be_zero(actor.page()))
+		return Outcome::skipped;
+	const auto entries = pagemap(arena, 0, arena.pages());
+	const auto frame = frame_in(entries[actor.page()]);
+	for (std::size_t i = 0; frame && i < entries.size(); i++)
+		if (i != actor.page() && !arena.may_be_zero(i) && frame_in(entries[i]) == frame)
+			return Outcome::done;
+	return Outcome::late;
 }
 
 /* From now on KSM doesn't merge these pages, and then it does so again. */
