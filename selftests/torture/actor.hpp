@@ -18,6 +18,8 @@ namespace torture {
 
 class Round;
 
+inline constexpr auto native_device = "/dev/userfaultfd";
+
 /* The memory of one process, as all of its actors see it. */
 struct World {
 	unsigned number = 0;
@@ -28,6 +30,7 @@ struct World {
 	std::vector<std::unique_ptr<Arena>> arenas = {};
 
 	WorldState &state() const { return shared().worlds[number]; }
+	bool is_native() const { return device == native_device; }
 };
 
 /* What a lane has written last to a page, and when. */

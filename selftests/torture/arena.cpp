@@ -43,6 +43,8 @@ constexpr Kind all_kinds[] = {
 	 Features::PagefaultFlagWp | Features::WpAsync},
 	{"loose", plain | lossy, 64, Modes::Missing, Features::None},
 	{"alike", plain | alike, 64, Modes::Missing, Features::None},
+	{"alike protected", plain | alike | protect, 64, Modes::Missing | Modes::WriteProtect,
+	 Features::PagefaultFlagWp},
 	{"guarded", plain | protect_all, 64, Modes::Missing | Modes::ReadWriteProtect,
 	 Features::Rwp},
 	{"guarded shmem", shmem | small | protect_all, 64,

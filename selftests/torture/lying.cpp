@@ -23,6 +23,7 @@ namespace {
 constexpr const char *names[] = {
 	"page",	 "zeroes", "future", "past",	  "mixed",  "dropped", "unprotected", "unkillable",
 	"leaks", "event",  "untold", "elsewhere", "missed", "refused", "peeked",      "forked",
+	"merged",
 };
 
 template <std::size_t lie> bool tells(Actor &)

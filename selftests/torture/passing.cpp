@@ -22,7 +22,6 @@ using namespace userfault;
 
 namespace {
 
-constexpr auto native_device = "/dev/userfaultfd";
 constexpr std::size_t few = 4;
 
 std::optional<Context> open_on(const std::string &device)

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <linux/mempolicy.h>
+#include <optional>
+#include <string>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -79,22 +81,50 @@ Outcome compact(Actor &)
 }
 
 /*
- * Whether KSM has merged the page with another one of the arena: both have one frame. Some kernels
- * don't say so in /proc/kpageflags. Pages that a monitor answers with zeroes have one without KSM.
+ * Another page of the arena that has the same frame: KSM has merged them. Some kernels don't say so
+ * in /proc/kpageflags. Pages that a monitor answers with zeroes have one without KSM.
  */
+std::optional<std::size_t> merged_with(const Arena &arena, std::size_t page)
+{
+	const auto entries = pagemap(arena, 0, arena.pages());
+	const auto frame = frame_in(entries[page]);
+
+	for (std::size_t i = 0; frame && i < entries.size(); i++)
+		if (i != page && !arena.may_be_zero(i) &&
+		    (frame_in(entries[i]) == frame || is_told("merged")))
+			return i;
+	return std::nullopt;
+}
+
+/* With the lie, all pages count as merged. */
+bool ksm_runs()
+{
+	return number_in("/sys/kernel/mm/ksm/run") == 1 || is_told("merged");
+}
+
+bool is_not_zeroes(Actor &actor)
+{
+	return !actor.arena().may_be_zero(actor.page());
+}
+
 Outcome is_merged(Actor &actor)
 {
-	const auto &arena = actor.arena();
-
-	if (number_in("/sys/kernel/mm/ksm/run") != 1)
+	if (!ksm_runs())
 		return Outcome::lacking;
-	if (arena.may_be_zero(actor.page()))
-		return Outcome::skipped;
-	const auto entries = pagemap(arena, 0, arena.pages());
-	const auto frame = frame_in(entries[actor.page()]);
-	for (std::size_t i = 0; frame && i < entries.size(); i++)
-		if (i != actor.page() && !arena.may_be_zero(i) && frame_in(entries[i]) == frame)
-			return Outcome::done;
+	return merged_with(actor.arena(), actor.page()) ? Outcome::done : Outcome::late;
+}
+
+/* The module keeps KSM away from pages while they are registered for protection. */
+Outcome is_left_alone(Actor &actor)
+{
+	if (!ksm_runs() || actor.world().is_native())
+		return Outcome::lacking;
+	const auto before = actor.entry().open.mark();
+	const auto other = merged_with(actor.arena(), actor.page());
+	if (!other)
+		return Outcome::done;
+	if (actor.entry().open.quiet_since(before))
+		return actor.wrong("KSM has merged it with page " + std::to_string(*other));
 	return Outcome::late;
 }
 
@@ -130,7 +160,10 @@ const std::vector<Operation> placing = {
 	 nullptr, 100, true},
 	{"compact memory", Role::changer, 1, Traits::none, compact, {done}, {nothing}, no_fault, nullptr, 20,
 	 true},
-	{"a merged page", Role::changer, 3, Traits::alike, is_merged, {done, late}, {}},
+	{"a merged page", Role::changer, 3, Traits::alike, is_merged, {done, late}, {}, no_fault,
+	 is_not_zeroes},
+	{"a protected page that isn't merged", Role::changer, 3, Traits::alike | Traits::protect,
+	 is_left_alone, {done}, {late}, no_fault, is_not_zeroes, 20},
 	{"unmerge pages", Role::changer, 3, Traits::alike, unmerge, {done}, {enomem, eintr}},
 };
 /* clang-format on */

@@ -199,9 +199,12 @@ Outcome track_accesses(Actor &actor)
 	return outcome;
 }
 
-bool does_not_resolve_itself(Actor &actor)
+/* Until an answer ends it. Natively KSM merges protected pages, and forgets the protection. */
+bool protection_lasts(Actor &actor)
 {
-	return !actor.arena().is(Traits::itself);
+	const auto &arena = actor.arena();
+
+	return !arena.is(Traits::itself) && !(arena.is(Traits::alike) && actor.world().is_native());
 }
 
 /*
@@ -218,7 +221,7 @@ bool is_at_home(Actor &actor)
 
 bool may_protect_for_fault(Actor &actor)
 {
-	return is_at_home(actor) && does_not_resolve_itself(actor);
+	return is_at_home(actor) && protection_lasts(actor);
 }
 
 /* Not for long: meanwhile there is one monitor less for all others. */
@@ -269,7 +272,7 @@ constexpr auto eagain = of_errno(EAGAIN), enoent = of_errno(ENOENT), enomem = of
 /* clang-format off */
 const std::vector<Operation> protecting = {
 	{"protect from writes", Role::tracker, 30, Traits::protect, watch_writes, {done},
-	 {late, eagain, enoent, enomem}, no_fault, does_not_resolve_itself},
+	 {late, eagain, enoent, enomem}, no_fault, protection_lasts},
 	{"protect from all access", Role::tracker, 15, Traits::protect_all, watch_all, {done},
 	 {late, eagain, enoent, enomem}},
 	{"track accesses, SET_MODE", Role::tracker, 10, Traits::protect_all, track_accesses, {done},

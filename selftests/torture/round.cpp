@@ -24,7 +24,7 @@ namespace {
 
 std::vector<Plan> plans(const Settings &settings)
 {
-	const std::string native = "/dev/userfaultfd",
+	const std::string native = native_device,
 			  ours = settings.native ? native : "/dev/userfault";
 	const auto steps = settings.steps;
 
