@@ -5,16 +5,22 @@
 #include "torture/files.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <linux/mempolicy.h>
 #include <optional>
 #include <string>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
 #ifndef MADV_SOFT_OFFLINE
 #define MADV_SOFT_OFFLINE 101
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
 #endif
 
 namespace torture {
@@ -141,6 +147,28 @@ Outcome unmerge(Actor &actor)
 	return of_call(::madvise(start, length, MADV_MERGEABLE));
 }
 
+/* KSM forgets protection natively. */
+bool can_merge_all(Actor &actor)
+{
+	return !actor.world().is_native();
+}
+
+/*
+ * KSM gets all memory of the process for a while, but for what is registered for protection. Then
+ * it has none, and gets back what it had before.
+ */
+Outcome merge_all(Actor &actor)
+{
+	if (::prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0))
+		return errno == EINVAL ? Outcome::lacking : of_errno(errno);
+	std::this_thread::sleep_for(std::chrono::milliseconds(actor.random().below(100)));
+	const auto outcome = of_call(::prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0));
+	for (const auto &arena : actor.world().arenas)
+		if (arena && arena->is(Traits::alike))
+			::madvise(arena->home(), arena->size(), MADV_MERGEABLE);
+	return outcome;
+}
+
 using enum Outcome;
 constexpr auto eagain = of_errno(EAGAIN), efault = of_errno(EFAULT), einval = of_errno(EINVAL),
 	       enomem = of_errno(ENOMEM), ebusy = of_errno(EBUSY), eio = of_errno(EIO),
@@ -165,6 +193,8 @@ const std::vector<Operation> placing = {
 	{"a protected page that isn't merged", Role::changer, 3, Traits::alike | Traits::protect,
 	 is_left_alone, {done}, {late}, no_fault, is_not_zeroes, 20},
 	{"unmerge pages", Role::changer, 3, Traits::alike, unmerge, {done}, {enomem, eintr}},
+	{"merge all memory, prctl", Role::changer, 2, Traits::none, merge_all, {done},
+	 {enomem, eintr}, no_fault, can_merge_all, 20},
 };
 /* clang-format on */
 
