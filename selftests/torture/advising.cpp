@@ -93,9 +93,18 @@ Outcome punch_hole(Actor &actor)
 	return outcome;
 }
 
+/* Each processor collects such pages, and counts them later: at the next such call, at the latest.
+ */
 Outcome free_pages(Actor &actor)
 {
-	return advise(actor, actor.count(16), MADV_FREE);
+	const auto count = actor.count(16);
+	const Event freed("pglazyfree");
+
+	const auto outcome = advise(actor, count, MADV_FREE);
+	if (outcome != Outcome::done)
+		return outcome;
+	static_cast<void>(advise(actor, 1, MADV_FREE));
+	return done_if(freed.has_happened());
 }
 
 /* These leave the pages what they are. */
@@ -202,7 +211,10 @@ const std::vector<Operation> advising = {
 	{"madvise(DONTNEED)", Role::changer, 30, Traits::none, dontneed, {done}, {einval, enomem}},
 	{"madvise(REMOVE)", Role::changer, 12, Traits::shmem, remove_pages, {done},
 	 {einval, enomem, eagain}},
-	{"madvise(FREE)", Role::changer, 8, Traits::lossy, free_pages, {done}, {einval, enomem}},
+	{"madvise(FREE)", Role::changer, 8, Traits::lossy, free_pages, {done},
+	 {nothing, einval, enomem}, no_fault, nullptr, 50},
+	{"madvise(FREE) of protected pages", Role::changer, 4, Traits::lossy | Traits::protect,
+	 free_pages, {done}, {nothing, einval, enomem}, no_fault, nullptr, 50},
 	{"madvise(COLD)", Role::changer, 5, Traits::small, cold, {done},
 	 {nothing, einval, enomem}, no_fault, nullptr, 50},
 	{"madvise(PAGEOUT)", Role::changer, 15, Traits::small, page_out, {done},

@@ -42,6 +42,8 @@ constexpr Kind all_kinds[] = {
 	{"tracked", plain | protect | itself, 64, Modes::Missing | Modes::WriteProtect,
 	 Features::PagefaultFlagWp | Features::WpAsync},
 	{"loose", plain | lossy, 64, Modes::Missing, Features::None},
+	{"loose protected", plain | lossy | protect, 64, Modes::Missing | Modes::WriteProtect,
+	 Features::PagefaultFlagWp},
 	{"alike", plain | alike, 64, Modes::Missing, Features::None},
 	{"alike protected", plain | alike | protect, 64, Modes::Missing | Modes::WriteProtect,
 	 Features::PagefaultFlagWp},
