@@ -279,6 +279,8 @@ const std::vector<Operation> protecting = {
 	 {eagain, enoent, enomem}, no_fault, nullptr, 100, false, Features::RwpAsync},
 	{"track writes", Role::tracker, 15, Traits::itself, track_writes, {done},
 	 {eagain, enoent, enomem}},
+	{"track writes to shared memory", Role::tracker, 10, Traits::itself | Traits::shmem,
+	 track_writes, {done}, {eagain, enoent, enomem}},
 	{"answer: first protect", Role::monitor, 8, Traits::protect, protect_for_fault, {done},
 	 {late, eagain, enoent, enomem, esrch}, missing | minor | written, may_protect_for_fault},
 	{"answer: first take all access", Role::monitor, 8, Traits::protect_all,
