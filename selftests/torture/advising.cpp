@@ -222,6 +222,8 @@ const std::vector<Operation> advising = {
 	{"madvise(POPULATE_READ)", Role::changer, 6, Traits::none, populate_read, {done}, odd},
 	{"madvise(POPULATE_WRITE)", Role::changer, 6, Traits::none, populate_write, {done}, odd},
 	{"madvise(COLLAPSE)", Role::changer, 8, Traits::transparent, collapse, {done}, odd},
+	{"madvise(COLLAPSE) of a file", Role::changer, 6, Traits::transparent | Traits::shmem,
+	 collapse, {done}, odd},
 	{"punch a hole", Role::changer, 12, Traits::shmem, punch_hole, {done}, {}},
 	{"fill a page beforehand", Role::changer, 20, Traits::sigbus, fill_beforehand,
 	 {done, of_errno(EEXIST)}, {eagain, of_errno(ENOENT), enomem}},

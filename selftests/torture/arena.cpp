@@ -41,6 +41,8 @@ constexpr Kind all_kinds[] = {
 	 Features::PagefaultFlagWp | all_events | Features::EventFork},
 	{"tracked", plain | protect | itself, 64, Modes::Missing | Modes::WriteProtect,
 	 Features::PagefaultFlagWp | Features::WpAsync},
+	{"shmem transparent", shmem | small | transparent, 512, Modes::Missing | Modes::Minor,
+	 Features::MinorShmem},
 	{"shmem tracked", shmem | small | protect | itself, 64,
 	 Modes::Missing | Modes::Minor | Modes::WriteProtect,
 	 Features::MinorShmem | Features::WpHugetlbfsShmem | Features::WpAsync},
@@ -99,6 +101,7 @@ std::unique_ptr<Arena> Arena::make(Place place, const Kind &kind, const std::str
 
 	if (!arena->open(device))
 		return nullptr;
+	arena->expect_zeroes();
 	return arena;
 }
 
@@ -124,6 +127,18 @@ bool Arena::open(const std::string &device)
 		return false;
 	context_ = std::move(opened->context);
 	return register_again(0, pages()).has_value();
+}
+
+/*
+ * A hole in a huge page of a file makes zeroes of its pages if mm can't split it, and on Linux 6.1
+ * mm makes a huge page of a file that has holes there. So zeroes are always right, see (2) of the
+ * ledger: but not beside other words, or in place of what was there and didn't change.
+ */
+void Arena::expect_zeroes() const
+{
+	if (is(shmem | transparent))
+		for (std::size_t i = 0; i < pages(); i++)
+			entry(i).zeroed = ~0u;
 }
 
 std::string Arena::name() const

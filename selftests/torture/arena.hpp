@@ -128,6 +128,7 @@ public:
 private:
 	Arena(Place place, const Kind &kind);
 	bool open(const std::string &device);
+	void expect_zeroes() const;
 
 	Place place_;
 	const Kind &kind_;

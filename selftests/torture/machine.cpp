@@ -63,11 +63,15 @@ bool swap_to_ram()
 	       ::swapon(disk.c_str(), 0) == 0;
 }
 
-/* As in any tmpfs that is mounted, each block is counted: a memfd's aren't. */
+/*
+ * As in any tmpfs that is mounted, each block is counted: a memfd's aren't. Huge pages are for
+ * those mappings that ask for them. A write(2) makes none, which would fill other pages with
+ * zeroes.
+ */
 bool mount_files()
 {
 	::mkdir(files_folder, 0700);
-	return ::mount("tmpfs", files_folder, "tmpfs", 0, "size=64m") == 0;
+	return ::mount("tmpfs", files_folder, "tmpfs", 0, "size=64m,huge=advise") == 0;
 }
 
 /* The kernel makes as many as it has memory for. */
