@@ -59,7 +59,9 @@ namespace torture {
  * Elsewhere. Whoever moves pages away, and so has opened them, looks at them there. What was at
  * home is there, complete: so (1) to (4) hold for him, too, and only the changes and openings of
  * others count. Others may drop what is at home by then, and raise the floor: so he goes by the
- * floor from before. If the mapping is no longer registered there, mm makes pages of zeroes.
+ * floor from before. If the mapping is no longer registered there, mm makes pages of zeroes. A
+ * child looks at pages of a file in the same way, which its parent has opened: if it isn't
+ * registered, or its monitor has died, it puts zeroes into the file.
  *
  * Protection. A lane counts a write in @begun before it, and in @done after it, also if the kernel
  * makes it for a system call. Reads are counted, too, for protection from all access. Everything

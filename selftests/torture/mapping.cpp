@@ -4,8 +4,8 @@
  * mapped at home, registered, and dropped if anybody but a monitor could have made a page
  * meanwhile.
  */
-#include "torture/actor.hpp"
-#include "torture/change.hpp"
+#include "torture/mapping.hpp"
+
 #include "torture/look.hpp"
 #include "torture/telling.hpp"
 
@@ -76,10 +76,8 @@ bool drop(Actor &actor, std::size_t first, std::size_t count)
 	return true;
 }
 
-/*
- * Registers pages again that may have lost their registration, and drops what mm may have put
- * there. Threads that waited at the old mapping try again.
- */
+} // namespace
+
 Outcome watch_again(Actor &actor, Opening &opening)
 {
 	const auto &arena = actor.arena();
@@ -93,6 +91,8 @@ Outcome watch_again(Actor &actor, Opening &opening)
 	arena.wake(first, count);
 	return Outcome::done;
 }
+
+namespace {
 
 Outcome map_anew(Actor &actor)
 {

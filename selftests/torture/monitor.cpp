@@ -15,8 +15,8 @@ using namespace userfault;
 
 namespace {
 
-/* Children that live at the same time are fewer; each brings a context or two. */
-constexpr std::size_t most_children = 24, most_aside = 6;
+/* Children that live at the same time are fewer; each brings up to four contexts. */
+constexpr std::size_t most_children = 48, most_aside = 6;
 constexpr int idle_milliseconds = 20;
 
 /* The lie: as if a fork didn't copy the protection. */
