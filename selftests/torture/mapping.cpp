@@ -6,13 +6,17 @@
  */
 #include "torture/mapping.hpp"
 
+#include "torture/files.hpp"
 #include "torture/look.hpp"
 #include "torture/telling.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <initializer_list>
+#include <sstream>
+#include <string>
 #include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
@@ -160,6 +164,37 @@ bool keeps_registration(const Arena &arena)
 	return has(arena.kind().features, Features::EventRemap);
 }
 
+/*
+ * The pages that are one mapping with page() at home, which nobody changes meanwhile; lines of
+ * /proc/self/maps begin with its ends.
+ */
+Pages whole_mapping(Actor &actor)
+{
+	const auto &arena = actor.arena();
+	const auto address = arena.address(actor.page());
+	std::istringstream lines(read_file("/proc/self/maps"));
+
+	for (std::string line; std::getline(lines, line);) {
+		char *rest;
+		const auto start = std::strtoull(line.c_str(), &rest, 16),
+			   end = std::strtoull(rest + 1, nullptr, 16);
+		if (start <= address && address < end)
+			return {(start - arena.address(0)) / arena.page_size(),
+				(end - start) / arena.page_size()};
+	}
+	return {actor.page(), 1};
+}
+
+/*
+ * Of a private mapping of huge pages only all of it: if a part is moved, mm forgets what is
+ * reserved for the rest, for good.
+ */
+Pages movable_pages(Actor &actor)
+{
+	return actor.arena().is(Traits::huge | Traits::privately) ? whole_mapping(actor)
+								  : actor.pages(16);
+}
+
 /* Moves @count pages, from one of home and away to the other. */
 bool carry(Actor &actor, std::size_t first, std::size_t count, bool home)
 {
@@ -208,8 +243,8 @@ void lose_pages(const Arena &arena, std::size_t first, std::size_t count)
 Outcome move_away(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto [first, count] = actor.pages(16);
 	const std::lock_guard guard(arena.structure());
+	const auto [first, count] = movable_pages(actor);
 	Opening opening(arena, first, count);
 	Look look(actor, first, count);
 
@@ -381,6 +416,8 @@ const std::vector<Operation> mapping = {
 	{"mprotect", Role::changer, 8, Traits::none, change_access, {done}, {}},
 	{"unregister, register", Role::changer, 5, Traits::none, unregister, {done}, {}},
 	{"mremap", Role::changer, 8, Traits::small, move_away, {done}, {efault, enomem}},
+	{"mremap of huge pages", Role::changer, 4, Traits::huge, move_away, {done},
+	 {efault, enomem}, no_fault, nullptr, 20},
 	{"mremap in halves", Role::changer, 5, Traits::small, move_in_halves, {done}, {efault, enomem}},
 	{"mremap(DONTUNMAP)", Role::changer, 4, Traits::small, move_and_leave, {done},
 	 {efault, enomem, einval}},
