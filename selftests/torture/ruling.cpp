@@ -123,7 +123,8 @@ Outcome run_out_of_memory(Actor &actor)
 		run_victim(group, device);
 	if (victim < 0 || ::waitpid(victim, &status, 0) < 0)
 		return of_errno(errno);
-	group.remove();
+	if (const auto what = group.remove(); !what.empty())
+		return actor.wrong(what);
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? Outcome::killed : Outcome::late;
 }
 
