@@ -85,6 +85,33 @@ Outcome squeeze(Actor &actor)
 	return done_if(group.field("memory.events", "high") > before);
 }
 
+/*
+ * What it has is the most that it may have for a while: whoever needs a page more has to swap one
+ * out first. If a process is killed for that, it may be the whole world, which this thread reaps
+ * later. If there is none, the log would say that nobody can be killed.
+ */
+Outcome limit(Actor &actor)
+{
+	const auto &member = some_member(actor);
+	const auto &group = member.group;
+
+	if (!group.exists())
+		return Outcome::lacking;
+	if (!member.subject)
+		return Outcome::skipped;
+	const auto hits = group.field("memory.events", "max"),
+		   kills = group.field("memory.events", "oom_kill");
+	group.write("memory.max", std::to_string(group.number("memory.current")));
+	std::this_thread::sleep_for(std::chrono::milliseconds(50));
+	if (!group.write("memory.max", "max"))
+		return of_errno(errno);
+	if (group.field("memory.events", "oom_kill") > kills) {
+		shared().worlds[member.plan.number].subject_killed = true;
+		return Outcome::killed;
+	}
+	return done_if(group.field("memory.events", "max") > hits);
+}
+
 /* Touches registered memory until its control group has no more. The log knows it by its name. */
 [[noreturn]] void run_victim(const Group &group, const std::string &device)
 {
@@ -160,6 +187,8 @@ const std::vector<Operation> ruling = {
 	{"reclaim", Role::boss, 12, Traits::none, reclaim, {done}, {of_errno(EAGAIN)}, no_fault,
 	 nullptr, 50},
 	{"memory.high", Role::boss, 8, Traits::none, squeeze, {done}, {nothing}, no_fault, nullptr, 20},
+	{"memory.max", Role::boss, 8, Traits::none, limit, {done}, {nothing, killed}, no_fault,
+	 nullptr, 20},
 	{"memory.max, out of memory", Role::boss, 2, Traits::none, run_out_of_memory, {killed}, {},
 	 no_fault, nullptr, 4},
 	{"drop caches", Role::boss, 2, Traits::none, drop_caches, {done}, {}, no_fault, nullptr, 4,
