@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/leaking.hpp"
 
+#include "torture/files.hpp"
 #include "torture/group.hpp"
 #include "torture/machine.hpp"
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
 #include <string>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,20 +77,67 @@ void leak_huge_pages()
 	touch(map(2 * huge_page, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB), small_page);
 }
 
-/* A process of the group fills these files, and they outlive it; half of one is swapped out. */
-void leak_in_group(const Group &group)
+/* More than there are: the kernel makes one for as long as it is used. */
+void leak_surplus_page()
 {
-	const int huge = make_file(2 * huge_page, MFD_HUGETLB), small = make_file(huge_page);
+	const std::string folder = "/sys/kernel/mm/hugepages/hugepages-2048kB/";
+	const auto unused =
+		number_in(folder + "free_hugepages") - number_in(folder + "resv_hugepages");
+
+	write_file(folder + "nr_overcommit_hugepages", "1");
+	map((unused + 1) * huge_page, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB);
+}
+
+void leak_locked_pages()
+{
+	auto *start = map(huge_page, MAP_PRIVATE | MAP_ANONYMOUS);
+
+	touch(start, huge_page);
+	::mlock(start, huge_page);
+}
+
+/* Each page needs a table of its own. */
+void leak_page_tables()
+{
+	constexpr std::size_t tables = 64;
+	auto *start = map(tables * huge_page, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+
+	for (std::size_t i = 0; i < tables; i++)
+		touch(start + i * huge_page, small_page);
+}
+
+/* A process of the group fills these files, and they outlive it; half of one is swapped out. */
+void leak_files_in_group(const Group &group)
+{
+	constexpr std::size_t size = 4 * huge_page;
+	const int huge = make_file(2 * huge_page, MFD_HUGETLB), small = make_file(size);
 	const pid_t child = ::fork();
 
 	if (child == 0) {
 		group.join();
 		touch(map(2 * huge_page, MAP_SHARED, huge), small_page);
-		touch(map(huge_page, MAP_SHARED, small), huge_page);
+		touch(map(size, MAP_SHARED, small), size);
 		::_exit(0);
 	}
 	::waitpid(child, nullptr, 0);
-	group.write("memory.reclaim", std::to_string(huge_page / 2));
+	group.write("memory.reclaim", std::to_string(size / 2));
+}
+
+/* A process of the group stops when it has all this, and lives as long as its parent. */
+void leak_memory_in_group(const Group &group)
+{
+	const pid_t child = ::fork();
+
+	if (child == 0) {
+		::prctl(PR_SET_PDEATHSIG, SIGKILL);
+		group.join();
+		leak_page_tables();
+		leak_transparent_pages(MAP_PRIVATE | MAP_ANONYMOUS);
+		leak_transparent_pages(MAP_SHARED, make_file(2 * huge_page));
+		::raise(SIGSTOP);
+		::_exit(0);
+	}
+	::waitpid(child, nullptr, WUNTRACED);
 }
 
 } // namespace
@@ -98,7 +148,18 @@ void leak_everything()
 	leak_huge_pages();
 	leak_transparent_pages(MAP_PRIVATE | MAP_ANONYMOUS);
 	leak_transparent_pages(MAP_SHARED, make_file(2 * huge_page));
-	leak_in_group(Group("torture-0"));
+	leak_locked_pages();
+	leak_files_in_group(Group("torture-0"));
+	leak_memory_in_group(Group("torture-0"));
+	leak_surplus_page();
+}
+
+void leak_huge_pages_of_process()
+{
+	constexpr std::size_t more_than_few = 5;
+
+	touch(map(more_than_few * huge_page, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB),
+	      more_than_few * huge_page);
 }
 
 } // namespace torture

@@ -9,6 +9,8 @@ namespace torture {
  * in a control group, as if the kernel had forgotten it.
  */
 void leak_everything();
+/* In this process: more than wrong_counters() takes for right. */
+void leak_huge_pages_of_process();
 
 } // namespace torture
 

@@ -21,9 +21,9 @@ namespace {
 
 /* After those of the monitors, below, the lies that others tell. */
 constexpr const char *names[] = {
-	"page",	 "zeroes", "future", "past",	  "mixed",  "dropped", "unprotected", "unkillable",
-	"leaks", "event",  "untold", "elsewhere", "missed", "refused", "peeked",      "forked",
-	"merged",
+	"page",	       "zeroes",     "future", "past",	 "mixed",  "dropped",
+	"unprotected", "unkillable", "leaks",  "event",	 "untold", "elsewhere",
+	"missed",      "refused",    "peeked", "forked", "merged", "counters",
 };
 
 template <std::size_t lie> bool tells(Actor &)

@@ -44,7 +44,8 @@ constexpr auto usage =
 	"              and do without what it lacks: for a machine that isn't there for this\n"
 	"  --lie       lie in one way, which the torture has to notice: page, zeroes, future, past,\n"
 	"              mixed, dropped, unprotected, unkillable, leaks, event, untold, elsewhere,\n"
-	"              missed, refused, peeked, forked or merged, see lying.cpp\n"
+	"              missed, refused, peeked, forked, merged or counters, see\n"
+	"              lying.cpp\n"
 	"  --plan      run nothing; print which operations each actor does in one round\n";
 
 struct Options {

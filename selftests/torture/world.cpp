@@ -2,6 +2,7 @@
 #include "torture/world.hpp"
 
 #include "torture/accounts.hpp"
+#include "torture/leaking.hpp"
 #include "torture/monitor.hpp"
 #include "torture/telling.hpp"
 
@@ -155,6 +156,8 @@ int run_subject(const Plan &plan, std::uint64_t seed, int socket)
 	unmap_all(world); /* which may wait for a monitor */
 	world.state().monitors_end = true;
 	join(std::move(monitors));
+	if (is_told("leaks"))
+		leak_huge_pages_of_process();
 	if (const auto what = wrong_counters(); !what.empty())
 		fail(what);
 	return 0;
