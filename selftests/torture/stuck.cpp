@@ -8,22 +8,45 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <poll.h>
 #include <string>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 #include <userfault/fd.hpp>
+#include <vector>
 
 namespace torture {
 
 namespace {
 
+std::vector<pid_t> children_of(pid_t pid)
+{
+	const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+	std::vector<pid_t> children;
+	std::error_code gone;
+
+	for (const auto &task : std::filesystem::directory_iterator(tasks, gone)) {
+		std::ifstream list(task.path() / "children");
+		for (pid_t child; list >> child;)
+			children.push_back(child);
+	}
+	return children;
+}
+
+/* A thread may wait for a child that doesn't get on. */
 void describe(pid_t pid)
 {
 	for (const auto &line : selftests::describe_threads(pid))
 		std::cout << "torture:   " << line << '\n';
+	for (const pid_t child : children_of(pid)) {
+		std::cout << "torture:   its child " << child << ":\n";
+		describe(child);
+	}
 	std::cout.flush();
 }
 
