@@ -175,8 +175,10 @@ TEST_CASE("mm's functions stay taken for a second after the last context",
 		take(Context::create(options_for()));
 		const auto before = Clock::now();
 		take(Context::create(options_for()));
+		const auto taken = taken_functions();
 		CHECK(is_taken(held));
-		wait_until_given_back();
+		wait_until("the first of them is given back",
+			   [&] { return taken_functions() != taken; });
 		/* The kernel counts ticks, of which one has been under way. */
 		CHECK(Clock::now() - before >= std::chrono::milliseconds(990));
 	}
