@@ -64,7 +64,7 @@ int uf_msg_take(struct uf_ctx *ctx, bool nonblock, struct uf_msg *msg)
 	if (uf_msg_next(ctx, msg))
 		return 0;
 	if (nonblock)
-		return signal_pending(current) ? -ERESTARTSYS : -EAGAIN;
+		return -EAGAIN;
 	return uf_msg_wait(ctx, msg);
 }
 
