@@ -27,6 +27,13 @@ long let_kernel_write(const Memory &memory)
 	return ::read(pipe.out.get(), memory.page(0), 1);
 }
 
+long let_kernel_read_poison(const Memory &memory)
+{
+	const Pipe pipe;
+
+	return ::write(pipe.in.get(), memory.page(0), 1) < 0 && errno == EFAULT;
+}
+
 long drop_second(const Memory &memory)
 {
 	return ::madvise(memory.page(1), page_size(), MADV_DONTNEED);

@@ -12,6 +12,8 @@ namespace selftests {
 
 /* In a system call that writes to page 0, which is missing. */
 long let_kernel_write(const Memory &memory);
+/* In one that reads page 0, which is missing, and then bad. Returns whether it gets EFAULT. */
+long let_kernel_read_poison(const Memory &memory);
 
 /* For the event of page 1, or of a child that ends at once. */
 long drop_second(const Memory &memory);

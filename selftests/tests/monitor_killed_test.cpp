@@ -9,6 +9,7 @@
 #include "lib/maps.hpp"
 #include "lib/process.hpp"
 #include "lib/serving.hpp"
+#include "lib/waiting_process.hpp"
 #include "lib/watched.hpp"
 #include "lib/world.hpp"
 
@@ -104,14 +105,6 @@ long move_first(const Memory &memory)
 	const Memory target(1);
 
 	return memory.remap(0, 1, 1, 0, target.page(0)) == 0;
-}
-
-/* A page that is missing, and then bad. */
-long let_kernel_read_poison(const Memory &memory)
-{
-	const Pipe pipe;
-
-	return ::write(pipe.in.get(), memory.page(0), 1) < 0 && errno == EFAULT;
 }
 
 /* Reads a message, and waits for a page of its own buffer, which nobody fills. */

@@ -10,7 +10,11 @@
 #include "harness/loaded_module.hpp"
 #include "harness/processes.hpp"
 #include "lib/files.hpp"
+#include "lib/huge_pages.hpp"
+#include "lib/ksm.hpp"
+#include "lib/maps.hpp"
 #include "lib/process.hpp"
+#include "lib/ring.hpp"
 #include "lib/waiting_process.hpp"
 #include "lib/world.hpp"
 
@@ -21,11 +25,16 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
+#include <linux/userfault.h>
 #include <memory>
 #include <new>
 #include <optional>
+#include <poll.h>
 #include <sched.h>
 #include <span>
+#include <string>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -70,6 +79,20 @@ void demand(bool right, const char *what)
 {
 	if (!right)
 		give_up(what);
+}
+
+/* A thread that sleeps in system call @number when this returns; @call makes it. */
+template <class Call> auto sleeping_in(long number, Call call)
+{
+	const auto id = std::make_shared<std::atomic<pid_t>>(0);
+	auto result = in_thread([id, call] {
+		*id = ::gettid();
+		return call();
+	});
+
+	wait_until("the thread sleeps in its call",
+		   [&] { return *id && sleeps_in(::getpid(), *id, number); });
+	return result;
 }
 
 /* What the processes do over and over. Each returns whether there was a module. */
@@ -243,7 +266,6 @@ bool get_killed()
 {
 	Process victim([] {
 		auto options = options_for(Features::EventRemove);
-		std::atomic<pid_t> id = 0;
 		options.nonblocking = false;
 		const Memory memory(2), watched(1);
 		const auto context = open_if_there(memory, Features::EventRemove);
@@ -255,13 +277,9 @@ bool get_killed()
 		next_fault(*context);
 		auto dropper = in_thread(
 			[&] { return ::madvise(memory.page(1), page_size(), MADV_DONTNEED); });
-		auto monitor = in_thread([&] {
-			id = ::gettid();
-			return take(blocking->read()).has_value();
-		});
+		auto monitor =
+			sleeping_in(SYS_read, [&] { return take(blocking->read()).has_value(); });
 		wait_until("there is an event", [&] { return is_readable(*context); });
-		wait_until("the read waits",
-			   [&] { return id && sleeps_in(::getpid(), id, SYS_read); });
 		return ::kill(::getpid(), SIGKILL);
 	});
 	const int status = victim.wait();
@@ -291,6 +309,250 @@ bool execute()
 	return status != no_module;
 }
 
+bool fault_and_map()
+{
+	const Memory memory(1, MemoryKind::shared_anonymous);
+
+	memory.word(0) = 9; /* in the file, too */
+	const auto context = open_if_there(memory, Features::MinorShmem, Modes::Minor);
+	if (!context)
+		return false;
+	checked(::madvise(memory.page(0), page_size(), MADV_DONTNEED));
+	auto reader = in_thread([&] { return memory.word(0) + 0; });
+	next_fault(*context);
+	demand(static_cast<bool>(context->resume(memory.range())), "the page can't be mapped");
+	demand(reader.get() == 9, "it is another page");
+	return true;
+}
+
+bool fault_and_zero()
+{
+	const Memory memory(1);
+	const auto context = open_if_there(memory);
+
+	if (!context)
+		return false;
+	auto reader = in_thread([&] { return memory.word(0) + 0; });
+	next_fault(*context);
+	demand(static_cast<bool>(context->zeropage(memory.range())), "the page can't be zeroed");
+	demand(reader.get() == 0, "the page isn't empty");
+	return true;
+}
+
+/* The page stays bad without the module. */
+bool fault_and_poison()
+{
+	const Memory memory(1);
+	auto context = open_if_there(memory, Features::Poison);
+
+	if (!context)
+		return false;
+	auto reader = in_thread([&] { return let_kernel_read_poison(memory); });
+	next_fault(*context);
+	demand(static_cast<bool>(context->poison(memory.range())), "the page can't be poisoned");
+	demand(reader.get(), "the page isn't bad");
+	context.reset();
+	demand(let_kernel_read_poison(memory), "the page isn't bad any more");
+	return true;
+}
+
+bool fault_and_fill_huge()
+{
+	static const Memory source = patterned(page_table);
+	const Memory memory(page_table, MemoryKind::private_huge);
+	const auto context = open_if_there(memory, Features::MissingHugetlbfs);
+
+	if (!context)
+		return false;
+	auto reader = in_thread([&] { return memory.word(2) + 0; });
+	next_fault(*context);
+	demand(static_cast<bool>(context->copy(memory.address(0), source.bytes(0, source.pages()))),
+	       "the huge page can't be filled");
+	demand(reader.get() == pattern_word(2), "the huge page is wrong");
+	return true;
+}
+
+bool protect_and_read()
+{
+	const Memory memory(1);
+	const auto context = open_if_there(memory, Features::Rwp, Modes::ReadWriteProtect);
+
+	if (!context)
+		return false;
+	memory.word(0) = 6;
+	take(context->rwprotect(memory.range()));
+	auto reader = in_thread([&] { return memory.word(0) + 0; });
+	next_fault(*context);
+	take(context->rwunprotect(memory.range()));
+	demand(reader.get() == 6, "the page is wrong");
+	return true;
+}
+
+/* The kernel itself ends the protection. */
+bool protect_and_track()
+{
+	const Memory memory(1);
+	const auto context = open_if_there(memory, Features::WpAsync, Modes::WriteProtect);
+
+	if (!context)
+		return false;
+	memory.word(0) = 1;
+	take(context->write_protect(memory.range()));
+	demand(is_protected_at(memory.address(0)), "the page isn't protected");
+	memory.word(0) = 2;
+	demand(!is_protected_at(memory.address(0)), "the page is still protected");
+	return true;
+}
+
+/* Without an event: the memory that moves is unregistered. */
+bool move_mapping()
+{
+	const Memory memory(2), target(1);
+	const auto context = open_if_there(memory);
+
+	if (!context)
+		return false;
+	checked(memory.remap(0, 1, 1, 0, target.page(0)));
+	demand(target.word(0) == 0, "the page isn't empty");
+	auto reader = in_thread([&] { return memory.word(1) + 0; });
+	next_fault(*context);
+	fill(*context, memory, 1);
+	demand(reader.get() == pattern_word(1), "the page is wrong");
+	return true;
+}
+
+/* KSM may have the memory before it is protected, and not then. */
+bool offer_to_ksm()
+{
+	const Memory memory(4);
+	const auto offer = [&] {
+		checked(::madvise(memory.page(0), memory.range().length, MADV_MERGEABLE));
+		return smaps_flag(memory.range(), "mg");
+	};
+
+	demand(offer(), "KSM doesn't take the memory");
+	const auto context = open_if_there(memory, Features::PagefaultFlagWp, Modes::WriteProtect);
+	if (!context)
+		return false;
+	take(context->write_protect(memory.range()));
+	demand(!offer(), "KSM takes protected memory");
+	return true;
+}
+
+/* Memory of many mappings. */
+Memory striped()
+{
+	Memory memory(512);
+
+	for (std::size_t i = 0; i < memory.pages(); i += 2)
+		checked(::mprotect(memory.page(i), page_size(), PROT_READ));
+	return memory;
+}
+
+/*
+ * The module has a part in this without a context, too. Linux can do it since 6.4. Removing waits
+ * until each task has left the kernel or has yielded; that a task has left it is only seen at a
+ * tick, which would hardly ever find this one outside.
+ */
+bool offer_all_to_ksm()
+{
+	static const Memory memory = striped(); /* so that it takes long */
+
+	if (merge_all_memory(true))
+		demand(merge_all_memory(false), "KSM doesn't give the memory back");
+	::sched_yield();
+	return true;
+}
+
+/* Whether one of the files in this folder is of a context. */
+bool shows_context(const std::filesystem::path &fdinfo)
+{
+	bool shown = false;
+	std::error_code gone;
+	std::filesystem::directory_iterator entry(fdinfo, gone);
+
+	while (!gone && entry != std::filesystem::directory_iterator()) {
+		std::ifstream file(entry->path());
+
+		for (std::string line; std::getline(file, line);)
+			shown |= line.starts_with("API:");
+		entry.increment(gone);
+	}
+	return shown;
+}
+
+/* Looks at the contexts of the other processes, which close them meanwhile. */
+bool show_contexts()
+{
+	bool shown = false;
+
+	for (const auto &entry : std::filesystem::directory_iterator("/proc"))
+		shown |= shows_context(entry.path() / "fdinfo");
+	return shown;
+}
+
+/* The thread that polls is the last to hold the context. */
+bool poll_and_close()
+{
+	const Memory memory(1);
+	auto context = open_if_there(memory);
+
+	if (!context)
+		return false;
+	auto polling = sleeping_in(SYS_poll, [fd = context->fd()] {
+		pollfd watched{.fd = fd, .events = POLLIN, .revents = 0};
+
+		return ::poll(&watched, 1, -1);
+	});
+	context.reset();
+	auto reader = in_thread([&] { return memory.word(0) + 0; });
+	demand(polling.get() == 1, "nothing is reported");
+	demand(reader.get() == 0, "the page isn't empty");
+	return true;
+}
+
+/* The context is still in the set when it is closed. */
+bool wait_in_epoll()
+{
+	const Memory memory(1);
+	const Fd set(static_cast<int>(checked(::epoll_create1(EPOLL_CLOEXEC))));
+	auto context = open_if_there(memory);
+	epoll_event event{.events = EPOLLIN | EPOLLET, .data = {}};
+
+	if (!context)
+		return false;
+	checked(::epoll_ctl(set.get(), EPOLL_CTL_ADD, context->fd(), &event));
+	auto waiting =
+		sleeping_in(SYS_epoll_wait, [&] { return ::epoll_wait(set.get(), &event, 1, -1); });
+	auto reader = in_thread([&] { return memory.word(0) + 0; });
+	demand(waiting.get() == 1, "nothing is reported");
+	context.reset();
+	demand(reader.get() == 0, "the page isn't empty");
+	return true;
+}
+
+/* The ring ends with a request that holds the context. */
+bool read_by_ring()
+{
+	const Memory memory(1);
+	uffd_msg message;
+	auto context = open_if_there(memory);
+
+	if (!context)
+		return false;
+	const Ring ring;
+	const auto read = request(IORING_OP_READ, context->fd(),
+				  std::as_writable_bytes(std::span(&message, 1)));
+	ring.submit(read);
+	auto reader = in_thread([&] { return memory.word(0) + 0; });
+	demand(ring.wait().result == sizeof(message), "the ring has read something else");
+	fill(*context, memory, 0);
+	demand(reader.get() == pattern_word(0), "the page is wrong");
+	ring.submit(read);
+	context.reset();
+	return true;
+}
+
 /* What processes share: they work while the gate is open. */
 struct Shared {
 	std::atomic<bool> gate = true, over = false;
@@ -300,6 +562,7 @@ struct Shared {
 struct Worker {
 	bool (*work)();
 	bool heeds_gate; /* if not, it has no context for long, and runs all the time */
+	Features needs = Features::None;
 };
 
 bool only_open()
@@ -317,7 +580,33 @@ constexpr std::array other_workers = {
 	Worker{fault_in_kernel, true}, Worker{protect_and_write, true}, Worker{move_a_page, true},
 	Worker{use_native_too, true},  Worker{execute, true},		Worker{only_open, false},
 };
-using Workers = std::span<const Worker>;
+constexpr std::array filling_workers = {
+	Worker{fault_and_map, true, Features::MinorShmem},
+	Worker{fault_and_zero, true},
+	Worker{fault_and_poison, true, Features::Poison},
+	Worker{fault_and_fill_huge, true, Features::MissingHugetlbfs},
+	Worker{protect_and_read, true, Features::Rwp},
+	Worker{protect_and_track, true, Features::WpAsync},
+	Worker{only_open, false},
+};
+constexpr std::array watching_workers = {
+	Worker{move_mapping, true},   Worker{offer_to_ksm, true}, Worker{poll_and_close, true},
+	Worker{wait_in_epoll, true},  Worker{read_by_ring, true}, Worker{offer_all_to_ksm, false},
+	Worker{show_contexts, false}, Worker{only_open, false},
+};
+using Workers = std::vector<Worker>;
+
+/* Those whose features the module offers. */
+Workers possible(std::span<const Worker> workers)
+{
+	const auto offered = take(Context::probe(options_for())).offered;
+	Workers some;
+
+	for (const auto &worker : workers)
+		if (has(offered, worker.needs))
+			some.push_back(worker);
+	return some;
+}
 
 int run(const Worker &worker, Shared &shared, std::atomic<unsigned> &done)
 {
@@ -333,11 +622,11 @@ int run(const Worker &worker, Shared &shared, std::atomic<unsigned> &done)
 /* The processes that use the module, until this object is destroyed. */
 class Crowd {
 public:
-	explicit Crowd(Workers workers)
+	explicit Crowd(const Workers &workers)
 		: memory_(1, MemoryKind::shared_anonymous), shared_(*new (memory_.page(0)) Shared)
 	{
 		for (std::size_t i = 0; i < workers.size(); i++)
-			processes_.push_back(std::make_unique<Process>([this, i, workers] {
+			processes_.push_back(std::make_unique<Process>([this, i, &workers] {
 				return run(workers[i], shared_, shared_.done[i]);
 			}));
 	}
@@ -403,12 +692,12 @@ bool remove_module()
 	return !error;
 }
 
-void remove_while_used_by(Workers workers, unsigned rounds)
+void remove_while_used_by(std::span<const Worker> workers, unsigned rounds)
 {
 	if (!std::filesystem::exists(module_file))
 		skip("the module's file is not at " + module_file);
 	use_one_processor();
-	Crowd crowd(workers);
+	Crowd crowd(possible(workers));
 	unsigned in_use = 0;
 
 	for (unsigned round = 0; round < rounds; round++) {
@@ -444,4 +733,21 @@ TEST_CASE("the module is removed while other processes do everything with it",
 {
 	remove_while_used_by(waiting_workers, 5);
 	remove_while_used_by(other_workers, 5);
+}
+
+TEST_CASE("the module is removed while other processes fill and protect pages in each way",
+	  "[load][module][slow]")
+{
+	const HugePages pool(2);
+
+	remove_while_used_by(filling_workers, 3);
+}
+
+TEST_CASE("the module is removed while other processes move, merge, show and poll",
+	  "[load][module][slow]")
+{
+	if (!std::filesystem::exists("/sys/kernel/mm/ksm"))
+		skip("the kernel has no KSM");
+	static_cast<void>(Ring()); /* or there is no io_uring */
+	remove_while_used_by(watching_workers, 3);
 }
