@@ -87,6 +87,19 @@ Outcome compact(Actor &)
 }
 
 /*
+ * Entries are read one after the other, and a frame that one page has just given up may be another
+ * one's then. But it doesn't go to and fro between the two again and again.
+ */
+bool still_share(const Arena &arena, std::size_t first, std::size_t second, std::uint64_t frame)
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (frame_in(pagemap_entry(arena, first)) != frame ||
+		    frame_in(pagemap_entry(arena, second)) != frame)
+			return false;
+	return true;
+}
+
+/*
  * Another page of the arena that has the same frame: KSM has merged them. Some kernels don't say so
  * in /proc/kpageflags. Pages that a monitor answers with zeroes have one without KSM.
  */
@@ -97,7 +110,8 @@ std::optional<std::size_t> merged_with(const Arena &arena, std::size_t page)
 
 	for (std::size_t i = 0; frame && i < entries.size(); i++)
 		if (i != page && !arena.may_be_zero(i) &&
-		    (frame_in(entries[i]) == frame || is_told("merged")))
+		    ((frame_in(entries[i]) == frame && still_share(arena, page, i, frame)) ||
+		     is_told("merged")))
 			return i;
 	return std::nullopt;
 }
@@ -147,18 +161,14 @@ Outcome unmerge(Actor &actor)
 	return of_call(::madvise(start, length, MADV_MERGEABLE));
 }
 
-/* KSM forgets protection natively. */
-bool can_merge_all(Actor &actor)
-{
-	return !actor.world().is_native();
-}
-
 /*
  * KSM gets all memory of the process for a while, but for what is registered for protection. Then
- * it has none, and gets back what it had before.
+ * it has none, and gets back what it had before. Natively it forgets protection.
  */
 Outcome merge_all(Actor &actor)
 {
+	if (actor.world().is_native())
+		return Outcome::lacking;
 	if (::prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0))
 		return errno == EINVAL ? Outcome::lacking : of_errno(errno);
 	std::this_thread::sleep_for(std::chrono::milliseconds(actor.random().below(100)));
@@ -194,7 +204,7 @@ const std::vector<Operation> placing = {
 	 is_left_alone, {done}, {late}, no_fault, is_not_zeroes, 20},
 	{"unmerge pages", Role::changer, 3, Traits::alike, unmerge, {done}, {enomem, eintr}},
 	{"merge all memory, prctl", Role::changer, 2, Traits::none, merge_all, {done},
-	 {enomem, eintr}, no_fault, can_merge_all, 20},
+	 {enomem, eintr}, no_fault, nullptr, 20},
 };
 /* clang-format on */
 
