@@ -121,6 +121,7 @@ void Round::start(Member &member)
 		return fail("no sockets: " + sockets.error().message());
 	reset_world(member.plan.number);
 	shared().subject_lives[member.plan.number]++;
+	member.oom_kills = member.count_oom_kills();
 	member.subject = fork_bound();
 	if (member.subject == 0) {
 		member.group.join();
@@ -212,12 +213,25 @@ void Round::reap()
 				reaped(*member, pid, status);
 }
 
-void Round::reaped(Member &member, pid_t pid, int status)
+namespace {
+
+/* By another process of the torture, or by mm, which counts that before it sends the signal. */
+bool may_have_been_killed(const Member &member, bool is_subject)
 {
 	const auto &state = shared().worlds[member.plan.number];
+
+	if (!is_subject)
+		return state.monitor_killed;
+	return state.subject_killed || member.count_oom_kills() > member.oom_kills;
+}
+
+} // namespace
+
+void Round::reaped(Member &member, pid_t pid, int status)
+{
 	const bool is_subject = pid == member.subject;
 	const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-				(is_subject ? state.subject_killed : state.monitor_killed);
+				may_have_been_killed(member, is_subject);
 
 	(is_subject ? member.subject : member.monitor) = 0;
 	if (status && !was_killed)

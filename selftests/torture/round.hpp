@@ -39,6 +39,9 @@ struct Member {
 	World view;	   /* its contexts, if its monitors are outside */
 	pid_t subject = 0; /* 0: it has ended */
 	pid_t monitor = 0;
+	std::uint64_t oom_kills = 0; /* in the group, before this subject began */
+
+	std::uint64_t count_oom_kills() const { return group.field("memory.events", "oom_kill"); }
 };
 
 /* All worlds of a round, and the boss, who runs in the process that this is in. */

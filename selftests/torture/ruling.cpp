@@ -86,9 +86,9 @@ Outcome squeeze(Actor &actor)
 }
 
 /*
- * What it has is the most that it may have for a while: whoever needs a page more has to swap one
- * out first. If a process is killed for that, it may be the whole world, which this thread reaps
- * later. If there is none, the log would say that nobody can be killed.
+ * For a while a world may have no more memory than it has: a thread that needs a page has to swap
+ * another one out first. If a process is killed for that, it may be the subject, see
+ * Round::reaped(). If all have ended, the log would say that there is none to kill.
  */
 Outcome limit(Actor &actor)
 {
@@ -99,16 +99,13 @@ Outcome limit(Actor &actor)
 		return Outcome::lacking;
 	if (!member.subject)
 		return Outcome::skipped;
-	const auto hits = group.field("memory.events", "max"),
-		   kills = group.field("memory.events", "oom_kill");
+	const auto hits = group.field("memory.events", "max"), kills = member.count_oom_kills();
 	group.write("memory.max", std::to_string(group.number("memory.current")));
 	std::this_thread::sleep_for(std::chrono::milliseconds(50));
 	if (!group.write("memory.max", "max"))
 		return of_errno(errno);
-	if (group.field("memory.events", "oom_kill") > kills) {
-		shared().worlds[member.plan.number].subject_killed = true;
+	if (member.count_oom_kills() > kills)
 		return Outcome::killed;
-	}
 	return done_if(group.field("memory.events", "max") > hits);
 }
 
