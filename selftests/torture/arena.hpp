@@ -105,6 +105,12 @@ public:
 	 */
 	bool explains(Outcome outcome, const PageEntry &entry, const Before &before) const;
 
+	/*
+	 * From now on zeroes are right in these pages, see (2) of the ledger: but not beside other
+	 * words, or in place of what was there and didn't change.
+	 */
+	void expect_zeroes(std::size_t first, std::size_t count) const;
+
 	/* Which pages may be answered with zeroes, and which with poison. */
 	bool may_be_zero(std::size_t index) const;
 	bool may_be_poison(std::size_t index) const;
@@ -128,7 +134,6 @@ public:
 private:
 	Arena(Place place, const Kind &kind);
 	bool open(const std::string &device);
-	void expect_zeroes() const;
 
 	Place place_;
 	const Kind &kind_;

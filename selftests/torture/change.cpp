@@ -55,6 +55,9 @@ Dropping::Dropping(const Arena &arena, std::size_t first, std::size_t count)
 
 		floors_.push_back(entry.in_flight ? 0 : issued + 1);
 	});
+	/* A hole in a huge page of a file makes zeroes of its pages if mm can't split it. */
+	if (arena.is(Traits::shmem | Traits::transparent))
+		arena.expect_zeroes(first, count);
 }
 
 void Dropping::is_certain(bool poison)

@@ -13,7 +13,7 @@
 
 namespace torture {
 
-inline constexpr std::size_t most_worlds = 4, most_arenas = 24, most_pages = 1024, most_actors = 64;
+inline constexpr std::size_t most_worlds = 4, most_arenas = 25, most_pages = 1024, most_actors = 64;
 inline constexpr unsigned actors_each = 15; /* of each world */
 
 /* What an actor does now, for whoever wonders why it doesn't get on. */
