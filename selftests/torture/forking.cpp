@@ -2,6 +2,7 @@
 /* Operations with child processes, which see what their parent had, and which are killed. */
 #include "torture/forking.hpp"
 
+#include "harness/backend.hpp"
 #include "torture/actor.hpp"
 #include "torture/evidence.hpp"
 #include "torture/mapping.hpp"
@@ -78,16 +79,25 @@ bool may_be_taken_away(const Arena &arena)
 	return arena.is(Traits::huge | Traits::privately);
 }
 
+bool is_before_6_12()
+{
+	static const bool before = selftests::kernel_before(6, 12);
+
+	return before;
+}
+
 /*
  * A huge page that is pinned is copied during the fork, and on Linux 6.1 mm forgets the protection
- * of the copy: so it has to be the parent's page.
+ * of the copy: so there it has to be the parent's page.
  */
 bool is_protected_copy(const Arena &arena, std::uint64_t parents, std::uint64_t childs)
 {
-	const auto frame = frame_in(parents);
-
-	return childs & protected_bit ||
-	       (may_be_taken_away(arena) && (!frame || frame_in(childs) != frame));
+	if (childs & protected_bit)
+		return true;
+	if (!may_be_taken_away(arena))
+		return false;
+	return is_before_6_12() ? !frame_in(parents) || frame_in(childs) != frame_in(parents)
+				: !frame_in(childs);
 }
 
 /* A fork with its event copies protection, and whatever ends it is in the ledger. */
@@ -130,7 +140,8 @@ bool check_inherited(Actor &actor, const Inherited &inherited, std::uint32_t liv
  */
 bool may_be_stuck_at(const Arena &arena, std::size_t page)
 {
-	return may_be_taken_away(arena) && pagemap_entry(arena, page) & protected_bit;
+	return is_before_6_12() && may_be_taken_away(arena) && !arena.is(Traits::events) &&
+	       pagemap_entry(arena, page) & protected_bit;
 }
 
 /*
@@ -157,14 +168,14 @@ void write_in_child(Actor &actor, std::size_t page)
 }
 
 /* @opener: the caller has opened these pages. */
-std::vector<Inherited> inherited_pages(Actor &actor, std::size_t count, bool opener = false)
+std::vector<Inherited> inherited_pages(Actor &actor, Pages pages, bool opener = false)
 {
 	const auto &arena = actor.arena();
-	const auto end = actor.page() + count;
+	const auto [first, count] = pages;
 	const bool protects = arena.is(Traits::events | Traits::protect);
 	std::vector<Inherited> inherited;
 
-	for (std::size_t i = actor.page(); i < end; i++) {
+	for (std::size_t i = first; i < first + count; i++) {
 		const auto mark = arena.entry(i).lifts.mark();
 		const auto entry = protects ? pagemap_entry(arena, i) : 0;
 		inherited.push_back({i, Before(arena.entry(i), opener), mark,
@@ -196,17 +207,19 @@ Outcome read_in_child(Actor &actor, const std::vector<Inherited> &inherited)
 }
 
 /*
- * A child that isn't registered, or whose monitor has died, puts zeroes into a file: so the pages
- * are open until they have been dropped.
+ * A child that isn't registered, or whose monitor has died, puts zeroes into a file, and if it may,
+ * a huge page of them: so the pages are open until they have been dropped.
  */
 Outcome fork_with_file(Actor &actor)
 {
 	const auto &arena = actor.arena();
-	const auto count = actor.count(8);
+	const Pages pages{actor.page(), actor.count(8)};
+	const auto [first, count] =
+		arena.is(Traits::transparent) ? whole_huge_page(actor.page()) : pages;
 	const std::lock_guard guard(arena.structure());
-	Opening opening(arena, actor.page(), count);
+	Opening opening(arena, first, count);
 
-	const auto outcome = read_in_child(actor, inherited_pages(actor, count, true));
+	const auto outcome = read_in_child(actor, inherited_pages(actor, pages, true));
 	const auto watched = watch_again(actor, opening);
 	return watched == Outcome::done ? outcome : watched;
 }
@@ -215,7 +228,7 @@ Outcome fork_and_read(Actor &actor)
 {
 	if (actor.arena().file())
 		return fork_with_file(actor);
-	return read_in_child(actor, inherited_pages(actor, actor.count(8)));
+	return read_in_child(actor, inherited_pages(actor, {actor.page(), actor.count(8)}));
 }
 
 /* Its rival may be killed before it, while both wait in faults. Only the first one checks. */
@@ -250,7 +263,7 @@ void wait_for_both(const std::array<pid_t, 2> &children)
 Outcome fork_rivals(Actor &actor)
 {
 	const std::uint32_t lives = actor.world().state().monitor_lives;
-	const auto inherited = inherited_pages(actor, actor.count(8));
+	const auto inherited = inherited_pages(actor, {actor.page(), actor.count(8)});
 	auto &rivals = actor.rivals();
 	std::array<pid_t, 2> children;
 
