@@ -93,18 +93,17 @@ Outcome punch_hole(Actor &actor)
 	return outcome;
 }
 
-/* Each processor collects such pages, and counts them later: at the next such call, at the latest.
- */
+/* A processor marks several such pages at once: at the next such call there, at the latest. */
 Outcome free_pages(Actor &actor)
 {
 	const auto count = actor.count(16);
-	const Event freed("pglazyfree");
+	const auto before = count_free(actor.arena(), actor.page(), count);
 
 	const auto outcome = advise(actor, count, MADV_FREE);
 	if (outcome != Outcome::done)
 		return outcome;
 	static_cast<void>(advise(actor, 1, MADV_FREE));
-	return done_if(freed.has_happened());
+	return done_if(count_free(actor.arena(), actor.page(), count) > before);
 }
 
 /* These leave the pages what they are. */

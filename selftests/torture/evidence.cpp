@@ -98,6 +98,15 @@ std::size_t count_swapped(const Arena &arena, std::size_t first, std::size_t cou
 	return sum;
 }
 
+std::size_t count_free(const Arena &arena, std::size_t first, std::size_t count)
+{
+	const auto entries = pagemap(arena, first, count);
+
+	return static_cast<std::size_t>(std::ranges::count_if(entries, [](auto entry) {
+		return (flags_of(entry) & (anonymous_flag | swap_backed_flag)) == anonymous_flag;
+	}));
+}
+
 std::size_t count_used(const Arena &arena, std::size_t first, std::size_t count)
 {
 	const auto entries = pagemap(arena, first, count);

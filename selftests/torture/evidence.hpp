@@ -53,6 +53,7 @@ constexpr std::uint64_t frame_in(std::uint64_t entry)
 /* The bits of /proc/kpageflags of the page in an entry of pagemap; 0 if that can't be known. */
 std::uint64_t flags_of(std::uint64_t entry);
 inline constexpr std::uint64_t referenced_flag = 1ull << 2, active_flag = 1ull << 6,
+			       anonymous_flag = 1ull << 12, swap_backed_flag = 1ull << 14,
 			       huge_flag = 1ull << 22;
 
 /* Whether any of these pages is there, or in swap. */
@@ -61,6 +62,8 @@ bool has_pages(const Arena &arena, std::size_t first, std::size_t count);
 bool is_huge_page(const Arena &arena, std::size_t index);
 /* How many of these pages are in swap. */
 std::size_t count_swapped(const Arena &arena, std::size_t first, std::size_t count);
+/* How many of these pages mm may take away without swapping them out, after MADV_FREE. */
+std::size_t count_free(const Arena &arena, std::size_t first, std::size_t count);
 /* How many of these pages mm takes for used, not long ago. */
 std::size_t count_used(const Arena &arena, std::size_t first, std::size_t count);
 
