@@ -30,10 +30,12 @@ std::vector<pid_t> children_of(pid_t pid)
 	std::vector<pid_t> children;
 	std::error_code gone;
 
-	for (const auto &task : std::filesystem::directory_iterator(tasks, gone)) {
-		std::ifstream list(task.path() / "children");
+	std::filesystem::directory_iterator task(tasks, gone);
+	while (!gone && task != std::filesystem::directory_iterator()) {
+		std::ifstream list(task->path() / "children");
 		for (pid_t child; list >> child;)
 			children.push_back(child);
+		task.increment(gone);
 	}
 	return children;
 }
