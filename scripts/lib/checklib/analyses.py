@@ -88,9 +88,11 @@ def analyze(tool, path, command):
 
 
 def of_module(name, tool, sources, analysis):
-    """The same of the module, whose sources these are. The kernels' releases tell their headers and scripts."""
-    releases = [path.read_text() for path in sorted((kernels.cache_folder() / "kernels").glob("*/release"))]
-    return remembered(f"module/{name}", key(tool, ("Makefile", *sources), releases), analysis)
+    """The same of the module, whose sources these are. The kernels' releases tell their headers and scripts, and
+    the packages of the folders in which it is built for some kernels tell the compilers."""
+    told = [path.read_text() for pattern in ("kernels/*/release", "folders/*/var/lib/dpkg/status")
+            for path in sorted(kernels.cache_folder().glob(pattern))]
+    return remembered(f"module/{name}", key(tool, ("Makefile", *sources), told), analysis)
 
 
 def run(tool):
