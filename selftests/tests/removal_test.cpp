@@ -746,8 +746,6 @@ TEST_CASE("the module is removed while other processes fill and protect pages in
 TEST_CASE("the module is removed while other processes move, merge, show and poll",
 	  "[load][module][slow]")
 {
-	if (!std::filesystem::exists("/sys/kernel/mm/ksm"))
-		skip("the kernel has no KSM");
 	static_cast<void>(Ring()); /* or there is no io_uring */
 	remove_while_used_by(watching_workers, 3);
 }
