@@ -5,6 +5,7 @@
 #include "lib/files.hpp"
 #include "lib/maps.hpp"
 #include "lib/ring.hpp"
+#include "lib/signalled_call.hpp"
 #include "lib/world.hpp"
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include <poll.h>
 #include <span>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
 
@@ -311,6 +313,24 @@ TEST_CASE("a read of a context by io_uring waits for a fault, even if the contex
 			check_read_waits(way, nonblocking);
 		}
 	}
+}
+
+/* The signal may be none that the program ever sees. Natively the request ends with EINTR. */
+TEST_CASE("a read of a context by io_uring waits with a signal pending, too",
+	  "[io_uring][read][module]")
+{
+	const World world(1);
+
+	static_cast<void>(Ring()); /* or there is no io_uring */
+	SignalledCall submitter(__NR_io_uring_enter, [&] {
+		const Ring ring;
+		uffd_msg message;
+
+		ring.submit(request(IORING_OP_READ, world.context.fd(), bytes_of(message)));
+		return ring.next() ? 1 : 0;
+	});
+	CHECK(submitter.result() == 1); /* request */
+	CHECK(submitter.wait() == 0);
 }
 
 TEST_CASE("a read of a context that is cancelled loses no fault", "[io_uring][read]")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* read(2) and poll(2) on a context. */
 #include "harness/processes.hpp"
-#include "lib/process.hpp"
+#include "lib/signalled_call.hpp"
 #include "lib/world.hpp"
 
 #include <algorithm>
@@ -10,7 +10,6 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/userfault.h>
@@ -21,10 +20,8 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -34,34 +31,6 @@ using namespace userfault;
 namespace {
 
 constexpr std::size_t message_size = sizeof(uffd_msg);
-
-/*
- * What a stopped process's next system call @number returns, without a restart, if a signal comes
- * when it begins. The process goes on then.
- */
-std::int64_t result_with_signal(const Process &process, long number)
-{
-	const auto pid = process.pid();
-	__ptrace_syscall_info call = {};
-	int status;
-	const auto next_stop = [&] {
-		checked(::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr));
-		checked(::waitpid(pid, &status, 0));
-		checked(::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(call), &call));
-	};
-
-	checked(::waitpid(pid, &status, WUNTRACED));
-	checked(::ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACESYSGOOD));
-	process.signal(SIGCONT);
-	do
-		next_stop();
-	while (call.op != PTRACE_SYSCALL_INFO_ENTRY ||
-	       call.entry.nr != static_cast<std::uint64_t>(number));
-	process.signal(SIGUSR1);
-	next_stop();
-	checked(::ptrace(PTRACE_DETACH, pid, nullptr, nullptr));
-	return call.exit.rval;
-}
 
 Options blocking_options()
 {
@@ -353,19 +322,16 @@ TEST_CASE("a signal interrupts a read that waits", "[read]")
 	CHECK(monitor.result.get() == -EINTR);
 }
 
-/* For a request of io_uring, natively, the signal may be none that the program ever sees. */
 TEST_CASE("a read that doesn't wait says so with a signal pending, too", "[read][module]")
 {
 	const World world(1);
-	Process reader([&] {
+	SignalledCall reader(SYS_read, [&] {
 		uffd_msg message;
 
-		::signal(SIGUSR1, [](int) {});
-		::raise(SIGSTOP);
 		return ::read(world.context.fd(), &message, message_size) < 0 ? errno : 0;
 	});
 
-	CHECK(result_with_signal(reader, SYS_read) == -EAGAIN);
+	CHECK(reader.result() == -EAGAIN);
 	CHECK(reader.wait() == EAGAIN);
 }
 
