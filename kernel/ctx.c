@@ -12,8 +12,9 @@
 #include "ctx.h"
 #include "hook_users.h"
 
-/* As Documentation/security.rst says; locks that check themselves, or sleep, are larger. */
-static_assert(sizeof(spinlock_t) > sizeof(u32) || sizeof(struct uf_ctx) <= 5 * SZ_1K);
+/* As Documentation/security.rst says. Locks that check themselves are larger. */
+static_assert(IS_ENABLED(CONFIG_DEBUG_SPINLOCK) || IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) ||
+	      sizeof(struct uf_ctx) <= (IS_ENABLED(CONFIG_PREEMPT_RT) ? 12 : 5) * SZ_1K);
 
 static struct kmem_cache *uf_ctx_cache;
 
