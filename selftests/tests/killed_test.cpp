@@ -144,7 +144,7 @@ TEST_CASE("a process that poisons a terabyte can be killed", "[security]")
 	CHECK(can_be_killed_filling(memory, [&] { context.poison(memory.range()); }));
 }
 
-/* Only pages that the file has: so they are as many as the machine has memory for. */
+/* Only pages that the file has: so the machine needs memory for them. */
 TEST_CASE("a process that maps many pages of a file can be killed", "[security][smp]")
 {
 	constexpr std::size_t bytes = 256 << 20;

@@ -84,7 +84,10 @@ ssize_t read_command_line()
 	return ::read(file.get(), text.data(), text.size());
 }
 
-/* The kernel's threads, except the workers, which come and go. */
+/*
+ * The kernel's threads, except the workers that all share, which come and go. One that belongs to a
+ * single queue is named kworker/R-QUEUE.
+ */
 std::set<std::string> kernel_threads()
 {
 	constexpr pid_t parent = 2;
@@ -96,7 +99,7 @@ std::set<std::string> kernel_threads()
 		pid_t of = 0;
 
 		if (file >> number && std::getline(file, name, ')') && file >> state >> of &&
-		    of == parent && !name.contains("kworker"))
+		    of == parent && (!name.contains("kworker/") || name.contains("kworker/R")))
 			names.insert("a thread" + name);
 	}
 	return names;
