@@ -32,7 +32,8 @@ bool Look::look(std::size_t i, const std::byte *base, bool registered)
 	if (outcome != Outcome::done)
 		return judge_signal(i, outcome);
 	auto judged = reading;
-	if (!registered && reading.oldest > reading.newest)
+	/* mm makes zeroes there, also while the page is read, if another actor drops it. */
+	if (!registered && (reading.oldest > reading.newest || !before.is_unchanged(entry(i))))
 		judged.zeroes = false;
 	const auto verdict = judge(entry(i), before, judged, arena.is(Traits::lossy));
 	if (verdict != Verdict::right)
