@@ -110,30 +110,40 @@ Outcome judge_watches(Actor &actor, const std::vector<Watch> &watches, bool read
 	return any ? Outcome::done : Outcome::late;
 }
 
-Outcome watch_writes(Actor &actor)
+Outcome judge_later(Actor &actor, const std::vector<Watch> &watches, bool reads)
+{
+	let_others_run(actor);
+	return judge_watches(actor, watches, reads);
+}
+
+/* From writes or, with @reads, from all access. */
+Result<void> protect(const Arena &arena, Pages pages, bool reads)
+{
+	const auto range = arena.range(pages.first, pages.count);
+
+	return reads ? arena.context().rwprotect(range) : arena.context().write_protect(range);
+}
+
+/* Protects pages, and has @judge say whether that holds. @lifter: the caller lifts, too. */
+Outcome watch(Actor &actor, Pages pages, bool reads, bool lifter, decltype(judge_later) judge)
 {
 	const auto &arena = actor.arena();
-	const auto [first, count] = actor.pages(8);
-	auto watches = watches_of(arena, first, count);
+	auto watches = watches_of(arena, pages.first, pages.count, lifter);
 
-	if (const auto done = arena.context().write_protect(arena.range(first, count)); !done)
+	if (const auto done = protect(arena, pages, reads); !done)
 		return of_error(done.error());
 	note_begun(watches);
-	let_others_run(actor);
-	return judge_watches(actor, watches, false);
+	return judge(actor, watches, reads);
+}
+
+Outcome watch_writes(Actor &actor)
+{
+	return watch(actor, actor.pages(8), false, false, judge_later);
 }
 
 Outcome watch_all(Actor &actor)
 {
-	const auto &arena = actor.arena();
-	const auto [first, count] = actor.pages(8);
-	auto watches = watches_of(arena, first, count);
-
-	if (const auto done = arena.context().rwprotect(arena.range(first, count)); !done)
-		return of_error(done.error());
-	note_begun(watches);
-	let_others_run(actor);
-	return judge_watches(actor, watches, true);
+	return watch(actor, actor.pages(8), true, false, judge_later);
 }
 
 /* A lane has accessed the page since it was protected. */
@@ -151,16 +161,11 @@ bool was_accessed(const Watch &watch, bool reads)
 Outcome track(Actor &actor, bool reads)
 {
 	const auto &arena = actor.arena();
-	const auto [first, count] = actor.pages(8);
-	const auto range = arena.range(first, count);
-	auto watches = watches_of(arena, first, count, reads);
-	const auto protect = [&] {
-		return reads ? arena.context().rwprotect(range)
-			     : arena.context().write_protect(range);
-	};
+	const auto pages = actor.pages(8);
+	auto watches = watches_of(arena, pages.first, pages.count, reads);
 	std::vector<bool> accessed;
 
-	if (const auto done = protect(); !done)
+	if (const auto done = protect(arena, pages, reads); !done)
 		return of_error(done.error());
 	note_begun(watches);
 	let_others_run(actor);
@@ -168,8 +173,8 @@ Outcome track(Actor &actor, bool reads)
 		accessed.push_back(was_accessed(watch, reads));
 	/* The lie: as if the accesses had not ended the protection. */
 	if (is_told("missed"))
-		static_cast<void>(protect());
-	const auto entries = pagemap(arena, first, count);
+		static_cast<void>(protect(arena, pages, reads));
+	const auto entries = pagemap(arena, pages.first, pages.count);
 	for (std::size_t i = 0; i < watches.size(); i++)
 		if (accessed[i] && entries[i] & protected_bit && watches[i].is_undisturbed())
 			return actor.wrong("an access to the " + std::to_string(i) +
@@ -235,14 +240,7 @@ Outcome judge_soon(Actor &actor, const std::vector<Watch> &watches, bool reads)
 
 Outcome protect_for_fault(Actor &actor)
 {
-	const auto &arena = actor.arena();
-	const auto [first, count] = actor.pages(8);
-	auto watches = watches_of(arena, first, count);
-
-	if (const auto done = arena.context().write_protect(arena.range(first, count)); !done)
-		return of_error(done.error());
-	note_begun(watches);
-	return judge_soon(actor, watches, false);
+	return watch(actor, actor.pages(8), false, false, judge_soon);
 }
 
 /*
@@ -251,15 +249,10 @@ Outcome protect_for_fault(Actor &actor)
  */
 Outcome protect_all_for_fault(Actor &actor)
 {
-	const auto &arena = actor.arena();
-	const auto [first, count] = actor.pages(8);
-	const Lifting lifting(arena, first, count);
-	auto watches = watches_of(arena, first, count, true);
+	const auto pages = actor.pages(8);
+	const Lifting lifting(actor.arena(), pages.first, pages.count);
 
-	if (const auto done = arena.context().rwprotect(arena.range(first, count)); !done)
-		return of_error(done.error());
-	note_begun(watches);
-	return judge_soon(actor, watches, true);
+	return watch(actor, pages, true, true, judge_soon);
 }
 
 using enum Outcome;
