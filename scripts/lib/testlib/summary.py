@@ -12,14 +12,14 @@ def summarize(suites, hint=""):
     """
     print("#\n# Summary")
     for each in suites:
+        counts = (f"{each.count(verdict):4} {verdict}" for verdict in VERDICTS)
+        print(f"# {each.title:24} {'  '.join(counts)}")
+    for each in suites:
         for result in each.results:
             if result.verdict == "failed":
                 print(f"# FAILED  {each.title}: {result.name}: {result.why}")
                 for note in result.notes[:NOTES_SHOWN]:
                     print(f"#         {note}")
-    for each in suites:
-        counts = (f"{each.count(verdict):4} {verdict}" for verdict in VERDICTS)
-        print(f"# {each.title:24} {'  '.join(counts)}")
     passed, failed, skipped = (sum(each.count(verdict) for each in suites)
                                for verdict in VERDICTS)
     if hint and not passed + failed + skipped:
