@@ -306,14 +306,18 @@ build/obj/32/%.o: %.c | compilers
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
 
 # The optimizer takes long for the tests' assertions, and gains little: so the tests are
-# built with -O1. The headers that most of them include are compiled once; each file still
-# includes what it needs. In cases.cpp the same header brings in the implementation of Catch2.
+# built with -O1, and so are the torture and the fuzzer. The headers that most files include are
+# compiled once; each file still includes what it needs. In cases.cpp the same header brings in
+# the implementation of Catch2.
 TEST_ROOMS := $(addprefix selftests/,harness lib tests errno)
 TEST_OBJECTS := $(foreach room,$(TEST_ROOMS),$(call objects,$(room)))
+TORTURE_OBJECTS := $(call objects,selftests/torture)
+FUZZ_OBJECTS := $(call objects,selftests/fuzz)
+LIGHTLY_OPTIMIZED := $(TEST_OBJECTS) $(TORTURE_OBJECTS) $(FUZZ_OBJECTS)
 PRECOMPILED := build/obj/selftests/precompiled.hpp.gch
-WITH_PRECOMPILED := $(filter-out %/cases.o,$(TEST_OBJECTS))
-$(TEST_OBJECTS): USER_CXXFLAGS += -Iselftests
-$(TEST_OBJECTS) $(PRECOMPILED): CXXFLAGS := $(if $(filter file,$(origin CXXFLAGS)),-O1 -g1,$(CXXFLAGS))
+WITH_PRECOMPILED := $(filter-out %/cases.o,$(LIGHTLY_OPTIMIZED))
+$(LIGHTLY_OPTIMIZED): USER_CXXFLAGS += -Iselftests
+$(LIGHTLY_OPTIMIZED) $(PRECOMPILED): CXXFLAGS := $(if $(filter file,$(origin CXXFLAGS)),-O1 -g1,$(CXXFLAGS))
 $(WITH_PRECOMPILED): USER_CXXFLAGS += -include $(PRECOMPILED:.gch=)
 $(WITH_PRECOMPILED): $(PRECOMPILED)
 
@@ -370,24 +374,14 @@ build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 	$(link)
 
 # It uses what the tests use, but Catch2's main() and what belongs to it.
-TORTURE_OBJECTS := $(call objects,selftests/torture)
-$(TORTURE_OBJECTS): USER_CXXFLAGS += -Iselftests
-
-build/selftests/torture: $(TORTURE_OBJECTS) build/user/libuserfault.a \
-	$(addprefix build/obj/selftests/harness/,backend.o kernel_log.o kmemleak.o loaded_module.o processes.o)
+build/selftests/torture: $(TORTURE_OBJECTS) \
+	$(addprefix build/obj/selftests/harness/,backend.o kernel_log.o kmemleak.o loaded_module.o processes.o) \
+	build/user/libuserfault.a
 	$(link)
 
 # The fuzzer compares as the tests of errno do. What makes the calls is in C, for 32 bits too.
 FUZZ_C_OBJECTS := $(patsubst %.c,build/obj/%.o,$(wildcard selftests/fuzz/*.c))
-FUZZ_SHARED_OBJECTS := $(addprefix build/obj/fuzz/selftests/, \
-	errno/reasons.o harness/backend.o harness/free_memory.o harness/kernel_log.o harness/kmemleak.o)
 $(FUZZ_C_OBJECTS) $(FUZZ_C_OBJECTS:build/obj/%=build/obj/32/%): USER_CFLAGS += -D_GNU_SOURCE
-$(call objects,selftests/fuzz) $(FUZZ_SHARED_OBJECTS): USER_CXXFLAGS += -Iselftests
-
-build/obj/fuzz/%.o: %.cpp | compilers
-	@mkdir -p $(@D)
-	@echo '  CXX     $<'
-	@$(CXX) $(USER_CXXFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 # The arena comes before the program's own memory: then its mappings are the first to be listed, the
 # heap isn't in it, and no range that begins there and isn't absurd has anything of the program, which
@@ -395,8 +389,9 @@ build/obj/fuzz/%.o: %.cpp | compilers
 build/selftests/fuzz: STATIC := -static-pie
 build/selftests/32/fuzz: LDFLAGS += -Wl,-Ttext-segment=0x40000000
 
-build/selftests/fuzz: $(call objects,selftests/fuzz) $(FUZZ_SHARED_OBJECTS) \
-		$(filter-out %/thirty_two.o,$(FUZZ_C_OBJECTS)) build/user/libuserfault.a
+build/selftests/fuzz: $(FUZZ_OBJECTS) $(filter-out %/thirty_two.o,$(FUZZ_C_OBJECTS)) \
+	$(addprefix build/obj/selftests/,errno/reasons.o $(addprefix harness/,backend.o free_memory.o kernel_log.o kmemleak.o)) \
+	build/user/libuserfault.a
 	$(link)
 
 PROBE_OBJECTS := $(addprefix build/obj/selftests/redirect/, \
