@@ -22,7 +22,7 @@ struct Stat {
 	std::string name;
 	char state = '?';
 	pid_t parent = 0;
-	std::uint64_t minor_faults = 0;
+	std::uint64_t faults = 0; /* minor and major ones */
 	double cpu_seconds = 0;
 };
 
@@ -45,7 +45,7 @@ Stat stat_of(const std::filesystem::path &process)
 	const auto field = [&fields](std::size_t number) { return fields.at(number - 3); };
 	stat.state = field(3).front();
 	stat.parent = std::stoi(field(4));
-	stat.minor_faults = std::stoull(field(10));
+	stat.faults = std::stoull(field(10)) + std::stoull(field(12));
 	stat.cpu_seconds = (std::stod(field(14)) + std::stod(field(15))) / ::sysconf(_SC_CLK_TCK);
 	return stat;
 }
@@ -163,9 +163,9 @@ bool sleeps_in(pid_t process, pid_t thread, long number)
 	       first_line(task / "syscall").starts_with(std::to_string(number) + ' ');
 }
 
-std::uint64_t minor_faults(pid_t process, pid_t thread)
+std::uint64_t faults_over(pid_t process, pid_t thread)
 {
-	return stat_of(task_of(process, thread)).minor_faults;
+	return stat_of(task_of(process, thread)).faults;
 }
 
 std::size_t count_faulting_threads()

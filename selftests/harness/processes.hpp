@@ -37,9 +37,8 @@ std::vector<std::string> describe_threads(pid_t pid);
 bool sleeps_in(pid_t process, pid_t thread, long number);
 inline constexpr long in_no_syscall = -1;
 
-/* How many faults of a thread are over that read nothing from a disk; 0 if there is no such thread.
- */
-std::uint64_t minor_faults(pid_t process, pid_t thread);
+/* How many of a thread's faults have got their pages; 0 if there is no such thread. */
+std::uint64_t faults_over(pid_t process, pid_t thread);
 
 /* How many threads of this process sleep in a fault of their own code. */
 std::size_t count_faulting_threads();

@@ -73,6 +73,8 @@ public:
 	void answer(Arena &arena, std::size_t page, const userfault::Fault &fault);
 	/* Counts an outcome of this step, which won't come to its end. */
 	void note(Outcome outcome) const { shared().tally.add(operation_, outcome); }
+	/* This step has done a part of its work that may take as long as a step. */
+	void gets_on() { state_.since = seconds_now(); }
 	/* It no longer does anything. */
 	void is_over() { state_.since = 0; }
 

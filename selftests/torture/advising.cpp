@@ -158,16 +158,34 @@ Outcome fill_beforehand(Actor &actor)
 	return of_error(arena.context().copy(arena.address(actor.page()), bytes).error);
 }
 
+/*
+ * Hundreds of faults, each of which may take a monitor long on a slow kernel. In parts, because the
+ * kernel counts no fault of its own that a monitor has resolved.
+ */
+Outcome populate_huge_page(Actor &actor, const Pages &all)
+{
+	constexpr std::size_t part = 32;
+
+	for (std::size_t i = 0; i < all.count; i += part) {
+		const auto outcome =
+			advise_at(actor.arena(), {all.first + i, part}, MADV_POPULATE_READ);
+		if (outcome != Outcome::done)
+			return outcome;
+		actor.gets_on();
+	}
+	return Outcome::done;
+}
+
 /* All of a huge page, most often with all small pages there. */
 Outcome collapse(Actor &actor)
 {
-	const auto &arena = actor.arena();
-	const auto length = small_pages * arena.page_size();
-	auto *start = arena.page(whole_huge_page(actor.page()).first);
+	const auto all = whole_huge_page(actor.page());
+	auto populated = Outcome::done;
 
-	if (!actor.random().one_in(4) && ::madvise(start, length, MADV_POPULATE_READ))
-		return of_errno(errno);
-	return of_call(::madvise(start, length, MADV_COLLAPSE));
+	if (!actor.random().one_in(4))
+		populated = populate_huge_page(actor, all);
+	return populated == Outcome::done ? advise_at(actor.arena(), all, MADV_COLLAPSE)
+					  : populated;
 }
 
 Outcome lock(Actor &actor)

@@ -48,11 +48,16 @@ bool Event::has_happened() const
 
 std::vector<std::uint64_t> pagemap(const Arena &arena, std::size_t first, std::size_t count)
 {
+	const auto each = arena.page_size() / small_page;
 	const Fd file(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
-	std::vector<std::uint64_t> entries;
+	std::vector<std::uint64_t> all(count * each), entries;
 
-	for (std::size_t i = first; i < first + count; i++)
-		entries.push_back(number_at(file.get(), arena.address(i) / small_page));
+	/* At once: on a debug kernel a call takes longer than an entry. */
+	static_cast<void>(
+		::pread(file.get(), all.data(), all.size() * sizeof(all[0]),
+			static_cast<off_t>(arena.address(first) / small_page * sizeof(all[0]))));
+	for (std::size_t i = 0; i < count; i++)
+		entries.push_back(all[i * each]);
 	return entries;
 }
 

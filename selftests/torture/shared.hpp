@@ -21,7 +21,7 @@ struct ActorState {
 	std::atomic<pid_t> process = 0, thread = 0;
 	std::atomic<std::uint32_t> step = 0, operation = 0;
 	std::atomic<std::uint64_t> since =
-		0; /* seconds_now() at the step's beginning; 0: it is done */
+		0; /* seconds_now() when the step began, or got on; 0: it is done */
 };
 
 /* What a child found, which can't tell it by itself. */

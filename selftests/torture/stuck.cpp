@@ -75,7 +75,7 @@ std::uint64_t got_on(unsigned number)
 	const auto &actor = shared().actors[number];
 	auto &last = looks[number];
 
-	const auto faults = selftests::minor_faults(actor.process, actor.thread);
+	const auto faults = selftests::faults_over(actor.process, actor.thread);
 	if (last.since != actor.since || last.faults != faults)
 		last = {actor.since, seconds_now(), faults};
 	return last.time;
