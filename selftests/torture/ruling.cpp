@@ -88,7 +88,7 @@ Outcome squeeze(Actor &actor)
 /*
  * For a while a world may have no more memory than it has: a thread that needs a page has to swap
  * another one out first. If a process is killed for that, it may be the subject, see
- * Round::reaped(). If all have ended, the log would say that there is none to kill.
+ * Round::reaped().
  */
 Outcome limit(Actor &actor)
 {
