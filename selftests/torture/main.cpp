@@ -37,7 +37,7 @@ constexpr auto usage =
 	"  --seed      the seed of the schedule; the same one has each actor do the same again\n"
 	"  --round     the round to begin with, 0 by default: what a round does depends on its\n"
 	"              number and the seed alone\n"
-	"  --steps     how many operations each actor does in a round\n"
+	"  --steps     how many operations each actor does in a round, divided by the patience\n"
 	"  --patience  how much longer than on a stock kernel things may take\n"
 	"  --native    all of it on the kernel's own userfaultfd, to see whether the torture is right\n"
 	"  --gentle    change nothing of the machine, such as its swap space, and load no module,\n"
@@ -95,7 +95,8 @@ std::optional<Options> options_from(int argc, char **argv)
 				   : key == 'e' ? parse(optarg, options.settings.seed)
 				   : key == 'r' ? parse(optarg, options.settings.number)
 				   : key == 't' ? parse(optarg, options.settings.steps)
-				   : key == 'p' ? parse(optarg, options.settings.patience)
+				   : key == 'p' ? parse(optarg, options.settings.patience) &&
+							  options.settings.patience
 				   : key == 'i' ? parse_lie(optarg, options.lie)
 						: key != '?';
 		options.waiters = key == 'w' ? optarg : options.waiters;

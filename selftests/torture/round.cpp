@@ -26,7 +26,7 @@ std::vector<Plan> plans(const Settings &settings)
 {
 	const std::string native = native_device,
 			  ours = settings.native ? native : "/dev/userfault";
-	const auto steps = settings.steps;
+	const auto steps = settings.steps_of_round();
 
 	return {{0, ours, true, 3, 2, 1, 2, steps},
 		{1, ours, false, 3, 2, 1, 2, steps},
@@ -76,7 +76,7 @@ std::vector<std::string> planned(const Settings &settings)
 		std::ranges::copy(plan.actors(), std::back_inserter(actors));
 	actors.emplace_back(Role::boss, boss_number);
 	for (const auto &[role, number] : actors)
-		for (unsigned i = 0; i < settings.steps; i++)
+		for (unsigned i = 0; i < settings.steps_of_round(); i++)
 			lines.push_back(planned_step(role, number, seed, i, worlds.size()));
 	return lines;
 }

@@ -18,9 +18,12 @@ namespace torture {
 struct Settings {
 	std::uint64_t seed = 1;
 	unsigned number = 0;   /* of the round */
-	unsigned steps = 150;  /* of each actor */
+	unsigned steps = 150;  /* of each actor, on a stock kernel */
 	bool native = false;   /* all worlds are on native userfaultfd */
 	unsigned patience = 1; /* how much slower the kernel is than a stock one */
+
+	/* Fewer on a slow kernel: so rounds take about as long there. */
+	unsigned steps_of_round() const { return steps / patience; }
 };
 
 /*
