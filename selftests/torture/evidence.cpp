@@ -86,7 +86,7 @@ bool has_pages(const Arena &arena, std::size_t first, std::size_t count)
 
 bool is_huge_page(const Arena &arena, std::size_t index)
 {
-	return flags_of(pagemap(arena, index, 1).front()) & huge_flag;
+	return flags_of(pagemap_entry(arena, index)) & huge_flag;
 }
 
 std::size_t count_swapped(const Arena &arena, std::size_t first, std::size_t count)
