@@ -131,15 +131,23 @@ void fill_until(const SmallFileSystem &system, const Memory &source, const std::
 	}
 }
 
-/* Writes a page of the file again and again until @done. Returns an error, or 0. */
-int write_until(const SmallFileSystem &system, std::size_t page, const std::atomic<bool> &done)
+/* Writes to a page of the file. Returns an error, or 0. */
+int write_page(const SmallFileSystem &system, std::size_t page)
 {
 	const std::vector<std::byte> content(page_size(), std::byte{1});
 
+	return ::pwrite(system.file.get(), content.data(), content.size(),
+			static_cast<off_t>(page * page_size())) < 0
+		       ? errno
+		       : 0;
+}
+
+/* The same again and again until @done, and each time the page is dropped. */
+int write_until(const SmallFileSystem &system, std::size_t page, const std::atomic<bool> &done)
+{
 	while (!done) {
-		if (::pwrite(system.file.get(), content.data(), content.size(),
-			     static_cast<off_t>(page * page_size())) < 0)
-			return errno;
+		if (const int error = write_page(system, page))
+			return error;
 		system.punch(page, 1);
 	}
 	return 0;
@@ -218,28 +226,32 @@ TEST_CASE("two threads fill a file that its file system has just enough room for
 	}
 }
 
-/* The fillers need the same pages: nearly all their copies end with EEXIST. */
+/*
+ * The copies have nothing to pay for. If they had, the write could fail on any kernel: while shmem
+ * counts a new page that isn't paid for, it doesn't see that another one was dropped.
+ */
 TEST_CASE("a write beside copies of pages that are there finds room for its page", "[full][smp]")
 {
-	if (backend_under_test() == Backend::native)
-		skip("native userfaultfd may find no room beside a page that is dropped");
+	if (native_before(7, 2))
+		skip("native userfaultfd of this kernel looks for room first");
 	const std::size_t pages = 512;
 	const SmallFileSystem system(pages + 1, pages + 1);
 	const auto source = patterned(pages);
+	std::atomic<bool> done = false;
 
+	for (std::size_t page = 0; page < pages; page++)
+		REQUIRE(write_page(system, page) == 0);
+	auto writer = in_thread([&] { return write_until(system, pages, done); });
 	for (unsigned round = 0; round < repeated(20); round++) {
-		std::atomic<bool> done = false;
-		auto writer = in_thread([&] { return write_until(system, pages, done); });
 		auto runs = in_thread([&] { return fill_all(system, source, 64); });
 		const int backwards = fill_backwards(system, source);
 
-		REQUIRE(runs.get() == 0);
-		done = true;
-		REQUIRE(writer.get() == 0);
-		REQUIRE(backwards == 0);
-		REQUIRE(system.pages_paid() == pages);
-		system.punch(0, pages);
+		CHECK(runs.get() == 0);
+		CHECK(backwards == 0);
 	}
+	done = true;
+	REQUIRE(writer.get() == 0);
+	CHECK(system.pages_paid() == pages);
 }
 
 TEST_CASE("room that was paid for pages that were not filled is given back", "[full][smp]")
