@@ -28,6 +28,17 @@ Fd new_ring(unsigned entries, std::uint32_t flags, io_uring_params &parameters)
 	return Fd(static_cast<int>(fd));
 }
 
+/*
+ * On newer kernels (7.2, not 6.12) a thread's workers leave when it closes its last ring. If it
+ * opens another one meanwhile, a worker on its way out may be given a request, which then is never
+ * carried out (io_wq_worker(), io_wq_enqueue()). So a thread that has had a ring keeps one.
+ */
+void keep_workers()
+{
+	static thread_local io_uring_params parameters = {};
+	static thread_local const Fd ring = new_ring(1, 0, parameters);
+}
+
 std::uint32_t load(std::uint32_t &number)
 {
 	return std::atomic_ref(number).load(std::memory_order_acquire);
@@ -48,6 +59,7 @@ Ring::Ring(std::uint32_t flags)
 			   IORING_OFF_CQ_RING)),
 	  requests_(map(entries * sizeof(io_uring_sqe), IORING_OFF_SQES))
 {
+	keep_workers();
 }
 
 void Ring::Unmap::operator()(std::byte *start) const
