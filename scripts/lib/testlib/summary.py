@@ -18,7 +18,9 @@ def summarize(suites, hint=""):
         for result in each.results:
             if result.verdict == "failed":
                 print(f"# FAILED  {each.title}: {result.name}: {result.why}")
-                for note in result.notes[:NOTES_SHOWN]:
+                # An indented note is about the one before, such as a frame of a thread's stack
+                outline = [note for note in result.notes if not note.startswith("    ")]
+                for note in outline[:NOTES_SHOWN]:
                     print(f"#         {note}")
     passed, failed, skipped = (sum(each.count(verdict) for each in suites)
                                for verdict in VERDICTS)
