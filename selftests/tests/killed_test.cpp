@@ -93,9 +93,10 @@ struct Protecting {
 
 /*
  * So many mappings take longer to register than a signal takes to come from another processor. On
- * the same one the scheduler may let the call end first.
+ * the same one the scheduler may let the call end first. Four times as many take a debug kernel a
+ * minute to make, and half a minute to fork.
  */
-constexpr std::size_t many = 20'000;
+constexpr std::size_t many = 5'000;
 
 /* Memory of as many mappings as it has pages. */
 Memory chequered(std::size_t pages)
