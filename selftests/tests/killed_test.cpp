@@ -319,7 +319,7 @@ TEST_CASE("a process that unregisters many mappings can be killed", "[security][
 namespace {
 
 /* So many threads that a read of all their messages takes longer than a signal. */
-constexpr std::size_t crowd = 2'000;
+constexpr std::size_t crowd = 1'000;
 
 /* Threads with small stacks, each of which reads a page of its own. */
 void start_readers(const Memory &memory)
