@@ -40,8 +40,11 @@ T take(userfault::Result<T> result, std::source_location where = std::source_loc
 /* The result of a system call that a test can't go on without. */
 long checked(long result, std::source_location where = std::source_location::current());
 
+/* How long wait_until() waits at most. Only main changes it, before anything runs. */
+inline std::chrono::seconds wait_limit{20};
+
 /*
- * Waits until @condition holds. Ends the test as failed after 20 s, which is longer than any
+ * Waits until @condition holds. Ends the test as failed after wait_limit, which is longer than any
  * machine needs.
  */
 template <class Condition>
@@ -54,7 +57,7 @@ void wait_until(std::string_view what, Condition &&condition,
 	while (!std::invoke(condition)) {
 		const auto waited = steady_clock::now() - start;
 
-		if (waited > seconds(20))
+		if (waited > wait_limit)
 			give_up("waited in vain until " + std::string(what), where);
 		if (waited > milliseconds(1))
 			std::this_thread::sleep_for(microseconds(200));

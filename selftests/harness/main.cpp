@@ -8,6 +8,7 @@
 #include "harness/aftermath.hpp"
 #include "harness/backend.hpp"
 #include "harness/cases.hpp"
+#include "harness/harness.hpp"
 #include "harness/ktap.hpp"
 #include "harness/loaded_module.hpp"
 #include "harness/supervisor.hpp"
@@ -191,6 +192,7 @@ ExitCode run(const Options &options)
 		return report_aftermath(report);
 	}
 	set_backend_under_test(options.backend);
+	wait_limit = options.time_limit * 2 / 3; /* what is awaited in vain is to be named */
 	if (options.offer)
 		return print_offer(options.backend);
 	const auto cases = selected(options);
