@@ -176,7 +176,7 @@ void fill_and_punch(const SmallFileSystem &system)
 	auto one = in_thread([&] { fill_until(system, source, done); });
 	auto other = in_thread([&] { fill_until(system, source, done); });
 
-	for (std::size_t n = 0; n < repeated(300); n++) {
+	for (std::size_t n = 0; n < repeated(150); n++) {
 		const auto first = n * 53 % pages;
 
 		system.punch(first, std::min(pages - first, n * 7 % 64 + 1));
