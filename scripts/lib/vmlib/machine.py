@@ -23,13 +23,14 @@ BOOT_SILENCE_SECONDS = 60      # how long a guest that boots may be silent
 # with KASAN, which is when ACPI's interpreter gives up.
 MACHINE = "q35"
 # A crash ends the guest. A processor that is stuck in the kernel for twice the threshold counts as a
-# crash; the threshold is well above the default because the machine may be busy. A hung task is no
-# crash, because other tasks go on; the kernel's log reports it. printk.devkmsg=on keeps everything
+# crash; the threshold is well above the default because the machine may be busy, and so is that of a
+# grace period of RCU that doesn't end, which the log reports. A hung task is no crash, because other
+# tasks go on; the kernel's log reports it. printk.devkmsg=on keeps everything
 # that is written to the log; cryptomgr.notests leaves out the self-tests of ciphers. All processors of
 # an emulator have one time stamp counter. A kernel that sees several packages, as with NUMA nodes, doesn't
 # trust it unless it is told so, and reads a device's clock instead, which takes very much longer.
 BOOT_APPEND = ("console=ttyS0 panic=-1 oops=panic softlockup_panic=1 watchdog_thresh=30 "
-               "printk.devkmsg=on cryptomgr.notests tsc=reliable")
+               "rcupdate.rcu_cpu_stall_timeout=60 printk.devkmsg=on cryptomgr.notests tsc=reliable")
 
 
 def qemu_options(image, archive, append=""):
