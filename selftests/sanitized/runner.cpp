@@ -61,10 +61,9 @@ TEST_CASE("runner: adds beyond the highest number", "[.runner]")
 
 TEST_CASE("runner: forgets an object", "[.runner]")
 {
-	char *byte = unknown(new char(1));
-
-	CHECK(*byte == 1);
-	byte = unknown<char>(nullptr);
+	/* More than one: a register, or old bytes of the stack, may still have the last address. */
+	for (char i = 0; i < 100; i++)
+		CHECK(*unknown(new char(i)) == i);
 }
 
 TEST_CASE("runner: has threads that race", "[.runner]")
