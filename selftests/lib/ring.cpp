@@ -35,7 +35,7 @@ Fd new_ring(unsigned entries, std::uint32_t flags, io_uring_params &parameters)
  */
 void keep_workers()
 {
-	static thread_local io_uring_params parameters = {};
+	io_uring_params parameters = {};
 	static thread_local const Fd ring = new_ring(1, 0, parameters);
 }
 
