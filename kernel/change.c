@@ -26,7 +26,6 @@ void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view)
 	init_rwsem(&changes->map_changing_lock);
 	spin_lock_init(&changes->lock);
 	INIT_LIST_HEAD(&changes->under_way);
-	atomic_set(&changes->begun, 0);
 	init_waitqueue_head(&changes->wait);
 }
 
@@ -46,7 +45,6 @@ void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 	down_write(&changes->map_changing_lock);
 	atomic_inc(&changes->view->mmap_changing);
 	up_write(&changes->map_changing_lock);
-	atomic_inc_return(&changes->begun);	/* with a barrier: see uf_changes_begun() */
 }
 
 void uf_change_end(struct uf_changes *changes, struct uf_change *change)
@@ -72,7 +70,8 @@ bool uf_change_is_own(struct uf_changes *changes)
 
 /*
  * The task states of a changing thread that waits for a reader of an event, or is stopped by a
- * debugger. Such a thread waits for locks, memory and disks uninterruptibly.
+ * debugger. Such a thread mostly waits for locks, memory and disks uninterruptibly; where it
+ * doesn't, a command is refused that could have waited.
  */
 #define UF_CHANGES_KEPT	(TASK_WAKEKILL | TASK_INTERRUPTIBLE | __TASK_TRACED | __TASK_STOPPED)
 

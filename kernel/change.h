@@ -45,7 +45,6 @@ struct uf_changes {
 	struct rw_semaphore map_changing_lock;	/* page operations read, changes begin as writers */
 	spinlock_t lock;		/* of the list */
 	struct list_head under_way;
-	atomic_t begun;			/* how many changes have begun, mod 2^32 */
 	wait_queue_head_t wait;		/* commands, until a change ends or an event is queued */
 };
 
@@ -82,21 +81,6 @@ static inline void uf_changes_unlock(struct uf_changes *changes)
 
 /* Wake the waiting commands: an event was queued, so they have to fail with EAGAIN. */
 void uf_changes_announce(struct uf_changes *changes);
-
-/*
- * How many changes have begun since uf_changes_init(). The caller has found no change under way,
- * and keeps others from beginning: if it then finds the same number in another hold of these locks,
- * no change came in between. Takes no lock.
- */
-static inline unsigned int uf_changes_begun(const struct uf_changes *changes)
-{
-	/*
-	 * Pairs with the full barrier in uf_change_begin(): who finds no change under way counts
-	 * all those that are over.
-	 */
-	smp_rmb();
-	return atomic_read(&changes->begun);
-}
 
 /* Whether the current thread has begun a change and not yet ended it. */
 bool uf_change_is_own(struct uf_changes *changes);

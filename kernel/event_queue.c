@@ -33,6 +33,16 @@ void uf_event_queue_close(struct uf_event_queue *queue)
 	spin_unlock(&queue->lock);
 }
 
+u64 uf_event_last(struct uf_event_queue *queue)
+{
+	u64 id;
+
+	spin_lock(&queue->lock);
+	id = queue->last_id;
+	spin_unlock(&queue->lock);
+	return id;
+}
+
 void uf_event_push(struct uf_event_queue *queue, struct uf_event *event)
 {
 	event->task = current;

@@ -89,6 +89,9 @@ static inline bool uf_events_pending(const struct uf_event_queue *queue)
 	return !list_empty(&queue->pending);
 }
 
+/* The number of the last event that was queued, or 0. Numbers grow, and are never used again. */
+u64 uf_event_last(struct uf_event_queue *queue);
+
 /*
  * Queue @event, whose msg and child the caller has filled in. The caller then wakes the readers.
  * @event must stay where it is until uf_event_await() has returned. Doesn't sleep.

@@ -25,7 +25,10 @@ struct uf_filling {
 	uf_fill_run_fn *fill_run;	/* the one of ops->fill[] for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes filled */
-	unsigned int changes_begun;	/* when the locks were last given up */
+	/* As they were when the locks were last given up: */
+	u64 last_event;
+	struct inode *inode;		/* of the range; NULL: it has no file */
+	pgoff_t pgoff;			/* where in the file the range begins */
 	unsigned int max;		/* most pages of the next run */
 	struct uf_run run;
 };
@@ -76,17 +79,46 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	return 0;
 }
 
-/*
- * Whether a fill that had given its locks up may go on. EAGAIN: a change of mappings has come and
- * gone meanwhile, so the rest of its pages may be old by now. In most cases the monitor has read of
- * the change; it has to decide. ESRCH: the process is gone, and only those hold the memory that
- * still work on it, such as commands. What is put there is charged to the root cgroup, so a single
- * command must not go on for long. (Without memory cgroups nothing tells.) A new one may begin: one
- * of the others may wait for a page, and has to get it to end.
- */
-static int uf_fill_check_again(const struct uf_filling *filling)
+static void uf_fill_locate(const struct uf_filling *filling, const struct vm_area_struct *vma,
+			   struct inode **inode, pgoff_t *pgoff)
 {
-	if (uf_changes_begun(&filling->ctx->changes) != filling->changes_begun)
+	*inode = vma->vm_file ? file_inode(vma->vm_file) : NULL;
+	*pgoff = vma->vm_pgoff + ((filling->fill->dst - vma->vm_start) >> PAGE_SHIFT);
+}
+
+/* The caller still has the locks, and gives them up. */
+static noinline void uf_fill_remember(struct uf_filling *filling)
+{
+	filling->last_event = uf_event_last(&filling->ctx->events);
+	uf_fill_locate(filling, filling->run.vma, &filling->inode, &filling->pgoff);
+}
+
+/* The inode is only compared: another one at its address is a file that was never asked for. */
+static bool uf_fill_is_elsewhere(const struct uf_filling *filling,
+				 const struct vm_area_struct *vma)
+{
+	struct inode *inode;
+	pgoff_t pgoff;
+
+	uf_fill_locate(filling, vma, &inode, &pgoff);
+	return inode != filling->inode || (inode && pgoff != filling->pgoff);
+}
+
+/*
+ * Whether a fill that had given its locks up may go on in @vma. EAGAIN: the context has got an
+ * event of a change that has come and gone meanwhile, so the rest of its pages may be old by now;
+ * whoever reads the event, or has read it, has to decide. Or, without an event, a part is done and
+ * the rest would go to another file. ESRCH: the process is gone, and only those hold the memory
+ * that still work on it, such as commands. What is put there is charged to the root cgroup, so a
+ * single command must not go on for long. (Without memory cgroups nothing tells.) A new one may
+ * begin: one of the others may wait for a page, and has to get it to end.
+ */
+static noinline int uf_fill_check_again(const struct uf_filling *filling,
+					const struct vm_area_struct *vma)
+{
+	if (uf_event_last(&filling->ctx->events) != filling->last_event)
+		return -EAGAIN;
+	if (filling->done && uf_fill_is_elsewhere(filling, vma))
 		return -EAGAIN;
 #ifdef CONFIG_MEMCG
 	if (filling->done && !rcu_access_pointer(filling->mm->owner))
@@ -97,7 +129,7 @@ static int uf_fill_check_again(const struct uf_filling *filling)
 
 /*
  * Lock the one VMA that holds the whole range, and check that it is registered. It may be
- * registered with another context, as upstream.
+ * registered with another context, as upstream. EBUSY: mappings are changing.
  */
 static int uf_fill_lock(struct uf_filling *filling)
 {
@@ -110,11 +142,11 @@ static int uf_fill_lock(struct uf_filling *filling)
 		return PTR_ERR(vma);
 	uf_changes_lock(&filling->ctx->changes);
 
-	err = -EAGAIN;
+	err = -EBUSY;
 	if (uf_ctx_changing(filling->ctx))
 		goto unlock;
 	if (unlikely(filling->ops)) {
-		err = uf_fill_check_again(filling);
+		err = uf_fill_check_again(filling, vma);
 		if (err)
 			goto unlock;
 	}
@@ -247,7 +279,7 @@ static int uf_fill_all(struct uf_filling *filling)
 
 	do {
 		err = uf_fill_lock(filling);
-		if (unlikely(err == -EAGAIN && !filling->ops)) {
+		if (unlikely(err == -EBUSY && !filling->done)) {
 			err = uf_changes_await(&filling->ctx->changes, &filling->ctx->events);
 			continue;
 		}
@@ -255,7 +287,7 @@ static int uf_fill_all(struct uf_filling *filling)
 			break;
 		err = uf_fill_locked(filling);
 		if (unlikely(filling->done < filling->fill->len))
-			filling->changes_begun = uf_changes_begun(&filling->ctx->changes);
+			uf_fill_remember(filling);
 		uf_fill_unlock(filling, run->vma);
 		if (unlikely(run->faulting))
 			err = uf_fill_copy_faulting(filling);

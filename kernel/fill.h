@@ -39,13 +39,14 @@ struct uf_fill {
 };
 
 /*
- * Fill memory of the current process. The caller has checked the ranges (uf_range_check()), and
+ * Fill memory of the context's process. The caller holds its address space, as the current process
+ * does if it is its own. It has checked the ranges (uf_range_check()), and
  * holds no lock. May sleep and fault. Returns the bytes filled, or if there are none: -ENOENT,
  * -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
 long uf_fill(struct uf_ctx *ctx, struct uf_fill fill);
 
-/* The same in memory of another process; also returns -ESRCH: it is gone. */
+/* The same without holding it; also returns -ESRCH: the process is gone. */
 long uf_fill_foreign(struct uf_ctx *ctx, struct uf_fill fill);
 
 #endif /* UF_FILL_H */

@@ -77,6 +77,7 @@ static void events_are_told_in_their_order(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, uf_event_last(queue), i);
 		push(queue, &events[i], i);
 		KUNIT_EXPECT_EQ(test, events[i].state, UF_EVENT_PENDING);
 		KUNIT_EXPECT_PTR_EQ(test, events[i].task, current);
@@ -88,6 +89,7 @@ static void events_are_told_in_their_order(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, uf_event_await(queue, &events[i]));
 	}
 	expect_empty(test, queue);
+	KUNIT_EXPECT_EQ(test, uf_event_last(queue), 3);
 }
 
 static void untold_event_is_told_next(struct kunit *test)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Page operations while mappings change and after a change that failed: whether they work. */
+#include "lib/files.hpp"
 #include "lib/heap.hpp"
 #include "lib/maps.hpp"
+#include "lib/seal.hpp"
 #include "lib/waiting_call.hpp"
 #include "lib/world.hpp"
 
@@ -92,6 +94,50 @@ TEST_CASE("a copy that waits for its source ends when pages are dropped meanwhil
 {
 	drop_while_copy_waits(1);
 	drop_while_copy_waits(0);
+}
+
+/* Natively no page operation works any more after such a change. */
+TEST_CASE("a copy that waits for its source goes on after a change that came to nothing",
+	  "[event][changing][module]")
+{
+	const World world(3, Features::EventUnmap), source(1);
+	auto copying = in_thread([&] {
+		return world.context.copy(world.memory.address(0), source.memory.bytes(0, 1));
+	});
+
+	next_fault(source.context);
+	seal(world.memory.range(2, 1));
+	CHECK(::munmap(world.memory.page(1), 2 * page_size()) == -1);
+	CHECK(errno == EPERM);
+	source.fill(0);
+	CHECK_FALSE(copying.get().error);
+	CHECK(has_pattern(world.memory.bytes(0, 1), 0));
+	CHECK_FALSE(is_readable(world.context));
+}
+
+/* Natively it does, before Linux 7.2. */
+TEST_CASE("a copy that waits for its source doesn't go on in another file", "[changing][module]")
+{
+	const auto file = shmem_file(2), other = shmem_file(2);
+	const World world(Memory(2, file, MAP_SHARED), Modes::Missing), source(2);
+	auto copying = in_thread([&] {
+		return world.context.copy(world.memory.address(0), source.memory.bytes(0, 2));
+	});
+
+	next_fault(source.context);
+	source.fill(0);
+	next_fault(source.context);
+	checked(::mmap(world.memory.page(0), 2 * page_size(), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED, other.get(), 0) == MAP_FAILED
+			? -1
+			: 0);
+	take(world.context.register_range(world.memory.range(), Modes::Missing));
+	source.fill(1);
+	const auto progress = copying.get();
+	CHECK(progress.done == page_size());
+	CHECK(progress.error.value() == EAGAIN);
+	CHECK_FALSE(is_there(world.memory, 0));
+	CHECK_FALSE(is_there(world.memory, 1));
 }
 
 /* On 6.1 a drop natively needs not wait, and the copy brings back what was dropped. */
@@ -191,8 +237,7 @@ TEST_CASE("a heap that can't shrink leaves no change pending", "[event][changing
 	const Heap heap(4);
 
 	take(probe.world.context.register_range(heap.range(0, 2), Modes::Missing));
-	if (::syscall(462, heap.range(2, 2).start, heap.range(2, 2).length, 0) != 0)
-		skip("this kernel can't seal memory"); /* mseal(), since 6.10 */
+	seal(heap.range(2, 2));
 	CHECK_FALSE(heap.shrink());
 	CHECK(count_mappings(heap.range(0, 4)) > 0);
 	probe.check();

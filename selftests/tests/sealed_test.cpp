@@ -3,14 +3,13 @@
 #include "lib/maps.hpp"
 #include "lib/protection.hpp"
 #include "lib/reader.hpp"
+#include "lib/seal.hpp"
 #include "lib/waiting_call.hpp"
 #include "lib/world.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include <utility>
 
 using namespace selftests;
@@ -18,20 +17,11 @@ using namespace userfault;
 
 namespace {
 
-/* Linux can do that since 6.10. The memory stays mapped until the test ends. */
-void seal(const Memory &memory, std::size_t first, std::size_t count)
-{
-	const auto range = memory.range(first, count);
-
-	if (::syscall(462, range.start, range.length, 0) != 0)
-		skip("this kernel can't seal memory");
-}
-
 Memory sealed(std::size_t pages)
 {
 	Memory memory(pages);
 
-	seal(memory, 0, pages);
+	seal(memory.range());
 	return memory;
 }
 
@@ -136,7 +126,7 @@ TEST_CASE("an unmapping that fails at a sealed page is not reported", "[sealed][
 	const World world(4, every_event);
 	Reader reader(world.context);
 
-	seal(world.memory, 2, 2);
+	seal(world.memory.range(2, 2));
 	CHECK(error_of(::munmap(world.memory.page(0), 4 * page_size())) == EPERM);
 	CHECK(reader.taken().size() == (backend_under_test() == Backend::native ? 1 : 0));
 	CHECK(smaps_flag(world.memory.range(), "um"));
@@ -154,7 +144,7 @@ TEST_CASE("dropping sealed pages is reported, unless they can't be written", "[s
 	for (std::size_t i = 0; i < 4; i++)
 		world.fill(i);
 	checked(::mprotect(world.memory.page(0), 2 * page_size(), PROT_READ));
-	seal(world.memory, 0, 4);
+	seal(world.memory.range(0, 4));
 	CHECK(error_of(drop(0)) == EPERM);
 	CHECK_FALSE(is_readable(world.context));
 	CHECK(count_patterned(world.memory) == 4);

@@ -207,7 +207,8 @@ struct uffdio_register {
  * shared mapping). EFAULT: the source can't be read, the file has no such page (CONTINUE), or the
  * file ends before the page. EIO: the page has a hardware error (CONTINUE). ENOMEM: no memory, or
  * no room in the file system. EINTR: the caller is being killed. EAGAIN with nothing done:
- * mappings are changing; read the events first, of this context or another.
+ * mappings are changing, or have changed while the command waited for its source; read the events
+ * first, of this context or another.
  *
  * On hugetlb memory ranges must consist of whole huge pages, else EINVAL. ZEROPAGE is always
  * EINVAL there, and ENOMEM means that no huge page is available.

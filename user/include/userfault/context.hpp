@@ -129,10 +129,10 @@ public:
 	 * CopyModes::WriteProtect installs them write-protected; the memory has to be registered
 	 * with Modes::WriteProtect for that (else EINVAL). This makes one system call. EAGAIN with
 	 * bytes done: the rest is still to be done. EAGAIN without: the process's mappings are
-	 * changing right now, and messages about it may have to be read first. EEXIST: there is a
-	 * page already; EFAULT: @source can't be read, or the file that is mapped at the
-	 * destination ends before it; ENOENT: the destination isn't registered; ENOMEM: no memory,
-	 * or no room in the file system; ESRCH: the process is gone.
+	 * changing right now, or have changed meanwhile, and messages about it may have to be read
+	 * first. EEXIST: there is a page already; EFAULT: @source can't be read, or the file that
+	 * is mapped at the destination ends before it; ENOENT: the destination isn't registered;
+	 * ENOMEM: no memory, or no room in the file system; ESRCH: the process is gone.
 	 */
 	Progress copy(Address destination, std::span<const std::byte> source,
 		      CopyModes modes = CopyModes::None) const;
