@@ -4,8 +4,11 @@
  * happen is not reported, and page operations go on.
  */
 #include "lib/fail_nth.hpp"
+#include "lib/files.hpp"
 #include "lib/heap.hpp"
+#include "lib/hugetlb.hpp"
 #include "lib/maps.hpp"
+#include "lib/memory_kinds.hpp"
 #include "lib/reader.hpp"
 #include "lib/world.hpp"
 
@@ -233,6 +236,30 @@ TEST_CASE("a heap that finds no memory to shrink is not reported", "[injected][e
 	CHECK(kept > 0);
 }
 
+TEST_CASE("a heap that finds no memory to grow stays as it is", "[injected][event]")
+{
+	Subject subject(1);
+	const Heap heap(6);
+
+	take(subject.context.register_range(heap.range(0, 2), Modes::Missing));
+	fail_each_and_go_on([&](FailNth &nth) {
+		REQUIRE(heap.shrink(2));
+		subject.taken();
+
+		bool grown = false;
+		nth([&] {
+			grown = heap.grow();
+			return 0L; /* brk(2) has no errno */
+		});
+		CHECK((grown || nth.has_failed()));
+		CHECK(subject.taken().empty());
+		CHECK(smaps_flag(heap.range(0, 2), "um"));
+		CHECK(count_mappings(heap.range(2, 4)) == (grown ? 1 : 0));
+		subject.check_commands();
+		REQUIRE(heap.grow());
+	});
+}
+
 TEST_CASE("a mapping that finds no memory to shrink is not reported", "[injected][event]")
 {
 	Subject subject(4);
@@ -342,6 +369,80 @@ TEST_CASE("memory that finds no memory to move its pages alone keeps them", "[in
 	const Memory target(4);
 
 	move_with_failures(subject, target, MREMAP_DONTUNMAP);
+}
+
+namespace {
+
+/* Moves memory that is registered and all there. Its pages stay, in a file for example. */
+template <class Kept> void move_kept_with_failures(const Kept &kept, const Memory &target)
+{
+	Subject subject(1);
+	const auto from = kept.range(), to = Range{target.address(0), from.length};
+
+	fail_each([&](FailNth &nth) {
+		Subject::map_anew(target);
+		take(subject.context.register_range(from, Modes::Missing));
+		subject.taken();
+
+		const auto move = [&](Range here, Range there) {
+			return ::mremap(reinterpret_cast<void *>(here.start), here.length,
+					there.length, MREMAP_MAYMOVE | MREMAP_FIXED,
+					reinterpret_cast<void *>(there.start));
+		};
+		const int error = nth([&] { return move(from, to); });
+		const auto moves = moved(subject.taken());
+		if (error) {
+			CHECK(is_injected(error));
+			CHECK(moves.empty());
+			CHECK(smaps_flag(from, "um"));
+			CHECK(count_mappings(from) == 1);
+		} else {
+			REQUIRE(moves.size() == 1);
+			CHECK(moves[0].from == from.start);
+			CHECK(moves[0].to == to);
+			CHECK(smaps_flag(to, "um"));
+			CHECK(count_mappings(from) == 0);
+			REQUIRE(move(to, from) != MAP_FAILED);
+		}
+		CHECK(kept.has_all());
+		subject.check_commands();
+	});
+}
+
+struct KeptInFile : Memory {
+	explicit KeptInFile(std::size_t pages)
+		: Memory(pages, shmem_file(pages), MAP_SHARED), pages_(pages)
+	{
+		for (std::size_t i = 0; i < pages; i++)
+			write_pattern(bytes(i, 1), i);
+	}
+
+	bool has_all() const { return count_patterned(*this) == pages_; }
+
+	std::size_t pages_;
+};
+
+struct KeptHuge : HugeMemory {
+	explicit KeptHuge(MemoryKind kind) : HugeMemory(1, kind) { write_pattern(0, 7); }
+
+	bool has_all() const { return has_pattern(0, 7); }
+};
+
+} // namespace
+
+TEST_CASE("memory of a file that finds no memory to move stays where it is", "[injected][event]")
+{
+	move_kept_with_failures(KeptInFile(4), Memory(4));
+}
+
+HUGE_TEST_CASE("a huge page that finds no memory to move stays where it is",
+	       "[injected][event][hugetlb]")
+{
+	const HugePages pool(1);
+	const KeptHuge page(TestType::kind);
+
+	move_kept_with_failures(
+		page, Memory::aligned(small_pages_of_huge, huge_page_size, MemoryKind::anonymous));
 }
 
 TEST_CASE("memory that moves without its event is unregistered, or didn't move",

@@ -190,59 +190,117 @@ MEMORY_TEST_CASE("poison that finds no memory says how far it got", "[injected][
 	});
 }
 
-TEMPLATE_TEST_CASE("mapping pages of a file says how far it got without memory",
-		   "[injected][minor]", SharedFile, PrivateFile)
+namespace {
+
+void map_pages_with_failures(MemoryKind kind, ContinueModes mode)
 {
-	const auto sharing = TestType::kind == MemoryKind::private_file ? MAP_PRIVATE : MAP_SHARED;
+	const auto sharing = kind == MemoryKind::private_file ? MAP_PRIVATE : MAP_SHARED;
 	const auto file = shmem_file(gigantic_page_size / page_size());
 	const Memory other(pages, file, MAP_SHARED);
+	const bool wp = mode == ContinueModes::WriteProtect;
 
-	need(Features::MinorShmem);
 	for (std::size_t i = 0; i < pages; i++)
 		write_pattern(other.bytes(i, 1), i);
 	fail_each([&](FailNth &nth) {
 		const World world(Memory::aligned(gigantic_page_size / page_size(),
 						  gigantic_page_size, file, sharing),
-				  Modes::Minor);
+				  wp ? Modes::Minor | Modes::WriteProtect : Modes::Minor);
 
 		fill_with_a_failure(nth, pages,
 				    {[&](std::size_t first, std::size_t count) {
 					     return world.context.resume(
-						     world.memory.range(first, count));
+						     world.memory.range(first, count), mode);
 				     },
-				     [&](std::size_t index) { return has_page(world, index); }});
+				     [&](std::size_t index) {
+					     return has_page(world, index) &&
+						    is_protected_at(world.memory.address(index)) ==
+							    wp;
+				     }});
 	});
 }
 
-/* Natively each of a huge page's small pages is a copy that can fail: too many rounds. */
-HUGE_TEST_CASE("a copy of huge pages that finds no memory says how far it got",
-	       "[injected][hugetlb][slow][module]")
+} // namespace
+
+TEMPLATE_TEST_CASE("mapping pages of a file says how far it got without memory",
+		   "[injected][minor]", SharedFile, PrivateFile)
+{
+	need(Features::MinorShmem);
+	map_pages_with_failures(TestType::kind, ContinueModes::None);
+}
+
+TEMPLATE_TEST_CASE("mapping protected pages of a file says how far it got without memory",
+		   "[injected][minor][wp]", SharedFile, PrivateFile)
+{
+	need(Features::MinorShmem | Features::WpHugetlbfsShmem);
+	map_pages_with_failures(TestType::kind, ContinueModes::WriteProtect);
+}
+
+namespace {
+
+/* Copies two huge pages with failures. @begin: what to do before each call. */
+template <class Begin>
+void copy_huge_pages_with_failures(MemoryKind kind, CopyModes mode, const HugeSource &source,
+				   Begin begin)
 {
 	const HugePages pool(2);
-	const HugeSource source(2);
 	const auto before = pool.pool();
+	const bool wp = mode == CopyModes::WriteProtect;
 
 	fail_each([&](FailNth &nth) {
 		{
-			const HugeMemory memory(2, TestType::kind);
+			const HugeMemory memory(2, kind);
 			const auto context = open_context();
 
-			take(context.register_range(memory.range(), Modes::Missing));
+			take(context.register_range(memory.range(),
+						    wp ? Modes::Missing | Modes::WriteProtect
+						       : Modes::Missing));
+			begin();
 			fill_with_a_failure(nth, 2,
 					    {[&](std::size_t first, std::size_t count) {
-						     return context.copy(
-							     memory.address(first),
-							     source.bytes(first, count));
+						     return context.copy(memory.address(first),
+									 source.bytes(first, count),
+									 mode);
 					     },
 					     [&](std::size_t index) {
 						     return memory.is_there(index) &&
-							    memory.has_pattern(index, index);
+							    memory.has_pattern(index, index) &&
+							    memory.is_protected(index) == wp;
 					     },
 					     huge_page_size});
 		}
 		CHECK(pool.pool() == before);
 		CHECK(status_bytes("HugetlbPages") == 0);
 	});
+}
+
+} // namespace
+
+/* Natively each of a huge page's small pages is a copy that can fail: too many rounds. */
+HUGE_TEST_CASE("a copy of huge pages that finds no memory says how far it got",
+	       "[injected][hugetlb][slow][module]")
+{
+	const HugeSource source(2);
+
+	copy_huge_pages_with_failures(TestType::kind, CopyModes::None, source, [] {});
+}
+
+HUGE_TEST_CASE("a protected copy of huge pages that finds no memory says how far it got",
+	       "[injected][hugetlb][wp][slow][module]")
+{
+	const HugeSource source(2);
+
+	need(Features::WpHugetlbfsShmem);
+	copy_huge_pages_with_failures(TestType::kind, CopyModes::WriteProtect, source, [] {});
+}
+
+/* It goes by a buffer. */
+TEST_CASE("a copy of huge pages from memory that faults says how far it got",
+	  "[injected][hugetlb][slow][module]")
+{
+	const HugeSource source(2);
+
+	copy_huge_pages_with_failures(MemoryKind::private_huge, CopyModes::None, source,
+				      [&] { source.evict(1, 1); });
 }
 
 HUGE_TEST_CASE("poison of huge pages that finds no memory says how far it got",
