@@ -158,6 +158,28 @@ bool protect_and_write()
 	return true;
 }
 
+/* One thread goes on because its memory is ordinary again, the other by a wake-up. */
+bool unregister_and_wake()
+{
+	const Memory memory(2), source = patterned(1);
+	const auto context = open_if_there(memory);
+
+	if (!context)
+		return false;
+	auto first = in_thread([&] { return memory.word(0) + 0; });
+	next_fault(*context);
+	take(context->unregister_range(memory.range(0, 1)));
+	demand(first.get() == 0, "the page isn't empty");
+	auto second = in_thread([&] { return memory.word(1) + 0; });
+	next_fault(*context);
+	demand(static_cast<bool>(
+		       context->copy(memory.address(1), source.bytes(0, 1), CopyModes::DontWake)),
+	       "the page can't be filled");
+	take(context->wake(memory.range(1, 1)));
+	demand(second.get() == pattern_word(0), "the page is wrong");
+	return true;
+}
+
 bool move_a_page()
 {
 	const Memory memory(2), source = patterned(1);
@@ -372,6 +394,22 @@ bool fault_and_fill_huge()
 	return true;
 }
 
+bool fault_and_map_huge()
+{
+	const Memory memory(page_table, MemoryKind::shared_huge);
+
+	memory.word(2) = 9; /* in the file, too */
+	const auto context = open_if_there(memory, Features::MinorHugetlbfs, Modes::Minor);
+	if (!context)
+		return false;
+	checked(::madvise(memory.page(0), memory.range().length, MADV_DONTNEED));
+	auto reader = in_thread([&] { return memory.word(2) + 0; });
+	next_fault(*context);
+	demand(static_cast<bool>(context->resume(memory.range())), "the huge page can't be mapped");
+	demand(reader.get() == 9, "it is another huge page");
+	return true;
+}
+
 bool protect_and_read()
 {
 	const Memory memory(1);
@@ -401,6 +439,23 @@ bool protect_and_track()
 	demand(is_protected_at(memory.address(0)), "the page isn't protected");
 	memory.word(0) = 2;
 	demand(!is_protected_at(memory.address(0)), "the page is still protected");
+	return true;
+}
+
+/* The same for all access, which is turned on and off. */
+bool track_accesses()
+{
+	const Memory memory(1);
+	const auto context =
+		open_if_there(memory, Features::Rwp | Features::RwpAsync, Modes::ReadWriteProtect);
+
+	if (!context)
+		return false;
+	memory.word(0) = 7;
+	take(context->set_mode(Features::RwpAsync));
+	take(context->rwprotect(memory.range()));
+	demand(memory.word(0) == 7, "the page is wrong");
+	take(context->set_mode(Features::None, Features::RwpAsync));
 	return true;
 }
 
@@ -577,15 +632,19 @@ constexpr std::array waiting_workers = {
 	Worker{only_open, false},
 };
 constexpr std::array other_workers = {
-	Worker{fault_in_kernel, true}, Worker{protect_and_write, true}, Worker{move_a_page, true},
-	Worker{use_native_too, true},  Worker{execute, true},		Worker{only_open, false},
+	Worker{fault_in_kernel, true},	   Worker{protect_and_write, true},
+	Worker{unregister_and_wake, true}, Worker{move_a_page, true},
+	Worker{use_native_too, true},	   Worker{execute, true},
+	Worker{only_open, false},
 };
 constexpr std::array filling_workers = {
 	Worker{fault_and_map, true, Features::MinorShmem},
 	Worker{fault_and_zero, true},
 	Worker{fault_and_poison, true, Features::Poison},
 	Worker{fault_and_fill_huge, true, Features::MissingHugetlbfs},
+	Worker{fault_and_map_huge, true, Features::MinorHugetlbfs},
 	Worker{protect_and_read, true, Features::Rwp},
+	Worker{track_accesses, true, Features::RwpAsync},
 	Worker{protect_and_track, true, Features::WpAsync},
 	Worker{only_open, false},
 };
@@ -731,14 +790,14 @@ void remove_while_used_by(std::span<const Worker> workers, unsigned rounds)
 TEST_CASE("the module is removed while other processes do everything with it",
 	  "[load][module][slow]")
 {
-	remove_while_used_by(waiting_workers, 5);
-	remove_while_used_by(other_workers, 5);
+	remove_while_used_by(waiting_workers, 3);
+	remove_while_used_by(other_workers, 3);
 }
 
 TEST_CASE("the module is removed while other processes fill and protect pages in each way",
 	  "[load][module][slow]")
 {
-	const HugePages pool(2);
+	const HugePages pool(3);
 
 	remove_while_used_by(filling_workers, 3);
 }
