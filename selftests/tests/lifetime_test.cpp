@@ -2,6 +2,7 @@
 /* Processes that end, memory that goes and contexts that close while faults wait. */
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
+#include "lib/files.hpp"
 #include "lib/maps.hpp"
 #include "lib/monitor.hpp"
 
@@ -226,6 +227,31 @@ TEST_CASE("a fill ends when the process is gone", "[lifetime][smp][module][secur
 	CHECK(leaving.process.wait() == 0);
 	CHECK(progress.error.value() == EAGAIN);
 	CHECK(progress.done > 0);
+	CHECK(progress.done < leaving.memory.range().length);
+}
+
+/* How far it got shows in the file, which has no hole before that. */
+TEST_CASE("a fill goes on for 16 MiB at most when the process is gone",
+	  "[lifetime][smp][module][security]")
+{
+	const std::size_t most = 16 << 20, pages = 16 * most / page_size();
+	const auto file = shmem_file(pages);
+	const auto filled = [&] {
+		return static_cast<std::size_t>(checked(::lseek(file.get(), 0, SEEK_HOLE)));
+	};
+	Consumer leaving(Memory(pages, file, MAP_SHARED), {}, [&](const Memory &) {
+		while (!filled())
+			;
+		return 0;
+	});
+	auto filled_before = in_thread([&] {
+		leaving.process.wait();
+		return filled();
+	});
+
+	const auto progress = leaving.context.zeropage(leaving.memory.range());
+	CHECK(progress.error.value() == EAGAIN);
+	CHECK(progress.done <= filled_before.get() + most);
 	CHECK(progress.done < leaving.memory.range().length);
 }
 

@@ -434,27 +434,58 @@ TEST_CASE("contexts are charged to the memory cgroup of the process that makes t
 	CHECK(maker.wait() == 0);
 }
 
-TEST_CASE("page tables that a command makes are charged to its caller's group", "[security]")
+namespace {
+
+constexpr std::size_t tables = 400;
+
+/* Has @command make page tables of another process, in a group that has to pay for them. */
+template <class Command> void check_who_pays(Features features, Modes modes, Command command)
 {
-	const std::size_t count = 400;
 	const MemoryGroup group;
 	const Pipe ready;
-	Consumer consumer(count * page_table, [](const Memory &) { return ::pause(); });
-	const auto before = status_bytes("VmPTE", consumer.process.pid());
+	Consumer consumer(tables * page_table, options_for(features),
+			  [](const Memory &) { return ::pause(); });
+	const auto pid = consumer.process.pid();
+	const auto before = status_bytes("VmPTE", pid);
+
+	take(consumer.context.register_range(consumer.memory.range(), modes));
 	Process caller([&] {
 		group.add(::getpid());
-		for (std::size_t i = 0; i < count; i++)
-			if (!consumer.context.zeropage(consumer.memory.range(i * page_table, 1)))
+		for (std::size_t i = 0; i < tables; i++)
+			if (!command(consumer.context, consumer.memory.range(i * page_table, 1)))
 				return 1;
 		return ::write(ready.in.get(), "", 1) == 1 ? ::pause() : 1;
 	});
 	char word;
 
-	checked(::read(ready.out.get(), &word, 1));
-	CHECK(status_bytes("VmPTE", consumer.process.pid()) >= before + (count - 1) * page_size());
+	REQUIRE(::read(ready.out.get(), &word, 1) == 1);
+	CHECK(status_bytes("VmPTE", pid) >= before + (tables - 1) * page_size());
 	wait_until("the caller's group has paid", [&] {
-		return group.field("memory.stat", "pagetables") >= (count - 1) * page_size();
+		return group.field("memory.stat", "pagetables") >= (tables - 1) * page_size();
 	});
+}
+
+} // namespace
+
+TEST_CASE("page tables that a command makes are charged to its caller's group", "[security]")
+{
+	check_who_pays(Features::None, Modes::Missing,
+		       [](const Context &context, Range page) { return context.zeropage(page); });
+}
+
+TEST_CASE("page tables that poison takes are charged to its caller's group", "[security][poison]")
+{
+	need(Features::Poison);
+	check_who_pays(Features::Poison, Modes::Missing,
+		       [](const Context &context, Range page) { return context.poison(page); });
+}
+
+TEST_CASE("page tables that protection takes are charged to its caller's group", "[security][wp]")
+{
+	need(Features::WpUnpopulated);
+	check_who_pays(
+		Features::WpUnpopulated, Modes::WriteProtect,
+		[](const Context &context, Range page) { return context.write_protect(page); });
 }
 
 /* Natively the source is copied to another huge page. */
