@@ -74,6 +74,8 @@ private:
 	fuzz_program harmless(fuzz_program program) const;
 	fuzz_program comparable(fuzz_program program) const;
 	Both run_on_both(const fuzz_program &program, Executor &executor, bool afresh = true) const;
+	/* How many calls both have made, or how many of the first @most records are calls. */
+	static std::uint64_t count_calls(const Both &both, std::size_t most = ~0uz);
 	void judge(const fuzz_program &program, Executor &executor, const Both &both);
 	fuzz_program minimised(const fuzz_program &program, Executor &executor) const;
 	void learn(const fuzz_program &program, const Transcript &module, Executor &executor);
