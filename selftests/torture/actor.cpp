@@ -59,11 +59,11 @@ void Actor::step()
 	page_ = drawn.page;
 	arena_ = world_ ? world_->arenas[drawn.kind].get() : nullptr;
 	if ((world_ && !arena_) || (operation.machine && shared().gentle))
-		shared().tally.add(drawn.operation, Outcome::lacking);
+		tally().add(drawn.operation, Outcome::lacking);
 	else if (!operation.fits || operation.fits(*this))
 		perform(drawn.operation);
 	else
-		shared().tally.add(drawn.operation, Outcome::skipped);
+		tally().add(drawn.operation, Outcome::skipped);
 	step_++;
 }
 
@@ -126,7 +126,7 @@ void Actor::perform(std::size_t operation)
 	/* A thread whose fault wasn't resolved faults again. */
 	if (role_ == Role::monitor && outcome != Outcome::done)
 		arena_->wake(page_, 1);
-	shared().tally.add(operation, outcome);
+	tally().add(operation, outcome);
 	shared().operations++;
 	if (outcome != Outcome::failed && !is_right(operations()[operation], outcome))
 		wrong("ended with " + name_of(outcome));

@@ -19,6 +19,8 @@ namespace torture {
 class Round;
 
 inline constexpr auto native_device = "/dev/userfaultfd";
+/* The number of the world that is on native userfaultfd whatever is tortured. */
+inline constexpr unsigned native_world = 2;
 
 /* The memory of one process, as all of its actors see it. */
 struct World {
@@ -31,6 +33,8 @@ struct World {
 
 	WorldState &state() const { return shared().worlds[number]; }
 	bool is_native() const { return device == native_device; }
+	/* What happens in it is counted there. */
+	Tally &tally() const { return number == native_world ? shared().beside : shared().tally; }
 };
 
 /* What a lane has written last to a page, and when. */
@@ -72,7 +76,7 @@ public:
 	/* For a monitor: answers a fault on a page. */
 	void answer(Arena &arena, std::size_t page, const userfault::Fault &fault);
 	/* Counts an outcome of this step, which won't come to its end. */
-	void note(Outcome outcome) const { shared().tally.add(operation_, outcome); }
+	void note(Outcome outcome) const { tally().add(operation_, outcome); }
 	/* This step has done a part of its work that may take as long as a step. */
 	void gets_on() { state_.since = seconds_now(); }
 	/* It no longer does anything. */
@@ -121,6 +125,7 @@ public:
 	Round *round = nullptr;
 
 private:
+	Tally &tally() const { return world_ ? world_->tally() : shared().tally; }
 	void perform(std::size_t operation);
 	bool fits(const Operation &operation, std::uint8_t faults);
 

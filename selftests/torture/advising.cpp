@@ -188,29 +188,28 @@ Outcome collapse(Actor &actor)
 					  : populated;
 }
 
-Outcome lock(Actor &actor)
+/* Half of the time it stays locked, whatever comes next: until it is mapped anew, or this again. */
+Outcome lock_pages(Actor &actor, const Pages &pages, unsigned flags)
 {
 	const auto &arena = actor.arena();
-	const auto [first, count] = actor.pages(16);
-	auto *start = arena.page(first);
-	const auto length = count * arena.page_size();
+	auto *start = arena.page(pages.first);
+	const auto length = pages.count * arena.page_size();
 	const std::lock_guard guard(arena.structure());
-	const auto outcome = of_call(::mlock2(start, length, MLOCK_ONFAULT));
+	const auto outcome = of_call(::mlock2(start, length, flags));
 
-	::munlock(start, length);
+	if (actor.random().one_in(2))
+		::munlock(start, length);
 	return outcome;
+}
+
+Outcome lock(Actor &actor)
+{
+	return lock_pages(actor, actor.pages(16), MLOCK_ONFAULT);
 }
 
 Outcome lock_populated(Actor &actor)
 {
-	const auto &arena = actor.arena();
-	auto *start = arena.page(actor.page());
-	const auto length = actor.count(8) * arena.page_size();
-	const std::lock_guard guard(arena.structure());
-	const auto outcome = of_call(::mlock(start, length));
-
-	::munlock(start, length);
-	return outcome;
+	return lock_pages(actor, {actor.page(), actor.count(8)}, 0);
 }
 
 using enum Outcome;

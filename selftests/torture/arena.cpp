@@ -33,7 +33,12 @@ constexpr Kind all_kinds[] = {
 	 Modes::Missing | Modes::Minor | Modes::WriteProtect,
 	 Features::MinorShmem | Features::WpHugetlbfsShmem | all_events | Features::EventFork},
 	{"private file", small | privately, 64, Modes::Missing, Features::MissingShmem},
+	{"private file protected", small | privately | protect, 64,
+	 Modes::Missing | Modes::WriteProtect, Features::MissingShmem | Features::WpHugetlbfsShmem},
 	{"huge shared", shmem | huge, 4, Modes::Missing | Modes::Minor, Features::MinorHugetlbfs},
+	{"huge shared protected", shmem | huge | protect, 4,
+	 Modes::Missing | Modes::Minor | Modes::WriteProtect,
+	 Features::MinorHugetlbfs | Features::WpHugetlbfsShmem},
 	{"huge private", huge | privately | protect, 4, Modes::Missing | Modes::WriteProtect,
 	 Features::WpHugetlbfsShmem},
 	{"huge events", huge | privately | protect | events, 4,
@@ -210,7 +215,7 @@ bool Arena::may_be_zero(std::size_t index) const
 
 bool Arena::may_be_poison(std::size_t index) const
 {
-	return !is(huge) && !is(transparent) && index % 16 == 13;
+	return !is(transparent) && index % (is(huge) ? 4 : 16) == (is(huge) ? 3 : 13);
 }
 
 int Arena::map_flags() const
@@ -251,7 +256,7 @@ void Arena::wake(std::size_t first, std::size_t count) const
 
 /*
  * A private mapping of a file, too: while it isn't registered, mm puts pages of zeroes into the
- * file, which it would find there again. Poison isn't in the file, and goes by MADV_DONTNEED alone.
+ * file, which it would find there again. Poison isn't in the file, and goes by the advice alone.
  */
 int Arena::drop(std::size_t first, std::size_t count) const
 {
@@ -259,7 +264,7 @@ int Arena::drop(std::size_t first, std::size_t count) const
 				 static_cast<off_t>(first * page_size_),
 				 static_cast<off_t>(count * page_size_)))
 		return -1;
-	return ::madvise(page(first), count * page_size_, MADV_DONTNEED);
+	return ::madvise(page(first), count * page_size_, MADV_DONTNEED_LOCKED);
 }
 
 } // namespace torture

@@ -5,6 +5,9 @@ namespace torture {
 
 namespace {
 
+/* Of this process; a lock-free atomic is all that a handler of signals may touch. */
+std::atomic<std::uint32_t> *signals;
+
 void recover(int number)
 {
 	Recovery &here = recovery();
@@ -16,6 +19,12 @@ void recover(int number)
 	std::raise(number);
 }
 
+void count(int)
+{
+	if (recovery().set && signals)
+		++*signals;
+}
+
 } // namespace
 
 Recovery &recovery()
@@ -25,15 +34,16 @@ Recovery &recovery()
 	return here;
 }
 
-void catch_signals()
+void catch_signals(std::atomic<std::uint32_t> *count_of)
 {
 	struct sigaction action = {};
 
+	signals = count_of;
 	action.sa_handler = recover;
 	::sigaction(SIGBUS, &action, nullptr);
 	::sigaction(SIGSEGV, &action, nullptr);
-	/* The rain: it does nothing, but it interrupts. */
-	action.sa_handler = [](int) {};
+	/* The rain: it interrupts, and is counted where it interrupts an access. */
+	action.sa_handler = count;
 	action.sa_flags = SA_RESTART;
 	::sigaction(SIGUSR1, &action, nullptr);
 }

@@ -4,13 +4,18 @@
 
 #include "torture/outcome.hpp"
 
+#include <atomic>
 #include <csetjmp>
 #include <csignal>
+#include <cstdint>
 
 namespace torture {
 
-/* For guarded(); in every process that uses it. */
-void catch_signals();
+/*
+ * For guarded(); in every process that uses it. SIGUSR1 does nothing but interrupt: in @count_of,
+ * if there is one, is counted how often it has interrupted an access.
+ */
+void catch_signals(std::atomic<std::uint32_t> *count_of = nullptr);
 
 struct Recovery {
 	sigjmp_buf point;

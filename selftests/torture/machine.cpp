@@ -78,7 +78,7 @@ bool mount_files()
 bool make_huge_pages()
 {
 	const std::string file = "/proc/sys/vm/nr_hugepages";
-	constexpr unsigned count = 80;
+	constexpr unsigned count = 96;
 
 	return write_file(file, std::to_string(count)) && number_in(file) == count;
 }

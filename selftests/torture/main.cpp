@@ -238,7 +238,7 @@ private:
 
 bool summarize(const Options &options, unsigned rounds)
 {
-	shared().tally.print(std::cout);
+	shared().tally.print(std::cout, shared().beside);
 	const bool missing = shared().tally.print_missing(std::cout);
 	const bool failed = shared().failed || missing;
 

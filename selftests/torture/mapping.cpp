@@ -238,9 +238,10 @@ void lose_pages(const Arena &arena, std::size_t first, std::size_t count)
 
 /*
  * There and back again. Several mappings, as writes between have made them, can't be moved at once:
- * EFAULT.
+ * EFAULT. @registered_away: also if it isn't registered any more when it is away, it is there
+ * before it comes back.
  */
-Outcome move_away(Actor &actor)
+Outcome move_there_and_back(Actor &actor, bool registered_away)
 {
 	const auto &arena = actor.arena();
 	const std::lock_guard guard(arena.structure());
@@ -256,11 +257,35 @@ Outcome move_away(Actor &actor)
 	pause_a_moment(actor);
 	if (!look.at(arena.away(), keeps_registration(arena)))
 		return Outcome::failed;
+	if (registered_away)
+		if (const auto registered = arena.context().register_range(
+			    range_at(arena, arena.away(), first, count), arena.kind().modes);
+		    !registered)
+			return actor.wrong("registering it away: " + registered.error().message());
 	if (!carry(actor, first, count, true))
 		return actor.wrong("moving back: " + name_of(of_errno(errno)));
 	if (!look.at(arena.home(), keeps_registration(arena)))
 		return Outcome::failed;
 	return watch_again(actor, opening);
+}
+
+Outcome move_away(Actor &actor)
+{
+	return move_there_and_back(actor, false);
+}
+
+/*
+ * Without an event what is moved is no longer registered, but its neighbours at home are, with
+ * which mm may merge it first. Natively they lose their registration with it.
+ */
+Outcome move_between_neighbours(Actor &actor)
+{
+	return move_there_and_back(actor, true);
+}
+
+bool is_forgotten_alone(Actor &actor)
+{
+	return !keeps_registration(actor.arena()) && !actor.world().is_native();
 }
 
 bool is_mapped(const Arena &arena, std::size_t index)
@@ -418,6 +443,8 @@ const std::vector<Operation> mapping = {
 	{"mremap", Role::changer, 8, Traits::small, move_away, {done}, {efault, enomem}},
 	{"mremap of huge pages", Role::changer, 4, Traits::huge, move_away, {done},
 	 {efault, enomem}, no_fault, nullptr, 20},
+	{"mremap between registered neighbours", Role::changer, 6, Traits::small,
+	 move_between_neighbours, {done}, {efault, enomem}, no_fault, is_forgotten_alone},
 	{"mremap in halves", Role::changer, 5, Traits::small, move_in_halves, {done}, {efault, enomem}},
 	{"mremap(DONTUNMAP)", Role::changer, 4, Traits::small, move_and_leave, {done},
 	 {efault, enomem, einval}},

@@ -4,6 +4,7 @@
  * and passed on, of both backends, while threads of this process fault.
  */
 #include "torture/actor.hpp"
+#include "torture/evidence.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -191,16 +192,18 @@ Outcome move_twice(Actor &actor)
 	return here || there ? Outcome::done : Outcome::late;
 }
 
-/* Signals for all actors of this process, whatever they wait for. */
+/* Signals for all actors of this process, whatever they wait for; many of them for a page. */
 Outcome signal_rain(Actor &actor)
 {
 	const auto drops = 10 + actor.random().below(50);
+	const auto &signals = actor.world().state().signals;
+	const auto before = signals.load();
 
 	for (std::size_t i = 0; i < drops; i++)
 		for (const auto &each : shared().actors)
 			if (each.process == ::getpid() && each.since)
 				::syscall(SYS_tgkill, ::getpid(), each.thread.load(), SIGUSR1);
-	return Outcome::done;
+	return done_if(signals != before);
 }
 
 using enum Outcome;
@@ -215,7 +218,8 @@ const std::vector<Operation> passing = {
 	{"pass a context on", Role::changer, 4, Traits::none, pass_on, {done}, {enomem}},
 	{"contexts of both backends", Role::changer, 4, Traits::none, both_backends, {done}, {enomem}},
 	{"move a page twice at once", Role::changer, 4, Traits::none, move_twice, {done}, {late}},
-	{"rain of signals", Role::changer, 10, Traits::none, signal_rain, {done}, {}},
+	{"rain of signals", Role::changer, 10, Traits::none, signal_rain, {done}, {nothing},
+	 no_fault, nullptr, 50},
 };
 /* clang-format on */
 

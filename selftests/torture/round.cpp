@@ -30,7 +30,7 @@ std::vector<Plan> plans(const Settings &settings)
 
 	return {{0, ours, true, 3, 2, 1, 2, steps},
 		{1, ours, false, 3, 2, 1, 2, steps},
-		{2, native, true, 2, 1, 1, 1, steps}};
+		{native_world, native, true, 2, 1, 1, 1, steps}};
 }
 
 pid_t fork_bound()

@@ -13,7 +13,7 @@
 
 namespace torture {
 
-inline constexpr std::size_t most_worlds = 4, most_arenas = 25, most_pages = 1024, most_actors = 64;
+inline constexpr std::size_t most_worlds = 4, most_arenas = 27, most_pages = 1024, most_actors = 64;
 inline constexpr unsigned actors_each = 15; /* of each world */
 
 /* What an actor does now, for whoever wonders why it doesn't get on. */
@@ -63,11 +63,14 @@ struct WorldState {
 	/* By the number of the changer, and of the monitor, in its world. */
 	std::array<Announcement, actors_each> announcements;
 	std::array<std::atomic<std::uint32_t>, actors_each> hearings{};
+	/* Signals that have met a thread while it accessed memory. */
+	std::atomic<std::uint32_t> signals = 0;
 };
 
 /* The memory that all processes of the run share. It is never registered. */
 struct Shared {
-	Tally tally;
+	/* Of the worlds that are tortured, and of the one on native userfaultfd beside them. */
+	Tally tally, beside;
 	std::atomic<std::uint64_t> operations = 0, faults = 0;
 	/* The round has to end, because the time is over or something is wrong. */
 	std::atomic<bool> stopping = false;
@@ -76,8 +79,6 @@ struct Shared {
 	std::atomic<bool> gentle = false;
 	/* The monitors tell this lie; 0: none. */
 	std::atomic<unsigned> lie = 0;
-	/* What the backends offer, in all worlds. */
-	std::atomic<std::uint64_t> offered = 0;
 	std::array<ActorState, most_actors> actors;
 	std::array<ChildReport, most_actors> reports;
 	std::array<Rivals, most_actors> rivals{};

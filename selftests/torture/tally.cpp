@@ -2,7 +2,6 @@
 #include "torture/tally.hpp"
 
 #include "torture/operation.hpp"
-#include "torture/shared.hpp"
 
 #include <algorithm>
 #include <iomanip>
@@ -21,22 +20,34 @@ std::uint64_t Tally::tried(std::size_t operation) const
 	return sum;
 }
 
-void Tally::print(std::ostream &out) const
+void Tally::print_outcomes(std::ostream &out, std::size_t operation) const
 {
-	out << std::left << std::setw(38) << "operation" << "outcomes\n";
+	bool any = false;
+
+	for (std::size_t outcome = 0; outcome < counts_[operation].size(); outcome++) {
+		if (!counts_[operation][outcome])
+			continue;
+		out << (any ? ", " : "") << counts_[operation][outcome] << ' '
+		    << name_of(static_cast<Outcome>(outcome));
+		any = true;
+	}
+	out << (any ? "" : "never");
+}
+
+void Tally::print(std::ostream &out, const Tally &other) const
+{
+	out << std::left << std::setw(38) << "operation" << "outcomes (natively, beside)\n";
 	for (std::size_t i = 0; i < operations().size(); i++) {
 		if (!tried(i) && operations()[i].must.empty())
 			continue; /* a lie, which was not told */
 		out << std::left << std::setw(38) << operations()[i].name;
-		bool any = false;
-		for (std::size_t outcome = 0; outcome < counts_[i].size(); outcome++) {
-			if (!counts_[i][outcome])
-				continue;
-			out << (any ? ", " : "") << counts_[i][outcome] << ' '
-			    << name_of(static_cast<Outcome>(outcome));
-			any = true;
+		print_outcomes(out, i);
+		if (operations()[i].role != Role::boss) {
+			out << " (";
+			other.print_outcomes(out, i);
+			out << ')';
 		}
-		out << (any ? "\n" : "never\n");
+		out << '\n';
 	}
 }
 
@@ -59,7 +70,7 @@ double Tally::expected(std::size_t operation) const
 bool Tally::was_to_happen(std::size_t operation) const
 {
 	const auto &each = operations()[operation];
-	const auto offered = static_cast<userfault::Features>(shared().offered.load());
+	const auto offered = static_cast<userfault::Features>(offered_.load());
 
 	return !each.must.empty() && has(offered, each.features) &&
 	       expected(operation) - count(operation, Outcome::lacking) > 3.0 * each.enough;

@@ -137,7 +137,7 @@ World make_world(const Plan &plan)
 		world.offered = grant->offered;
 	else
 		fail(plan.device + ": " + grant.error().message());
-	shared().offered |= static_cast<std::uint64_t>(world.offered);
+	world.tally().offer(world.offered);
 	for (unsigned i = 0; i < kinds().size(); i++)
 		world.arenas.push_back(make_arena(world, i));
 	return world;
@@ -145,7 +145,7 @@ World make_world(const Plan &plan)
 
 int run_subject(const Plan &plan, std::uint64_t seed, int socket)
 {
-	catch_signals();
+	catch_signals(&shared().worlds[plan.number].signals);
 	auto world = make_world(plan);
 
 	if (!plan.inside && !send_world(world, socket))
