@@ -205,6 +205,11 @@ def _guest_script(backends, arguments):
         exit $worst"""
 
 
+def spec_of(test):
+    """What chooses this test alone: a comma would begin another one."""
+    return '"{}"'.format(test.replace(",", r"\,"))
+
+
 def kunit_in_vm(kernel, vm_options=(), modules=None):
     """The command that runs the KUnit tests. They have ended when their module is loaded, which is in the
     folder modules, or where make puts it.
