@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 
 #include "compat/tlb.h"
 #include "ctx.h"
@@ -292,17 +293,21 @@ static int uf_protect_step(struct uf_protecting *work, unsigned long start, unsi
 
 /*
  * Everything but write protection of anonymous memory. mm's walk doesn't stop when the caller is
- * killed. So it gets no more than the range of one pud entry at a time, a gigabyte: that has whole
- * huge pages of every size, and takes some milliseconds.
+ * killed. So it gets no more than this at a time, which takes a few milliseconds on an emulated
+ * processor if all of it is in page tables. Of hugetlb it gets a gigabyte, which has whole huge
+ * pages of every size.
  */
+#define UF_PROTECT_STEP	SZ_64M
+
 static noinline int uf_protect_rest(struct uf_protecting *work, unsigned long start,
 				    unsigned long end)
 {
+	unsigned long step = is_vm_hugetlb_page(work->vma) ? PUD_SIZE : UF_PROTECT_STEP;
 	unsigned long next;
 	int err = 0;
 
 	for (; start < end && !err; start = next) {
-		next = pud_addr_end(start, end);
+		next = min(round_down(start, step) + step, end);
 		err = uf_protect_step(work, start, next) ?: uf_protect_interrupted(work);
 	}
 	return err;
