@@ -415,10 +415,7 @@ static long uf_ioctl_move(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 	if (args->mode & ~(UFFDIO_MOVE_MODE_DONTWAKE | UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES))
 		return -EINVAL;
 
-	if (!mmget_not_zero(ctx->view.mm))
-		return -ESRCH;
 	done = uf_move(ctx, &move);
-	mmput(ctx->view.mm);
 	return uf_ioctl_done(ctx, args->dst, args->len, done,
 			     !(args->mode & UFFDIO_MOVE_MODE_DONTWAKE), &user_move->move);
 }

@@ -36,9 +36,10 @@ struct uf_move {
 };
 
 /*
- * Move. The caller has checked the ranges (uf_range_check()), and holds the address space (mmget)
- * and no lock. May sleep. Returns the bytes moved, or if there are none: -ENOENT, -EINVAL, -EEXIST,
- * -EBUSY, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header at struct uffdio_move.
+ * Move memory of the current process, which has to be the context's. The caller has checked the
+ * ranges (uf_range_check()), and holds no lock. May sleep. Returns the bytes moved, or if there are
+ * none: -ENOENT, -EINVAL, -EEXIST, -EBUSY, -EFAULT, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header
+ * at struct uffdio_move.
  */
 long uf_move(struct uf_ctx *ctx, const struct uf_move *move);
 
