@@ -56,7 +56,7 @@ class Program:
 
     command: list
     titles: list
-    processors: int     # of the machine's that it keeps busy
+    processors: int     # of the machine's that it keeps busy; 0: it gets what the others leave idle
 
 
 @dataclasses.dataclass
@@ -116,8 +116,9 @@ def start(programs, processors):
 
     def run_it(program, said):
         missing = list(program.titles)
+        command = program.command if program.processors else ["chrt", "--idle", "0", *program.command]
         try:
-            for each in run(program.command, program.titles, said.put):
+            for each in run(command, program.titles, said.put):
                 missing.remove(each.title)
                 said.put(each)
         except Exception as error:
