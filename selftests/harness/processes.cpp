@@ -154,13 +154,28 @@ std::vector<std::string> describe_threads(pid_t pid)
 	return lines;
 }
 
+namespace {
+
+bool is_asleep(const std::filesystem::path &task)
+{
+	const auto state = stat_of(task).state;
+
+	return state == 'S' || state == 'D';
+}
+
+} // namespace
+
 bool sleeps_in(pid_t process, pid_t thread, long number)
 {
 	const auto task = task_of(process, thread);
-	const auto state = stat_of(task).state;
 
-	return (state == 'S' || state == 'D') &&
+	return is_asleep(task) &&
 	       first_line(task / "syscall").starts_with(std::to_string(number) + ' ');
+}
+
+bool sleeps(pid_t thread)
+{
+	return is_asleep(task_of(thread, thread));
 }
 
 std::uint64_t faults_over(pid_t process, pid_t thread)

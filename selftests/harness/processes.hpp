@@ -37,6 +37,9 @@ std::vector<std::string> describe_threads(pid_t pid);
 bool sleeps_in(pid_t process, pid_t thread, long number);
 inline constexpr long in_no_syscall = -1;
 
+/* Whether a thread, of whatever process, sleeps somewhere. */
+bool sleeps(pid_t thread);
+
 /* How many of a thread's faults have got their pages; 0 if there is no such thread. */
 std::uint64_t faults_over(pid_t process, pid_t thread);
 

@@ -64,7 +64,7 @@ const Watched with_unmap{Features::EventUnmap, Modes::Missing, MemoryKind::anony
 
 Context watch(const Watched &watched, const Memory &memory)
 {
-	auto context = open_context(watched.features);
+	auto context = open_context(watched.features | Features::ThreadId);
 
 	take(context.register_range(memory.range(), watched.modes));
 	if (watched.prepare)

@@ -153,7 +153,7 @@ const Point points[] = {
 	{"between zeroing and its wake", never_filled, zero_without_waking},
 	{"between poisoning and its wake", poisoned,
 	 [](const Context &context, const Memory &memory) {
-		 next_fault(context);
+		 read_fault(context, memory);
 		 if (!context.poison(memory.range(0, 1), PoisonModes::DontWake))
 			 give_up("the page can't be poisoned");
 	 }},
