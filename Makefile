@@ -104,10 +104,11 @@ help:
 	@echo 'make kselftest [KERNEL=K] [TEST=P] [V=1]'
 	@echo '                         build and run the tests, including those in C, as a target of the'
 	@echo "                         kernel's own framework, in a VM; P is a program: 'abi_*' those in C"
-	@echo 'make third-party [KERNEL=K] [BOUNCES=N] [V=1]'
+	@echo 'make third-party [KERNEL=K] [BOUNCES=N] [APART=1] [V=1]'
 	@echo "                         build and run the kernel's own programs that test userfaultfd(2),"
 	@echo '                         natively and through userfault-run, in VMs; those that copy memory to'
-	@echo '                         and fro do it N times; V=1 shows their output'
+	@echo '                         and fro do it N times; APART=1: in two VMs of one processor, side by'
+	@echo '                         side; V=1 shows their output'
 	@echo 'make planted [KERNEL=K] [BUG=B] [PART=P]'
 	@echo '                         plant the bugs of selftests/planted in copies of the module, or some of'
 	@echo '                         them, and show which tests find each, in VMs, after how many seconds;'
@@ -639,11 +640,12 @@ kselftest: bootstrap-one
 THIRD_PARTY := $(shell awk '!/^\#/ && NF { print $$1 }' scripts/third-party-programs | sort -u)
 
 BOUNCES :=
+APART :=
 
 third-party: bootstrap
 	@for kernel in $(NEEDED_KERNELS); do scripts/lib/fetch-mm-tests $$kernel || exit; done
 	$(build) $(REDIRECT) $(NEEDED_KERNELS:%=build/%/userfault.ko) $(NEEDED_KERNELS:%=build/third-party/%)
-	@scripts/third-party $(verbose) $(BOUNCES:%=--bounces %) $(NEEDED_KERNELS:%=--kernel %)
+	@scripts/third-party $(verbose) $(BOUNCES:%=--bounces %) $(APART:%=--apart) $(NEEDED_KERNELS:%=--kernel %)
 
 $(LISTED_KERNELS:%=build/third-party/%): build/third-party/%: FORCE
 	@mkdir -p $@

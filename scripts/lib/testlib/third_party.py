@@ -93,6 +93,11 @@ class Reader:
         elif self._running:
             self._running.take(line)
 
+    def add(self, other):
+        """Takes over what another one has read."""
+        for backend, runs in other.runs.items():
+            self.runs[backend] += runs
+
     def compared(self):
         """A result for each test that was reported natively or on the module."""
         native, module = (_best(self.runs[backend]) for backend in (NATIVE, MODULE))
