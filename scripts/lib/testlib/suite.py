@@ -56,7 +56,7 @@ class Program:
 
     command: list
     titles: list
-    processors: int     # of the machine's that it keeps busy; 0: it gets what the others leave idle
+    processors: int     # of the machine's that it keeps busy; 0: it mostly sleeps
 
 
 @dataclasses.dataclass
@@ -102,7 +102,8 @@ def run(command, titles, show=None, translate=str, **options):
 
 
 def start(programs, processors):
-    """Runs programs in the background, each a Program: in turn, each as soon as it gets its processors.
+    """Runs programs in the background, each a Program: in turn, each as soon as it gets its processors. Those that
+    need none run one after the other beside the others.
 
     Returns an iterator for each, in the same order. It returns the program's lines as they come, and its Suites."""
     queues = [queue.Queue() for _ in programs]
@@ -112,13 +113,18 @@ def start(programs, processors):
         for program, said in zip(programs, queues):
             for _ in range(program.processors):
                 free.acquire()
-            threading.Thread(target=run_it, args=(program, said), daemon=True).start()
+            if program.processors:
+                threading.Thread(target=run_it, args=(program, said), daemon=True).start()
+
+    def run_those_that_sleep():
+        for program, said in zip(programs, queues):
+            if not program.processors:
+                run_it(program, said)
 
     def run_it(program, said):
         missing = list(program.titles)
-        command = program.command if program.processors else ["chrt", "--idle", "0", *program.command]
         try:
-            for each in run(command, program.titles, said.put):
+            for each in run(program.command, program.titles, said.put):
                 missing.remove(each.title)
                 said.put(each)
         except Exception as error:
@@ -129,7 +135,8 @@ def start(programs, processors):
             for _ in range(program.processors):     # release() takes no 0
                 free.release()
 
-    threading.Thread(target=start_in_turn, daemon=True).start()
+    for work in (start_in_turn, run_those_that_sleep):
+        threading.Thread(target=work, daemon=True).start()
     return [iter(said.get, None) for said in queues]
 
 
