@@ -40,9 +40,9 @@ struct uf_fill {
 
 /*
  * Fill memory of the context's process. The caller holds its address space, as the current process
- * does if it is its own. It has checked the ranges (uf_range_check()), and
- * holds no lock. May sleep and fault. Returns the bytes filled, or if there are none: -ENOENT,
- * -EINVAL, -EEXIST, -EFAULT, -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
+ * does if it is its own. It has checked the ranges (uf_range_check()), and holds no lock. May sleep
+ * and fault. Returns the bytes filled, or if there are none: -ENOENT, -EINVAL, -EEXIST, -EFAULT,
+ * -EIO, -ENOMEM, -EINTR, -EAGAIN, as in the uapi header.
  */
 long uf_fill(struct uf_ctx *ctx, struct uf_fill fill);
 
