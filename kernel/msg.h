@@ -28,8 +28,8 @@ bool uf_msg_pending(const struct uf_ctx *ctx);
 
 /*
  * Take the next message. The caller ends this with uf_msg_told() or uf_msg_untell(). -EAGAIN: there
- * is no message, and @nonblock is set. -ERESTARTSYS: there is no message, @nonblock isn't set, and a
- * signal is pending. The caller holds @ctx's file. May sleep.
+ * is no message, and @nonblock is set. -ERESTARTSYS: there is no message, @nonblock isn't set, and
+ * a signal is pending. The caller holds @ctx's file. May sleep.
  */
 int uf_msg_take(struct uf_ctx *ctx, bool nonblock, struct uf_msg *msg);
 
