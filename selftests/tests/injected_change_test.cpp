@@ -401,7 +401,8 @@ template <class Kept> void move_kept_with_failures(const Kept &kept, const Memor
 			CHECK(moves[0].from == from.start);
 			CHECK(moves[0].to == to);
 			CHECK(smaps_flag(to, "um"));
-			CHECK(count_mappings(from) == 0);
+			/* mm can't unmap the old place, for example, and doesn't tell. */
+			CHECK((count_mappings(from) == 0 || nth.has_failed()));
 			REQUIRE(move(to, from) != MAP_FAILED);
 		}
 		CHECK(kept.has_all());
