@@ -411,16 +411,13 @@ template <class Kept> void move_kept_with_failures(const Kept &kept, const Memor
 }
 
 struct KeptInFile : Memory {
-	explicit KeptInFile(std::size_t pages)
-		: Memory(pages, shmem_file(pages), MAP_SHARED), pages_(pages)
+	explicit KeptInFile(std::size_t count) : Memory(count, shmem_file(count), MAP_SHARED)
 	{
-		for (std::size_t i = 0; i < pages; i++)
+		for (std::size_t i = 0; i < count; i++)
 			write_pattern(bytes(i, 1), i);
 	}
 
-	bool has_all() const { return count_patterned(*this) == pages_; }
-
-	std::size_t pages_;
+	bool has_all() const { return count_patterned(*this) == pages(); }
 };
 
 struct KeptHuge : HugeMemory {

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <linux/userfault.h>
 #include <optional>
 #include <poll.h>
@@ -75,17 +74,6 @@ io_uring_sqe polling(int fd, std::uint32_t flags)
 	poll.len = flags;
 	poll.poll32_events = POLLIN;
 	return poll;
-}
-
-/* Whether a thread of this process sleeps, wherever. */
-bool sleeps(std::uint32_t thread)
-{
-	std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
-	std::string stat;
-
-	std::getline(file, stat);
-	const auto state = stat.substr(stat.rfind(')') + 1, 2);
-	return state == " S" || state == " D";
 }
 
 /* A pipe with one byte in it. */

@@ -331,20 +331,31 @@ bool execute()
 	return status != no_module;
 }
 
-bool fault_and_map()
+/* Maps a page that the file has; @pages: small pages that it consists of. */
+bool map_cached(std::size_t pages, MemoryKind kind, Features minor)
 {
-	const Memory memory(1, MemoryKind::shared_anonymous);
+	const Memory memory(pages, kind);
 
 	memory.word(0) = 9; /* in the file, too */
-	const auto context = open_if_there(memory, Features::MinorShmem, Modes::Minor);
+	const auto context = open_if_there(memory, minor, Modes::Minor);
 	if (!context)
 		return false;
-	checked(::madvise(memory.page(0), page_size(), MADV_DONTNEED));
+	checked(::madvise(memory.page(0), memory.range().length, MADV_DONTNEED));
 	auto reader = in_thread([&] { return memory.word(0) + 0; });
 	next_fault(*context);
 	demand(static_cast<bool>(context->resume(memory.range())), "the page can't be mapped");
 	demand(reader.get() == 9, "it is another page");
 	return true;
+}
+
+bool fault_and_map()
+{
+	return map_cached(1, MemoryKind::shared_anonymous, Features::MinorShmem);
+}
+
+bool fault_and_map_huge()
+{
+	return map_cached(page_table, MemoryKind::shared_huge, Features::MinorHugetlbfs);
 }
 
 bool fault_and_zero()
@@ -391,22 +402,6 @@ bool fault_and_fill_huge()
 	demand(static_cast<bool>(context->copy(memory.address(0), source.bytes(0, source.pages()))),
 	       "the huge page can't be filled");
 	demand(reader.get() == pattern_word(2), "the huge page is wrong");
-	return true;
-}
-
-bool fault_and_map_huge()
-{
-	const Memory memory(page_table, MemoryKind::shared_huge);
-
-	memory.word(2) = 9; /* in the file, too */
-	const auto context = open_if_there(memory, Features::MinorHugetlbfs, Modes::Minor);
-	if (!context)
-		return false;
-	checked(::madvise(memory.page(0), memory.range().length, MADV_DONTNEED));
-	auto reader = in_thread([&] { return memory.word(2) + 0; });
-	next_fault(*context);
-	demand(static_cast<bool>(context->resume(memory.range())), "the huge page can't be mapped");
-	demand(reader.get() == 9, "it is another huge page");
 	return true;
 }
 

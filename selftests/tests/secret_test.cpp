@@ -4,6 +4,7 @@
 #include "harness/loaded_module.hpp"
 #include "lib/loading.hpp"
 #include "lib/waiting_call.hpp"
+#include "lib/watched.hpp"
 #include "lib/world.hpp"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <linux/userfault.h>
+#include <optional>
 #include <regex>
 #include <sstream>
 #include <string>
@@ -79,29 +81,16 @@ void close_child(const Words &words)
 		static_cast<void>(Fd(static_cast<int>(words[1])));
 }
 
-Words message_of_a_protected_page()
+/* The message of a thread that does @wait. It goes on when the context is closed. */
+Words message_of(const Watched &watched, long (*wait)(const Memory &memory))
 {
-	const World world(1, MemoryKind::anonymous, Features::PagefaultFlagWp, Modes::WriteProtect);
+	const Memory memory(watched.pages, watched.kind);
+	std::optional context(watch(watched, memory));
+	auto waiting = in_thread([&] { return wait(memory); });
+	const auto words = next_words(*context);
 
-	world.memory.word(0) = 1;
-	take(world.context.write_protect(world.memory.range()));
-	auto writer = in_thread([&] { world.memory.word(0) = 2; });
-	const auto words = next_words(world.context);
-	take(world.context.write_unprotect(world.memory.range()));
-	writer.get();
-	return words;
-}
-
-Words message_of_a_page_of_a_file()
-{
-	const World world(1, MemoryKind::shared_anonymous, Features::MinorShmem, Modes::Minor);
-
-	world.memory.word(0) = 1;
-	checked(::madvise(world.memory.page(0), page_size(), MADV_DONTNEED));
-	auto reader = in_thread([&] { return world.memory.word(0) + 0; });
-	const auto words = next_words(world.context);
-	CHECK(world.context.resume(world.memory.range()));
-	CHECK(reader.get() == 1);
+	context.reset();
+	waiting.get();
 	return words;
 }
 
@@ -142,8 +131,8 @@ TEST_CASE("no message has an address of the kernel, nor anything after its field
 	});
 	call(SYS_mremap, [&] { return world.memory.remap(3, 1, 1, 0, place.page(0)); });
 	call(SYS_clone, fork_and_wait);
-	messages.push_back(message_of_a_protected_page());
-	messages.push_back(message_of_a_page_of_a_file());
+	messages.push_back(message_of(guarded, write_first));
+	messages.push_back(message_of(cached, read_first));
 	CHECK(messages.size() >= 7);
 
 	for (const auto &words : messages) {

@@ -215,7 +215,7 @@ bool Arena::may_be_zero(std::size_t index) const
 
 bool Arena::may_be_poison(std::size_t index) const
 {
-	return !is(transparent) && index % (is(huge) ? 4 : 16) == (is(huge) ? 3 : 13);
+	return is(huge) ? index % 4 == 3 : !is(transparent) && index % 16 == 13;
 }
 
 int Arena::map_flags() const
