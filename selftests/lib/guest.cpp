@@ -27,12 +27,21 @@ Fd open_kvm()
 	return kvm;
 }
 
+/* Only the processors' own controllers: KVM may be built without those that they would share. */
+void add_interrupt_controllers(const Fd &machine)
+{
+	kvm_enable_cap split{};
+
+	split.cap = KVM_CAP_SPLIT_IRQCHIP;
+	checked(::ioctl(machine.get(), KVM_ENABLE_CAP, &split));
+}
+
 Fd new_machine(const Fd &kvm, Guest::Hardware hardware)
 {
 	Fd machine(static_cast<int>(checked(::ioctl(kvm.get(), KVM_CREATE_VM, 0))));
 
 	if (hardware == Guest::interrupts)
-		checked(::ioctl(machine.get(), KVM_CREATE_IRQCHIP, 0));
+		add_interrupt_controllers(machine);
 	return machine;
 }
 
