@@ -39,12 +39,21 @@ void uf_changes_announce(struct uf_changes *changes)
 void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 {
 	change->task = current;
+	change->for_lock = false;
 	spin_lock(&changes->lock);
 	list_add(&change->entry, &changes->under_way);
 	spin_unlock(&changes->lock);
 	down_write(&changes->map_changing_lock);
 	atomic_inc(&changes->view->mmap_changing);
 	up_write(&changes->map_changing_lock);
+}
+
+/* Under the lock, so that uf_changes_blocked() sees it together with the state of the task. */
+void uf_change_set_for_lock(struct uf_changes *changes, struct uf_change *change, bool for_lock)
+{
+	spin_lock(&changes->lock);
+	change->for_lock = for_lock;
+	spin_unlock(&changes->lock);
 }
 
 void uf_change_end(struct uf_changes *changes, struct uf_change *change)
@@ -82,7 +91,8 @@ static bool uf_changes_blocked(struct uf_changes *changes)
 
 	spin_lock(&changes->lock);
 	list_for_each_entry(change, &changes->under_way, entry)
-		blocked |= READ_ONCE(change->task->__state) & UF_CHANGES_KEPT;
+		blocked |= !change->for_lock &&
+			   READ_ONCE(change->task->__state) & UF_CHANGES_KEPT;
 	spin_unlock(&changes->lock);
 	return blocked;
 }

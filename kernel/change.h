@@ -18,9 +18,9 @@
  *
  * Locking and field protection
  *
- * changes->lock protects the list. It is a leaf lock, and no interrupt handler takes it. The thread
- * that puts a change on the list takes it off again before that thread can exit, so change->task
- * may be dereferenced under the lock.
+ * changes->lock protects the list and change->for_lock. It is a leaf lock, and no interrupt handler
+ * takes it. The thread that puts a change on the list takes it off again before that thread can
+ * exit, so change->task may be dereferenced under the lock.
  */
 #ifndef UF_CHANGE_H
 #define UF_CHANGE_H
@@ -38,6 +38,7 @@ struct uf_event_queue;
 struct uf_change {
 	struct list_head entry;
 	struct task_struct *task;	/* whose system call it is */
+	bool for_lock;			/* the task sleeps for no reader, but for a lock of mm */
 };
 
 struct uf_changes {
@@ -60,6 +61,12 @@ void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view);
  * uf_change_end(); the caller holds the context. May sleep.
  */
 void uf_change_begin(struct uf_changes *changes, struct uf_change *change);
+
+/*
+ * The same thread is about to take a lock of mm's killably (@for_lock), or has taken it, or was
+ * killed: commands don't take it for blocked meanwhile. It must not wait for a reader then.
+ */
+void uf_change_set_for_lock(struct uf_changes *changes, struct uf_change *change, bool for_lock);
 
 /* The same thread calls this when the change is over. Wakes the waiting commands. */
 void uf_change_end(struct uf_changes *changes, struct uf_change *change);

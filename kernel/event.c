@@ -471,15 +471,19 @@ void uf_event_drain(void)
  * has unmapped the place where it moved registered memory to: that is a single hold, and the first
  * half of the move came after the unmapping.
  */
-static bool uf_event_unmap_failed(struct mm_struct *mm, const struct uf_unmap *unmap)
+static bool uf_event_unmap_failed(struct mm_struct *mm, struct uf_unmap *unmap)
 {
 	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
 	struct vm_area_struct *vma;
-	bool failed;
+	bool failed, locked;
 
-	/* A thread that is being killed reports what was to be unmapped, as upstream. */
-	if (!UF_HAS_VMA_HOLD || mmap_read_lock_killable(mm))
+	if (!UF_HAS_VMA_HOLD)
 		return false;
+	uf_change_set_for_lock(&ctx->changes, &unmap->change, true);
+	locked = !mmap_read_lock_killable(mm);
+	uf_change_set_for_lock(&ctx->changes, &unmap->change, false);
+	if (!locked)
+		return false;	/* a thread that is being killed reports it, as upstream */
 	vma = vma_lookup(mm, unmap->first);
 	failed = vma && uf_ctx_of(vma) == ctx && uf_compat_vma_hold(vma) == unmap->hold &&
 		 !uf_mremap_is_own(&ctx->mremaps);

@@ -7,6 +7,7 @@
 #include "lib/waiting_call.hpp"
 #include "lib/world.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <sys/mman.h>
@@ -112,6 +113,45 @@ TEST_CASE("a copy that waits for its source goes on after a change that came to 
 	source.fill(0);
 	CHECK_FALSE(copying.get().error);
 	CHECK(has_pattern(world.memory.bytes(0, 1), 0));
+	CHECK_FALSE(is_readable(world.context));
+}
+
+/*
+ * An unmapping that has failed waits for the mmap lock, which another thread holds for long while
+ * it unregisters protected memory. A command waits for that, too: there is no event to be read.
+ */
+TEST_CASE("a fill waits for an unmapping that failed and waits itself",
+	  "[event][changing][smp][module]")
+{
+	const World world(3, Features::EventUnmap);
+	const Memory slow((std::size_t{4} << 30) / page_size(), MAP_NORESERVE);
+	const auto other = open_context(Features::WpUnpopulated);
+	std::atomic<bool> over = false;
+
+	seal(world.memory.range(2, 1));
+	auto unmapping = in_thread([&] {
+		bool refused = true;
+
+		while (!over)
+			refused &= ::munmap(world.memory.page(1), 2 * page_size()) == -1;
+		return refused;
+	});
+	auto unregistering = in_thread([&] {
+		for (unsigned i = 0; i < repeated(10); i++) {
+			take(other.register_range(slow.range(), Modes::WriteProtect));
+			take(other.write_protect(slow.range()));
+			take(other.unregister_range(slow.range()));
+		}
+	});
+	while (!is_done(unregistering)) {
+		const auto error = world.context.zeropage(world.memory.range(0, 1)).error;
+
+		if (error && error.value() != EEXIST)
+			give_up(error.message());
+	}
+	over = true;
+	unregistering.get();
+	CHECK(unmapping.get());
 	CHECK_FALSE(is_readable(world.context));
 }
 
