@@ -3,6 +3,7 @@
 #include <linux/userfault.h>
 
 #include <linux/jiffies.h>
+#include <linux/sched/signal.h>
 
 #include "change.h"
 #include "event_queue.h"
@@ -107,6 +108,9 @@ int uf_changes_await(struct uf_changes *changes, const struct uf_event_queue *ev
 	int looks = 0;
 	long left;
 
+	/* The caller comes back as often as a change begins before it has its locks. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	while (uf_changes_under_way(changes)) {
 		left = wait_event_killable_timeout(changes->wait,
 						   !uf_changes_under_way(changes) ||

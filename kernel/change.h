@@ -74,11 +74,12 @@ void uf_change_end(struct uf_changes *changes, struct uf_change *change);
 /*
  * While a page operation holds map_changing_lock for reading, no change begins. It is taken inside
  * the lock of the VMA, or of the mm: pages are dropped with that lock held for reading, too. (Ours,
- * and not that of the view: before 6.9 the view has none.)
+ * and not that of the view: before 6.9 the view has none.) -EINTR: the caller is being killed, and
+ * doesn't hold the lock. It may wait long, behind a change that waits for another page operation.
  */
-static inline void uf_changes_lock(struct uf_changes *changes)
+static inline int __must_check uf_changes_lock(struct uf_changes *changes)
 {
-	down_read(&changes->map_changing_lock);
+	return down_read_killable(&changes->map_changing_lock);
 }
 
 static inline void uf_changes_unlock(struct uf_changes *changes)

@@ -140,7 +140,11 @@ static int uf_fill_lock(struct uf_filling *filling)
 	vma = uf_compat_vma_lock_fill(filling->mm, fill->dst);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
-	uf_changes_lock(&filling->ctx->changes);
+	err = uf_changes_lock(&filling->ctx->changes);
+	if (unlikely(err)) {
+		uf_compat_vma_unlock_fill(vma);
+		return err;
+	}
 
 	err = -EBUSY;
 	if (uf_ctx_changing(filling->ctx))

@@ -165,7 +165,11 @@ static int uf_move_lock_vmas(struct uf_ctx *ctx, const struct uf_move *move,
 		err = uf_compat_vma_lock_pair(ctx->view.mm, move->dst, move->src, vmas);
 		if (err)
 			return err;
-		uf_changes_lock(&ctx->changes);
+		err = uf_changes_lock(&ctx->changes);
+		if (unlikely(err)) {
+			uf_compat_vma_unlock_pair(vmas);
+			return err;
+		}
 		if (likely(!uf_ctx_changing(ctx)))
 			return 0;
 		uf_move_unlock_vmas(ctx, vmas);

@@ -406,7 +406,11 @@ static int uf_protect_lock(struct uf_ctx *ctx)
 
 	do {
 		mmap_read_lock(ctx->view.mm);
-		uf_changes_lock(&ctx->changes);
+		err = uf_changes_lock(&ctx->changes);
+		if (unlikely(err)) {
+			mmap_read_unlock(ctx->view.mm);
+			return err;
+		}
 		if (likely(!uf_ctx_changing(ctx)))
 			return 0;
 		uf_protect_unlock(ctx);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Commands on ranges of any length: a process that calls them, or waits for them, can be killed. */
+#include "harness/processes.hpp"
 #include "lib/consumer.hpp"
 #include "lib/hugetlb.hpp"
 #include "lib/killing.hpp"
@@ -7,6 +8,7 @@
 #include "lib/process.hpp"
 #include "lib/world.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
@@ -14,8 +16,10 @@
 #include <linux/userfault.h>
 #include <new>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace selftests;
@@ -389,4 +393,52 @@ TEST_CASE("a process can change its mappings while another process fills them",
 	wait_until("the fill has begun", [&] { return is_there(memory, 0); });
 	checked(::mprotect(memory.page(last), page_size(), PROT_READ));
 	CHECK(monitor.wait() == 0);
+}
+
+/*
+ * The protecting process keeps the dropping thread waiting, and this one the process that fills.
+ * Natively that process can't be killed before the first is done.
+ */
+TEST_CASE("a process can be killed whose command waits behind a change of mappings",
+	  "[security][module]")
+{
+	const auto memory = vast(256 * gigabyte, MAP_SHARED);
+	const auto context = open_context(Features::EventRemove);
+	const Memory shared(1, MemoryKind::shared_anonymous);
+	auto &may_fill = *new (shared.page(0)) std::atomic<bool>(false);
+	std::atomic<bool> may_drop = false;
+	std::atomic<pid_t> dropper = 0;
+	const auto wait_for = [](const std::atomic<bool> &flag) {
+		while (!flag)
+			::sched_yield();
+	};
+
+	take(context.register_range(memory.range(), Modes::Missing | Modes::WriteProtect));
+	/* First of all, because a fork and a new thread's stack wait for the protecting, too. */
+	Process filling([&] {
+		wait_for(may_fill);
+		return context.zeropage(memory.range(1, 1)) ? 0 : 1;
+	});
+	auto dropping = in_thread([&] {
+		dropper = ::gettid();
+		wait_for(may_drop);
+		return ::madvise(memory.page(0), page_size(), MADV_DONTNEED);
+	});
+	Process protecting([&] { return context.write_protect(memory.range()) ? 0 : 1; });
+	wait_until("the protecting has begun", [&] { return is_protected(memory, 0); });
+	may_drop = true;
+	wait_until("the drop waits",
+		   [&] { return dropper != 0 && sleeps_in(::getpid(), dropper, SYS_madvise); });
+	may_fill = true;
+	wait_until("the fill waits",
+		   [&] { return sleeps_in(filling.pid(), filling.pid(), SYS_ioctl); });
+
+	filling.signal(SIGKILL);
+	CHECK(filling.wait() == Process::killed + SIGKILL);
+	CHECK_FALSE(is_readable(context));
+	CHECK_FALSE(is_done(dropping));
+	protecting.signal(SIGKILL);
+	CHECK(protecting.wait() == Process::killed + SIGKILL);
+	next_of<Remove>(context);
+	CHECK(dropping.get() == 0);
 }
