@@ -2,8 +2,10 @@
 /* The fill engine; see fill.h. */
 #include <linux/userfault.h>
 
-#include <linux/mm.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/hugetlb.h>
+#include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -25,9 +27,10 @@ struct uf_filling {
 	uf_fill_run_fn *fill_run;	/* the one of ops->fill[] for the source */
 	unsigned long unit;		/* bytes of a page */
 	unsigned long done;		/* bytes filled */
-	/* As they were when the locks were last given up: */
+	bool interrupted;		/* the locks were given up before all was done */
+	/* As they were when that happened last: */
 	u64 last_event;
-	struct inode *inode;		/* of the range; NULL: it has no file */
+	struct file *file;		/* that the range maps, referenced; NULL: none */
 	pgoff_t pgoff;			/* where in the file the range begins */
 	unsigned int max;		/* most pages of the next run */
 	struct uf_run run;
@@ -79,29 +82,35 @@ static int uf_fill_choose_ops(struct uf_filling *filling, struct vm_area_struct 
 	return 0;
 }
 
-static void uf_fill_locate(const struct uf_filling *filling, const struct vm_area_struct *vma,
-			   struct inode **inode, pgoff_t *pgoff)
+static pgoff_t uf_fill_pgoff(const struct uf_filling *filling, const struct vm_area_struct *vma)
 {
-	*inode = vma->vm_file ? file_inode(vma->vm_file) : NULL;
-	*pgoff = vma->vm_pgoff + ((filling->fill->dst - vma->vm_start) >> PAGE_SHIFT);
+	return vma->vm_pgoff + ((filling->fill->dst - vma->vm_start) >> PAGE_SHIFT);
 }
 
 /* The caller still has the locks, and gives them up. */
 static noinline void uf_fill_remember(struct uf_filling *filling)
 {
+	struct vm_area_struct *vma = filling->run.vma;
+	struct file *before = filling->interrupted ? filling->file : NULL;
+
+	filling->interrupted = true;
 	filling->last_event = uf_event_last(&filling->ctx->events);
-	uf_fill_locate(filling, filling->run.vma, &filling->inode, &filling->pgoff);
+	filling->pgoff = uf_fill_pgoff(filling, vma);
+	filling->file = vma->vm_file;
+	if (filling->file)
+		get_file(filling->file);
+	if (before)
+		fput(before);	/* if it is the last one, the file ends later, without our locks */
 }
 
-/* The inode is only compared: another one at its address is a file that was never asked for. */
+/* The reference to the file keeps its inode, so no other file has that. */
 static bool uf_fill_is_elsewhere(const struct uf_filling *filling,
 				 const struct vm_area_struct *vma)
 {
-	struct inode *inode;
-	pgoff_t pgoff;
-
-	uf_fill_locate(filling, vma, &inode, &pgoff);
-	return inode != filling->inode || (inode && pgoff != filling->pgoff);
+	if (!vma->vm_file || !filling->file)
+		return vma->vm_file != filling->file;
+	return file_inode(vma->vm_file) != file_inode(filling->file) ||
+	       uf_fill_pgoff(filling, vma) != filling->pgoff;
 }
 
 /*
@@ -276,29 +285,61 @@ static int uf_fill_copy_faulting(struct uf_filling *filling)
 	return filling->ops->copy_faulting(&filling->run);
 }
 
+static bool uf_fill_is_done(const struct uf_filling *filling)
+{
+	return filling->done == filling->fill->len;
+}
+
+/* Take the locks, fill, and give them up. */
+static __always_inline int uf_fill_hold(struct uf_filling *filling)
+{
+	int err;
+
+	err = uf_fill_lock(filling);
+	if (unlikely(err))
+		return err;
+	err = uf_fill_locked(filling);
+	if (unlikely(!uf_fill_is_done(filling)))
+		uf_fill_remember(filling);
+	uf_fill_unlock(filling, filling->run.vma);
+	return err;
+}
+
+/*
+ * A hold of the locks has ended with @err before all was done. Returns an error if there is to be
+ * no other.
+ */
+static noinline int uf_fill_prepare_next(struct uf_filling *filling, int err)
+{
+	if (err == -EBUSY && !filling->done)
+		return uf_changes_await(&filling->ctx->changes, &filling->ctx->events);
+	if (filling->run.faulting)
+		return uf_fill_copy_faulting(filling);
+	return err;
+}
+
+/* Put what a fill has taken when it was interrupted. */
+static noinline void uf_fill_put(struct uf_filling *filling)
+{
+	if (filling->run.kept)
+		filling->ops->release(&filling->run);
+	if (filling->file)
+		fput(filling->file);
+}
+
 static int uf_fill_all(struct uf_filling *filling)
 {
-	struct uf_run *run = &filling->run;
 	int err;
 
 	do {
-		err = uf_fill_lock(filling);
-		if (unlikely(err == -EBUSY && !filling->done)) {
-			err = uf_changes_await(&filling->ctx->changes, &filling->ctx->events);
-			continue;
-		}
-		if (unlikely(err))
+		err = uf_fill_hold(filling);
+		if (likely(uf_fill_is_done(filling)))
 			break;
-		err = uf_fill_locked(filling);
-		if (unlikely(filling->done < filling->fill->len))
-			uf_fill_remember(filling);
-		uf_fill_unlock(filling, run->vma);
-		if (unlikely(run->faulting))
-			err = uf_fill_copy_faulting(filling);
-	} while (unlikely(!err && filling->done < filling->fill->len));
+		err = uf_fill_prepare_next(filling, err);
+	} while (!err);
 
-	if (unlikely(run->kept))
-		filling->ops->release(run);
+	if (unlikely(filling->interrupted))
+		uf_fill_put(filling);
 	return err;
 }
 
@@ -311,6 +352,7 @@ long uf_fill(struct uf_ctx *ctx, struct uf_fill fill)
 	filling.ctx = ctx;
 	filling.mm = ctx->view.mm;
 	filling.ops = NULL;
+	filling.interrupted = false;
 	filling.done = 0;
 	filling.max = PTRS_PER_PTE;
 	filling.run.faulting = false;
