@@ -6,7 +6,7 @@
  *
  * uf_file_create() makes a context for the current process's mm. The context holds the mm's struct
  * with mmgrab(). Each command that works on the address space holds that with mmget_not_zero()
- * while it works; a fill needs not hold its caller's own. VMAs point to the context through
+ * while it works; fills and moves of its caller's own need not. VMAs point to the context through
  * vma->vm_userfaultfd_ctx. The context's file holds a reference to it, and so does each thread
  * blocked in a fault or an event; the context pins the module. Closing the file ends the context
  * for all of them, see file.c. fork() makes the context of a forked child for the child's mm; the

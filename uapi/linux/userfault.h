@@ -19,8 +19,8 @@
  * said otherwise they must be multiples of the page size, else EINVAL.
  *
  * Errors of all commands: EINVAL: the command is unknown, or comes before UFFDIO_API. EFAULT: the
- * argument can't be read or written. ESRCH (page commands and UFFDIO_SET_MODE) or ENOMEM
- * (UFFDIO_REGISTER, UFFDIO_UNREGISTER): the process that owns the memory has gone.
+ * argument can't be read or written. ESRCH (page commands except UFFDIO_MOVE, and UFFDIO_SET_MODE)
+ * or ENOMEM (UFFDIO_REGISTER, UFFDIO_UNREGISTER): the process that owns the memory has gone.
  */
 #ifndef _LINUX_USERFAULT_H
 #define _LINUX_USERFAULT_H
