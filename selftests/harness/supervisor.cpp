@@ -37,7 +37,6 @@ using std::chrono::milliseconds;
 
 constexpr auto last_test = "nothing holds the module and the kernel's log has no complaint";
 constexpr int slow_factor = 4;
-constexpr auto kill_limit = milliseconds(5000);
 constexpr auto look_again = milliseconds(1000);
 /* How long a process may still live that the test has ended and not waited for. */
 constexpr auto grace = milliseconds(1000);
@@ -222,7 +221,7 @@ Supervisor::Verdict Supervisor::watch(pid_t pid, int output_fd, std::chrono::sec
 		for (const auto &line : describe_threads(pid))
 			report_.comment(line);
 	}
-	if (!kill_children(kill_limit))
+	if (!kill_children(kill_limit()))
 		verdict.wrong.push_back("left a process that can't be killed");
 	output.drain();
 	::close(pidfd);
@@ -294,7 +293,7 @@ void Supervisor::judge_settings(const Settings::Changed &changed, Verdict &verdi
 /* Unloads the module, and loads it again. */
 void Supervisor::judge_unloading(Verdict &verdict)
 {
-	const auto deadline = Clock::now() + kill_limit;
+	const auto deadline = Clock::now() + kill_limit();
 	auto error = unload_module("userfault");
 
 	while (error == std::errc::resource_unavailable_try_again && Clock::now() < deadline) {

@@ -57,6 +57,8 @@ private:
 	 * makes no difference to a test, unless the test is about just that.
 	 */
 	void keep_functions_taken(bool wanted);
+	/* How long killed processes may still live, and the module may then still be in use. */
+	std::chrono::milliseconds kill_limit() const { return time_limit_ / 6; }
 
 	Ktap &report_;
 	std::chrono::seconds time_limit_;

@@ -610,6 +610,7 @@ struct Shared {
 };
 
 struct Worker {
+	const char *name;
 	bool (*work)();
 	bool heeds_gate; /* if not, it has no context for long, and runs all the time */
 	Features needs = Features::None;
@@ -622,31 +623,43 @@ bool only_open()
 
 /* They share one processor: so not all of them at once. */
 constexpr std::array waiting_workers = {
-	Worker{fault_and_fill, true},  Worker{fault_and_close, true}, Worker{fork_and_serve, true},
-	Worker{change_mappings, true}, Worker{pass_on, true},	      Worker{get_killed, true},
-	Worker{only_open, false},
+	Worker{"fault_and_fill", fault_and_fill, true},
+	Worker{"fault_and_close", fault_and_close, true},
+	Worker{"fork_and_serve", fork_and_serve, true},
+	Worker{"change_mappings", change_mappings, true},
+	Worker{"pass_on", pass_on, true},
+	Worker{"get_killed", get_killed, true},
+	Worker{"only_open", only_open, false},
 };
 constexpr std::array other_workers = {
-	Worker{fault_in_kernel, true},	   Worker{protect_and_write, true},
-	Worker{unregister_and_wake, true}, Worker{move_a_page, true},
-	Worker{use_native_too, true},	   Worker{execute, true},
-	Worker{only_open, false},
+	Worker{"fault_in_kernel", fault_in_kernel, true},
+	Worker{"protect_and_write", protect_and_write, true},
+	Worker{"unregister_and_wake", unregister_and_wake, true},
+	Worker{"move_a_page", move_a_page, true},
+	Worker{"use_native_too", use_native_too, true},
+	Worker{"execute", execute, true},
+	Worker{"only_open", only_open, false},
 };
 constexpr std::array filling_workers = {
-	Worker{fault_and_map, true, Features::MinorShmem},
-	Worker{fault_and_zero, true},
-	Worker{fault_and_poison, true, Features::Poison},
-	Worker{fault_and_fill_huge, true, Features::MissingHugetlbfs},
-	Worker{fault_and_map_huge, true, Features::MinorHugetlbfs},
-	Worker{protect_and_read, true, Features::Rwp},
-	Worker{track_accesses, true, Features::RwpAsync},
-	Worker{protect_and_track, true, Features::WpAsync},
-	Worker{only_open, false},
+	Worker{"fault_and_map", fault_and_map, true, Features::MinorShmem},
+	Worker{"fault_and_zero", fault_and_zero, true},
+	Worker{"fault_and_poison", fault_and_poison, true, Features::Poison},
+	Worker{"fault_and_fill_huge", fault_and_fill_huge, true, Features::MissingHugetlbfs},
+	Worker{"fault_and_map_huge", fault_and_map_huge, true, Features::MinorHugetlbfs},
+	Worker{"protect_and_read", protect_and_read, true, Features::Rwp},
+	Worker{"track_accesses", track_accesses, true, Features::RwpAsync},
+	Worker{"protect_and_track", protect_and_track, true, Features::WpAsync},
+	Worker{"only_open", only_open, false},
 };
 constexpr std::array watching_workers = {
-	Worker{move_mapping, true},   Worker{offer_to_ksm, true}, Worker{poll_and_close, true},
-	Worker{wait_in_epoll, true},  Worker{read_by_ring, true}, Worker{offer_all_to_ksm, false},
-	Worker{show_contexts, false}, Worker{only_open, false},
+	Worker{"move_mapping", move_mapping, true},
+	Worker{"offer_to_ksm", offer_to_ksm, true},
+	Worker{"poll_and_close", poll_and_close, true},
+	Worker{"wait_in_epoll", wait_in_epoll, true},
+	Worker{"read_by_ring", read_by_ring, true},
+	Worker{"offer_all_to_ksm", offer_all_to_ksm, false},
+	Worker{"show_contexts", show_contexts, false},
+	Worker{"only_open", only_open, false},
 };
 using Workers = std::vector<Worker>;
 
@@ -751,26 +764,21 @@ void remove_while_used_by(std::span<const Worker> workers, unsigned rounds)
 	if (!std::filesystem::exists(module_file))
 		skip("the module's file is not at " + module_file);
 	use_one_processor();
-	Crowd crowd(possible(workers));
+	const auto all = possible(workers);
+	Crowd crowd(all);
 	unsigned in_use = 0;
 
 	for (unsigned round = 0; round < rounds; round++) {
 		const auto before = crowd.done();
-		const auto each_has_worked = [&] {
-			const auto now = crowd.done();
-			for (std::size_t i = 0; i < now.size(); i++)
-				if (now[i] == before[i])
-					return false;
-			return true;
-		};
 
-		wait_until("every process has done its work", [&] {
-			if (remove_module())
-				come_back();
-			else
-				in_use++;
-			return each_has_worked();
-		});
+		for (std::size_t i = 0; i < all.size(); i++)
+			wait_until(std::string(all[i].name) + " is done", [&] {
+				if (remove_module())
+					come_back();
+				else
+					in_use++;
+				return crowd.done()[i] != before[i];
+			});
 		crowd.open_gate(false);
 		wait_until("the module is removed", remove_module);
 		come_back();
