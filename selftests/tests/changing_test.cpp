@@ -10,6 +10,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <chrono>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -116,6 +117,42 @@ TEST_CASE("a copy that waits for its source goes on after a change that came to 
 	CHECK_FALSE(is_readable(world.context));
 }
 
+namespace {
+
+/*
+ * Memory that takes so long to unregister that a command looks twice why it has to wait, and not so
+ * long that it gives up.
+ */
+class SlowMemory {
+public:
+	SlowMemory() : memory_(most, MAP_NORESERVE), context_(open_context(Features::WpUnpopulated))
+	{
+		while (unregister() < std::chrono::milliseconds(50) && pages_ < most)
+			pages_ *= 2;
+	}
+
+	/* Returns how long it took. */
+	std::chrono::nanoseconds unregister() const
+	{
+		const auto range = memory_.range(0, pages_);
+
+		take(context_.register_range(range, Modes::WriteProtect));
+		take(context_.write_protect(range));
+		const auto start = std::chrono::steady_clock::now();
+		take(context_.unregister_range(range));
+		return std::chrono::steady_clock::now() - start;
+	}
+
+private:
+	static constexpr std::size_t most = std::size_t{16} << 30 >> 12;
+
+	Memory memory_;
+	Context context_;
+	std::size_t pages_ = most / 256;
+};
+
+} // namespace
+
 /*
  * An unmapping that has failed waits for the mmap lock, which another thread holds for long while
  * it unregisters protected memory. A command waits for that, too: there is no event to be read.
@@ -124,8 +161,7 @@ TEST_CASE("a fill waits for an unmapping that failed and waits itself",
 	  "[event][changing][smp][module]")
 {
 	const World world(3, Features::EventUnmap);
-	const Memory slow((std::size_t{4} << 30) / page_size(), MAP_NORESERVE);
-	const auto other = open_context(Features::WpUnpopulated);
+	const SlowMemory slow;
 	std::atomic<bool> over = false;
 
 	seal(world.memory.range(2, 1));
@@ -137,11 +173,8 @@ TEST_CASE("a fill waits for an unmapping that failed and waits itself",
 		return refused;
 	});
 	auto unregistering = in_thread([&] {
-		for (unsigned i = 0; i < repeated(10); i++) {
-			take(other.register_range(slow.range(), Modes::WriteProtect));
-			take(other.write_protect(slow.range()));
-			take(other.unregister_range(slow.range()));
-		}
+		for (unsigned i = 0; i < repeated(10); i++)
+			slow.unregister();
 	});
 	while (!is_done(unregistering)) {
 		const auto error = world.context.zeropage(world.memory.range(0, 1)).error;
