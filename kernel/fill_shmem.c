@@ -35,6 +35,7 @@
 #include "compat/compat.h"
 #include "fill_anon.h"
 #include "fill_shmem.h"
+#include "folio_lock.h"
 
 static struct address_space *uf_shmem_mapping(const struct uf_run *run)
 {
@@ -311,7 +312,7 @@ static unsigned int uf_shmem_try_take(struct uf_run *run, unsigned int n, struct
 {
 	unsigned int taken = n;
 
-	if (!folio_trylock(folio))
+	if (!uf_folio_trylock(folio))
 		goto put;
 	if (folio->mapping == uf_shmem_mapping(run) && folio_test_uptodate(folio))
 		taken = uf_shmem_take(run, n, folio);

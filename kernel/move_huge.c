@@ -8,6 +8,7 @@
 #include <linux/swapops.h>
 
 #include "compat/compat.h"
+#include "folio_lock.h"
 #include "move_step.h"
 
 /* Whether the move takes the whole huge page to a place that has no page table. */
@@ -77,7 +78,7 @@ static int uf_move_huge_folio(struct uf_moving *moving, pmd_t entry, struct foli
 						moving->src, moving->src + HPAGE_PMD_SIZE);
 	uf_compat_anon_init(&anon);
 	if (folio) {
-		folio_lock(folio);
+		uf_folio_lock(folio);
 		if (!uf_compat_anon_lock(&anon, folio))
 			goto unlock;
 		uf_compat_anon_keep(&keep, folio);

@@ -16,6 +16,7 @@
 #include <linux/swapops.h>
 
 #include "compat/compat.h"
+#include "folio_lock.h"
 #include "move_step.h"
 
 /* The most pages of a run: so many that the costs per run are next to nothing per page. */
@@ -142,7 +143,7 @@ static int uf_move_stop_large(struct uf_move_run *run, struct folio *folio)
 		return -EBUSY;
 	if (run->nr)
 		return -EAGAIN;
-	if (!folio_trylock(folio)) {
+	if (!uf_folio_trylock(folio)) {
 		run->moving->idle++;
 		return -EAGAIN;
 	}
@@ -160,7 +161,7 @@ static __always_inline int uf_move_take_page(struct uf_move_run *run, struct fol
 		return -EBUSY;
 	if (unlikely(folio_test_large(folio)))
 		return uf_move_stop_large(run, folio);
-	if (!folio_trylock(folio))
+	if (!uf_folio_trylock(folio))
 		return uf_move_stop(run, UF_MOVE_FOLIO_LOCKED, folio);
 	if (!uf_compat_anon_trylock(&run->anon, folio) ||
 	    !uf_compat_anon_keep(&run->keep, folio)) {
@@ -370,7 +371,7 @@ static long uf_move_swapped(struct uf_move_run *run)
 	} else if (folio_test_large(folio)) {
 		moved = -EBUSY;		/* mm can't split a large folio that isn't mapped */
 	} else {
-		folio_lock(folio);
+		uf_folio_lock(folio);
 		moved = uf_compat_folio_has_swap(folio, swap) ? uf_move_swap_entry(run, folio)
 							      : -EAGAIN;
 		folio_unlock(folio);
@@ -416,7 +417,7 @@ static long uf_move_overcome(struct uf_move_run *run)
 		err = uf_move_swapped(run);
 		break;
 	case UF_MOVE_FOLIO_LOCKED:
-		folio_lock(folio);
+		uf_folio_lock(folio);
 		folio_unlock(folio);
 		break;
 	case UF_MOVE_FOLIO_LARGE:
@@ -425,7 +426,7 @@ static long uf_move_overcome(struct uf_move_run *run)
 		break;
 	case UF_MOVE_ANON_VMA_LOCKED:
 		/* Kept for the next attempt: a trylock might fail again and again. */
-		folio_lock(folio);
+		uf_folio_lock(folio);
 		uf_compat_anon_lock(&run->anon, folio);
 		folio_unlock(folio);
 		break;
