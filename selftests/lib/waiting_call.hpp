@@ -2,13 +2,11 @@
 #ifndef SELFTESTS_WAITING_CALL_HPP
 #define SELFTESTS_WAITING_CALL_HPP
 
-#include "harness/harness.hpp"
+#include "harness/known_thread.hpp"
 
 #include <userfault/context.hpp>
 
-#include <atomic>
 #include <functional>
-#include <sys/types.h>
 
 namespace selftests {
 
@@ -22,12 +20,11 @@ public:
 	WaitingCall(const userfault::Context &context, long number,
 		    const std::function<long()> &work);
 
-	bool is_over() const { return is_done(result_); }
-	long result() { return result_.get(); }
+	bool is_over() const { return thread_.is_done(); }
+	long result() { return thread_.get(); }
 
 private:
-	std::atomic<pid_t> id_ = 0;
-	std::future<long> result_;
+	KnownThread<long> thread_;
 };
 
 } // namespace selftests

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device, the flags of a new context, and the handshake. */
-#include "harness/processes.hpp"
+#include "harness/known_thread.hpp"
 #include "lib/process.hpp"
 #include "lib/world.hpp"
 
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdint>
@@ -305,13 +304,9 @@ TEST_CASE("a read that waits is interrupted by a signal, and so is a poll", "[ap
 	action.sa_handler = [](int) {};
 	checked(::sigaction(SIGUSR1, &action, nullptr));
 	const auto interrupted = [](const auto &wait, long number) {
-		std::atomic<pid_t> id = 0;
-		auto waiting = in_thread([&] {
-			id = ::gettid();
-			return wait();
-		});
-		wait_until("it waits", [&] { return id && sleeps_in(::getpid(), id, number); });
-		checked(::tgkill(::getpid(), id, SIGUSR1));
+		auto waiting = sleeping_in(number, wait);
+
+		waiting.signal(SIGUSR1);
 		return waiting.get().error() == std::errc::interrupted;
 	};
 	CHECK(interrupted([&] { return blocking.read(); }, SYS_read));

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* epoll(7) on a context in the ways of event loops: edge-triggered, exclusive, one-shot, nested. */
-#include "harness/processes.hpp"
+#include "harness/known_thread.hpp"
 #include "lib/waiting_call.hpp"
 #include "lib/world.hpp"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -87,10 +85,9 @@ class ExclusiveWaiters {
 public:
 	explicit ExclusiveWaiters(const Context &context)
 	{
-		for (auto &waiter : waiters_)
-			waiter.woken = in_thread([&waiter, fd = context.fd()] {
+		for (std::size_t i = 0; i < count; i++)
+			waiters_.emplace_back([fd = context.fd()] {
 				const Epoll epoll(fd, EPOLLIN | EPOLLEXCLUSIVE);
-				waiter.id = ::gettid();
 				return epoll.wait() == fd;
 			});
 		wait_until("all wait", [&] { return asleep() == count; });
@@ -100,23 +97,18 @@ public:
 	std::size_t asleep() const
 	{
 		return std::ranges::count_if(waiters_, [](const auto &waiter) {
-			return waiter.id && sleeps_in(::getpid(), waiter.id, SYS_epoll_wait);
+			return waiter.sleeps_in(SYS_epoll_wait);
 		});
 	}
 	bool all_woken_by_context()
 	{
-		return std::ranges::all_of(waiters_, [](auto &each) { return each.woken.get(); });
+		return std::ranges::all_of(waiters_, [](auto &each) { return each.get(); });
 	}
 
 	static constexpr std::size_t count = 4;
 
 private:
-	struct Waiter {
-		std::atomic<pid_t> id = 0;
-		std::future<bool> woken;
-	};
-
-	std::array<Waiter, count> waiters_;
+	std::vector<KnownThread<bool>> waiters_;
 };
 
 constexpr std::uint32_t edge_or_exclusive[] = {EPOLLET, EPOLLEXCLUSIVE, EPOLLET | EPOLLEXCLUSIVE};
@@ -294,22 +286,17 @@ TEST_CASE("a context that is closed is gone from the epoll that a thread waits i
 {
 	const Epoll epoll;
 	const Fd other(static_cast<int>(checked(::eventfd(0, EFD_CLOEXEC))));
-	std::atomic<pid_t> id = 0;
 
 	epoll.control(EPOLL_CTL_ADD, other.get(), EPOLLIN);
-	auto monitor = in_thread([&] {
-		id = ::gettid();
-		return epoll.wait();
-	});
+	KnownThread monitor([&] { return epoll.wait(); });
 	for (const std::uint32_t way : {0u, static_cast<std::uint32_t>(EPOLLET)}) {
 		World world(1);
 		epoll.control(EPOLL_CTL_ADD, world.context.fd(), EPOLLIN | way);
-		wait_until("it waits",
-			   [&] { return id && sleeps_in(::getpid(), id, SYS_epoll_wait); });
+		wait_until("it waits", [&] { return monitor.sleeps_in(SYS_epoll_wait); });
 		world.region.release();
 		static_cast<void>(Fd(world.context.release()));
 	}
-	CHECK_FALSE(is_done(monitor));
+	CHECK_FALSE(monitor.is_done());
 	checked(::eventfd_write(other.get(), 1));
 	CHECK(monitor.get() == other.get());
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Faults of user-mode code: which are reported, how, and when the faulting thread goes on. */
+#include "harness/known_thread.hpp"
 #include "lib/memory_kinds.hpp"
 #include "lib/monitor.hpp"
 #include "lib/process.hpp"
 #include "lib/world.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <csetjmp>
@@ -69,18 +69,14 @@ MEMORY_TEST_CASE("the exact address is reported if that was asked for", "[fault]
 TEST_CASE("the thread's id is reported if that was asked for", "[fault][smp]")
 {
 	const World world(4, Features::ThreadId);
-	std::vector<std::future<void>> threads;
-	std::array<std::atomic<pid_t>, 4> ids{};
+	std::vector<KnownThread<void>> threads;
 
 	for (std::size_t i = 0; i < 4; i++)
-		threads.push_back(in_thread([&, i] {
-			ids[i] = ::gettid();
-			world.memory.word(i) = 1;
-		}));
+		threads.emplace_back([&, i] { world.memory.word(i) = 1; });
 	for (unsigned n = 0; n < 4; n++) {
 		const auto fault = next_fault(world.context);
 		const auto index = world.memory.index_of(fault.address);
-		CHECK(fault.thread == static_cast<std::uint32_t>(ids.at(index).load()));
+		CHECK(fault.thread == static_cast<std::uint32_t>(threads.at(index).id()));
 		world.fill(index);
 	}
 }

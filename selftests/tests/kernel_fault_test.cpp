@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Faults that the kernel takes on behalf of a process: in system calls, and for other processes. */
+#include "harness/known_thread.hpp"
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
 #include "lib/files.hpp"
@@ -8,7 +9,6 @@
 #include "lib/world.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -16,7 +16,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
-#include <future>
 #include <linux/futex.h>
 #include <span>
 #include <string>
@@ -376,22 +375,13 @@ private:
 /* A thread in a system call; its fault on the only page of @world has been read. */
 struct FaultingCall {
 	FaultingCall(const World &its_world, const std::function<long()> &call)
-		: world(its_world), result(in_thread([this, call] {
-			  id = ::gettid();
-			  return call();
-		  }))
+		: world(its_world), thread(call)
 	{
 		next_fault(world.context);
 	}
 
-	void signal(int number) const
-	{
-		checked(::syscall(SYS_tgkill, ::getpid(), id.load(), number));
-	}
-
 	const World &world;
-	std::atomic<pid_t> id = 0;
-	std::future<long> result;
+	KnownThread<long> thread;
 };
 
 /* How many faults are reported until the thread of @call sleeps in the system call again. */
@@ -402,7 +392,7 @@ std::size_t told_until_asleep(const FaultingCall &call, long number)
 	wait_until("the thread sleeps and all faults are read", [&] {
 		while (take(call.world.context.read()))
 			told++;
-		return sleeps_in(::getpid(), call.id, number) &&
+		return call.thread.sleeps_in(number) &&
 		       fdinfo(call.world.context.fd()).pending == 0 &&
 		       fdinfo(call.world.context.fd()).total == 1;
 	});
@@ -418,7 +408,7 @@ void check_signal_lets_wait(long number,
 	FaultingCall call(world, [&] { return work(world, pipe); });
 
 	for (unsigned i = 0; i < 3; i++) {
-		call.signal(SIGUSR1);
+		call.thread.signal(SIGUSR1);
 		if (backend_under_test() == Backend::native) {
 			/* The thread faults again and again in vain, and each fault is reported. */
 			for (unsigned n = 0; n < 50; n++)
@@ -429,7 +419,7 @@ void check_signal_lets_wait(long number,
 	}
 	CHECK(handled == 0);
 	world.fill(0);
-	CHECK(call.result.get() == 1);
+	CHECK(call.thread.get() == 1);
 	CHECK(handled == 1);
 }
 
@@ -461,13 +451,13 @@ TEST_CASE("a fault that waits with a signal pending is reported again after some
 	const Pipe pipe;
 	FaultingCall call(world, [&] { return ::write(pipe.in.get(), world.memory.page(0), 1); });
 
-	call.signal(SIGUSR1);
+	call.thread.signal(SIGUSR1);
 	CHECK(told_until_asleep(call, SYS_write) <= 2);
 	CHECK(next_fault(world.context).address == world.memory.address(0));
 	CHECK(told_until_asleep(call, SYS_write) == 0);
 	CHECK(handled == 0);
 	world.fill(0);
-	CHECK(call.result.get() == 1);
+	CHECK(call.thread.get() == 1);
 }
 
 TEST_CASE("a signal leaves a futex waiting for its page", "[kernel_fault]")
@@ -480,11 +470,11 @@ TEST_CASE("a signal leaves a futex waiting for its page", "[kernel_fault]")
 											    : 0;
 	});
 
-	call.signal(SIGUSR1);
+	call.thread.signal(SIGUSR1);
 	if (backend_under_test() == Backend::module)
 		CHECK(told_until_asleep(call, SYS_futex) <= 2);
 	CHECK(world.context.zeropage(world.memory.range()));
-	CHECK(call.result.get() == EAGAIN);
+	CHECK(call.thread.get() == EAGAIN);
 	CHECK(handled == 1);
 }
 
@@ -496,11 +486,11 @@ TEST_CASE("populating goes on waiting when a signal comes", "[kernel_fault]")
 		return ::madvise(world.memory.page(0), page_size(), MADV_POPULATE_WRITE);
 	});
 
-	call.signal(SIGUSR1);
+	call.thread.signal(SIGUSR1);
 	CHECK(told_until_asleep(call, SYS_madvise) == 0);
 	CHECK(handled == 0);
 	world.fill(0);
-	CHECK(call.result.get() == 0);
+	CHECK(call.thread.get() == 0);
 	CHECK(handled == 1);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Commands on ranges of any length: a process that calls them, or waits for them, can be killed. */
+#include "harness/known_thread.hpp"
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
 #include "lib/hugetlb.hpp"
@@ -407,7 +408,6 @@ TEST_CASE("a process can be killed whose command waits behind a change of mappin
 	const Memory shared(1, MemoryKind::shared_anonymous);
 	auto &may_fill = *new (shared.page(0)) std::atomic<bool>(false);
 	std::atomic<bool> may_drop = false;
-	std::atomic<pid_t> dropper = 0;
 	const auto wait_for = [](const std::atomic<bool> &flag) {
 		while (!flag)
 			::sched_yield();
@@ -419,16 +419,14 @@ TEST_CASE("a process can be killed whose command waits behind a change of mappin
 		wait_for(may_fill);
 		return context.zeropage(memory.range(1, 1)) ? 0 : 1;
 	});
-	auto dropping = in_thread([&] {
-		dropper = ::gettid();
+	KnownThread dropping([&] {
 		wait_for(may_drop);
 		return ::madvise(memory.page(0), page_size(), MADV_DONTNEED);
 	});
 	Process protecting([&] { return context.write_protect(memory.range()) ? 0 : 1; });
 	wait_until("the protecting has begun", [&] { return is_protected(memory, 0); });
 	may_drop = true;
-	wait_until("the drop waits",
-		   [&] { return dropper != 0 && sleeps_in(::getpid(), dropper, SYS_madvise); });
+	wait_until("the drop waits", [&] { return dropping.sleeps_in(SYS_madvise); });
 	may_fill = true;
 	wait_until("the fill waits",
 		   [&] { return sleeps_in(filling.pid(), filling.pid(), SYS_ioctl); });
@@ -436,7 +434,7 @@ TEST_CASE("a process can be killed whose command waits behind a change of mappin
 	filling.signal(SIGKILL);
 	CHECK(filling.wait() == Process::killed + SIGKILL);
 	CHECK_FALSE(is_readable(context));
-	CHECK_FALSE(is_done(dropping));
+	CHECK_FALSE(dropping.is_done());
 	protecting.signal(SIGKILL);
 	CHECK(protecting.wait() == Process::killed + SIGKILL);
 	next_of<Remove>(context);

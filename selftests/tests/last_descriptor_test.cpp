@@ -4,7 +4,7 @@
  * kind are unread. All threads go on, with ordinary memory; so does a child whose context nobody
  * has read.
  */
-#include "harness/processes.hpp"
+#include "harness/known_thread.hpp"
 #include "lib/files.hpp"
 #include "lib/hugetlb.hpp"
 #include "lib/maps.hpp"
@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <functional>
@@ -219,14 +218,15 @@ public:
 
 	bool all_wait() const
 	{
-		return std::ranges::none_of(results_, [](auto &result) { return is_done(result); });
+		return std::ranges::none_of(threads_,
+					    [](const auto &thread) { return thread.is_done(); });
 	}
 
 	/* Waits until all have gone on. Whether each got what it should, and memory is usable. */
 	bool all_went_on()
 	{
-		for (auto &result : results_)
-			if (!result.get())
+		for (auto &thread : threads_)
+			if (!thread.get())
 				return false;
 		return target_.word(0) == 0 && is_ordinary(target_.range()) &&
 		       is_ordinary(memory_.range(told, moved));
@@ -235,14 +235,7 @@ public:
 private:
 	void start(long call, const std::function<bool()> &work)
 	{
-		std::atomic<pid_t> id = 0;
-
-		results_.push_back(in_thread([&id, work] {
-			id = ::gettid();
-			return work();
-		}));
-		wait_until("the thread waits",
-			   [&] { return id && sleeps_in(::getpid(), id, call); });
+		threads_.push_back(sleeping_in(call, work));
 	}
 
 	static bool is_ordinary(Range range)
@@ -259,7 +252,7 @@ private:
 
 	const Memory &memory_;
 	const Memory target_{1};
-	std::vector<std::future<bool>> results_;
+	std::vector<KnownThread<bool>> threads_;
 };
 
 } // namespace
@@ -318,17 +311,13 @@ TEST_CASE("every wait ends when a read that holds the last descriptor has its me
 	for (unsigned round = 0; round < repeated(20); round++) {
 		const Memory memory(3);
 		auto context = open_context(options);
-		std::atomic<pid_t> id = 0;
-		auto reader = in_thread([&, fd = context.fd()] {
+		auto reader = sleeping_in(SYS_read, [fd = context.fd()] {
 			uffd_msg message{};
 
-			id = ::gettid();
 			checked(::read(fd, &message, sizeof(message)));
 			return decode(message); /* closes the child's context */
 		});
 
-		wait_until("the read waits",
-			   [&] { return id && sleeps_in(::getpid(), id, SYS_read); });
 		take(context.register_range(memory.range(), Modes::Missing));
 		close_context(context);
 		auto fault = in_thread([&] { return memory.word(0) == 0; });
@@ -357,23 +346,19 @@ TEST_CASE("a fork goes on waiting for one context when another one's last descri
 		take(goes.register_range(memory.range(lost, 1), Modes::Missing));
 		take(stays.register_range(memory.range(kept, 1), Modes::Missing));
 		close_context(goes);
-		std::atomic<pid_t> id = 0;
-		auto fork = in_thread([&] {
-			id = ::gettid();
+		auto fork = sleeping_in(SYS_clone, [&] {
 			return forks([&] {
 				return memory.word(lost) == 0 &&
 				       memory.word(kept) == pattern_word(kept);
 			});
 		});
-		const auto waits = [&] { return id && sleeps_in(::getpid(), id, SYS_clone); };
 
-		wait_until("the fork waits", waits);
 		let_go();
 		wait_until("the memory is ordinary",
 			   [&] { return !smaps_flag(memory.range(lost, 1), "um"); });
 		CHECK(memory.word(lost) == 0);
 		wait_until("the fork is reported", [&] { return is_readable(stays); });
-		wait_until("the fork waits again", waits);
+		wait_until("the fork waits again", [&] { return fork.sleeps_in(SYS_clone); });
 		const auto child = next_child(stays);
 		CHECK(next_fault(child).address == memory.address(kept));
 		fill(child, memory, kept);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Processes that end, memory that goes and contexts that close while faults wait. */
+#include "harness/known_thread.hpp"
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
 #include "lib/files.hpp"
@@ -52,21 +53,11 @@ std::optional<std::uint64_t> read_or_fault(const Memory &memory, std::size_t ind
 	return memory.word(index);
 }
 
-/* A thread that waits to read page 0 of @world, and its id. */
-struct BlockedThread {
-	explicit BlockedThread(const World &world)
-		: value(in_thread([&world, this] {
-			  id = ::gettid();
-			  return world.memory.word(0) + 0;
-		  }))
-	{
-		wait_until("the thread waits",
-			   [&] { return id && sleeps_in(::getpid(), id, in_no_syscall); });
-	}
-
-	std::atomic<pid_t> id = 0;
-	std::future<std::uint64_t> value;
-};
+/* A thread that waits to read page @index of @memory. */
+auto blocked_thread(const Memory &memory, std::size_t index)
+{
+	return sleeping_in(in_no_syscall, [&memory, index] { return memory.word(index) + 0; });
+}
 
 } // namespace
 
@@ -115,14 +106,14 @@ TEST_CASE("a context lives until its last descriptor is closed", "[lifetime][smp
 {
 	World world(1);
 	auto copy = Context::adopt(Fd(static_cast<int>(checked(::dup(world.context.fd())))));
-	BlockedThread reader(world);
+	auto reader = blocked_thread(world.memory, 0);
 
 	world.region.release();
 	close_context(world.context);
 	CHECK(fdinfo(copy.fd()).total == 1);
-	CHECK_FALSE(is_done(reader.value));
+	CHECK_FALSE(reader.is_done());
 	fill(copy, world.memory, 0);
-	CHECK(reader.value.get() == pattern_word(0));
+	CHECK(reader.get() == pattern_word(0));
 }
 
 TEST_CASE("closing a context that a read waits on waits for that read", "[lifetime][smp]")
@@ -130,14 +121,11 @@ TEST_CASE("closing a context that a read waits on waits for that read", "[lifeti
 	auto options = options_for();
 	options.nonblocking = false;
 	World world(1, options);
-	std::atomic<pid_t> id = 0;
-	auto monitor = in_thread([&, fd = world.context.fd()] {
+	auto monitor = sleeping_in(SYS_read, [fd = world.context.fd()] {
 		std::array<char, 32> message;
-		id = ::gettid();
 		return ::read(fd, message.data(), message.size());
 	});
 
-	wait_until("the read waits", [&] { return id && sleeps_in(::getpid(), id, SYS_read); });
 	world.region.release();
 	close_context(world.context);
 	CHECK(smaps_flag(world.memory.range(), "um")); /* the read holds the context */
@@ -189,7 +177,7 @@ TEST_CASE("a process with a waiting thread can end", "[lifetime][smp]")
 
 	Process leaving([]() -> int {
 		const World world(1);
-		const BlockedThread reader(world);
+		const auto reader = blocked_thread(world.memory, 0);
 		::_exit(7);
 	});
 	CHECK(leaving.wait() == 7);
@@ -269,13 +257,7 @@ TEST_CASE("killing the monitor lets the waiters go on", "[lifetime][smp][securit
 	close_context(world.context);
 
 	CHECK(world.memory.word(0) == pattern_word(0));
-	std::atomic<pid_t> id = 0;
-	auto reader = in_thread([&] {
-		id = ::gettid();
-		return world.memory.word(1);
-	});
-	wait_until("the thread waits",
-		   [&] { return id && sleeps_in(::getpid(), id, in_no_syscall); });
+	auto reader = blocked_thread(world.memory, 1);
 	monitor.signal(SIGKILL);
 	CHECK(reader.get() == 0);
 	CHECK(monitor.wait() == Process::killed + SIGKILL);
@@ -304,16 +286,16 @@ TEST_CASE("a signal handler runs while the thread waits and then it waits again"
 
 	action.sa_handler = [](int) { handled++; };
 	checked(::sigaction(SIGUSR1, &action, nullptr));
-	BlockedThread reader(world);
+	auto reader = blocked_thread(world.memory, 0);
 	for (int i = 1; i <= 3; i++) {
 		CHECK(next_fault(world.context).address == world.memory.address(0));
-		checked(::tgkill(::getpid(), reader.id, SIGUSR1));
+		reader.signal(SIGUSR1);
 		wait_until("the handler has run", [&] { return handled == i; });
 	}
 	CHECK(next_fault(world.context).address == world.memory.address(0));
-	CHECK_FALSE(is_done(reader.value));
+	CHECK_FALSE(reader.is_done());
 	world.fill(0);
-	CHECK(reader.value.get() == pattern_word(0));
+	CHECK(reader.get() == pattern_word(0));
 	CHECK(fdinfo(world.context.fd()).total == 0);
 }
 
@@ -363,23 +345,12 @@ TEST_CASE("a debugger can stop a waiting thread and let it go on waiting",
 TEST_CASE("exec ends waiting threads", "[lifetime][smp]")
 {
 	Consumer consumer(2, [](const Memory &memory) {
-		std::array<std::atomic<pid_t>, 2> ids{};
-		const auto read = [&](std::size_t index) {
-			ids[index] = ::gettid();
-			return memory.word(index) + 0;
-		};
-		auto first = in_thread([&] { return read(0); });
-		auto second = in_thread([&] { return read(1); });
+		const auto first = blocked_thread(memory, 0), second = blocked_thread(memory, 1);
 		std::array<char, 16> self{"selftests"}, help{"--help"};
 		std::array<char *, 3> arguments{self.data(), help.data(), nullptr};
 
 		const int null = ::open("/dev/null", O_WRONLY);
 		::dup2(null, STDOUT_FILENO);
-		wait_until("both wait", [&] {
-			return std::ranges::all_of(ids, [](pid_t id) {
-				return id && sleeps_in(::getpid(), id, in_no_syscall);
-			});
-		});
 		::execv("/proc/self/exe", arguments.data());
 		return 9;
 	});
@@ -519,7 +490,7 @@ TEST_CASE("a process can fork while its threads wait", "[lifetime][smp]")
 TEST_CASE("a child that closes the context it inherited closes only its own", "[lifetime][smp]")
 {
 	World world(1);
-	BlockedThread reader(world);
+	auto reader = blocked_thread(world.memory, 0);
 	Process child([&] {
 		world.region.release();
 		close_context(world.context);
@@ -528,9 +499,9 @@ TEST_CASE("a child that closes the context it inherited closes only its own", "[
 
 	CHECK(child.wait() == 0);
 	CHECK(fdinfo(world.context.fd()).total == 1);
-	CHECK_FALSE(is_done(reader.value));
+	CHECK_FALSE(reader.is_done());
 	world.fill(0);
-	CHECK(reader.value.get() == pattern_word(0));
+	CHECK(reader.get() == pattern_word(0));
 }
 
 TEST_CASE("a child serves its parent through the context it inherited", "[lifetime][smp]")

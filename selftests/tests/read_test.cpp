@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* read(2) and poll(2) on a context. */
-#include "harness/processes.hpp"
+#include "harness/known_thread.hpp"
 #include "lib/signalled_call.hpp"
 #include "lib/world.hpp"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
@@ -66,20 +65,15 @@ Address address_in(const uffd_msg &message)
 /* A thread in a blocking read of one message; what read() returned, or minus its errno. */
 struct BlockedReader {
 	explicit BlockedReader(const Context &context)
-		: result(in_thread([&context, this] {
-			  id = ::gettid();
+		: thread(sleeping_in(SYS_read, [&context, this] {
 			  const auto size = ::read(context.fd(), &message, message_size);
 			  return size < 0 ? -errno : size;
 		  }))
 	{
-		wait_until("the thread has started", [&] { return id != 0; });
-		wait_until("the thread sleeps",
-			   [&] { return sleeps_in(::getpid(), id, SYS_read); });
 	}
 
-	std::atomic<pid_t> id = 0;
 	uffd_msg message{};
-	std::future<ssize_t> result;
+	KnownThread<ssize_t> thread;
 };
 
 } // namespace
@@ -99,7 +93,7 @@ TEST_CASE("a blocking read waits for a fault", "[read]")
 	BlockedReader monitor(world.context);
 	auto reader = in_thread([&] { return world.memory.word(0); });
 
-	CHECK(monitor.result.get() == message_size);
+	CHECK(monitor.thread.get() == message_size);
 	CHECK(address_in(monitor.message) == world.memory.address(0));
 	world.fill(0);
 	CHECK(reader.get() == pattern_word(0));
@@ -305,7 +299,7 @@ TEST_CASE("blocking can be switched while the context is in use", "[read]")
 	checked(::fcntl(world.context.fd(), F_SETFL, 0));
 	BlockedReader monitor(world.context);
 	auto reader = in_thread([&] { return world.memory.word(0); });
-	CHECK(monitor.result.get() == message_size);
+	CHECK(monitor.thread.get() == message_size);
 	world.fill(0);
 	reader.get();
 }
@@ -318,8 +312,8 @@ TEST_CASE("a signal interrupts a read that waits", "[read]")
 	checked(::sigaction(SIGUSR1, &action, nullptr)); /* no SA_RESTART */
 	BlockedReader monitor(world.context);
 
-	checked(::tgkill(::getpid(), monitor.id, SIGUSR1));
-	CHECK(monitor.result.get() == -EINTR);
+	monitor.thread.signal(SIGUSR1);
+	CHECK(monitor.thread.get() == -EINTR);
 }
 
 TEST_CASE("a read that doesn't wait says so with a signal pending, too", "[read][module]")
@@ -379,7 +373,7 @@ TEST_CASE("each fault wakes a reader even if all of them wait", "[read]")
 	for (std::size_t i = 0; i < 3; i++)
 		readers.push_back(in_thread([&world, i] { return world.memory.word(i) + 0; }));
 	for (auto &monitor : monitors)
-		CHECK(monitor->result.get() == message_size);
+		CHECK(monitor->thread.get() == message_size);
 	CHECK(fdinfo(world.context.fd()).pending == 0);
 	fill_all(world);
 }

@@ -8,7 +8,7 @@
  * holds it too short. In load_test.cpp each thing that has to hold the module is the only one.
  */
 #include "harness/loaded_module.hpp"
-#include "harness/processes.hpp"
+#include "harness/known_thread.hpp"
 #include "lib/files.hpp"
 #include "lib/huge_pages.hpp"
 #include "lib/ksm.hpp"
@@ -79,20 +79,6 @@ void demand(bool right, const char *what)
 {
 	if (!right)
 		give_up(what);
-}
-
-/* A thread that sleeps in system call @number when this returns; @call makes it. */
-template <class Call> auto sleeping_in(long number, Call call)
-{
-	const auto id = std::make_shared<std::atomic<pid_t>>(0);
-	auto result = in_thread([id, call] {
-		*id = ::gettid();
-		return call();
-	});
-
-	wait_until("the thread sleeps in its call",
-		   [&] { return *id && sleeps_in(::getpid(), *id, number); });
-	return result;
 }
 
 /* What the processes do over and over. Each returns whether there was a module. */

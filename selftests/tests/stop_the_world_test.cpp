@@ -3,7 +3,7 @@
  * Runtimes that stop all their threads by a signal, some of which wait for pages: to collect
  * garbage (Go, by SIGURG), or to replace the memory that the threads use.
  */
-#include "harness/processes.hpp"
+#include "harness/known_thread.hpp"
 #include "lib/monitor.hpp"
 #include "lib/world.hpp"
 
@@ -32,7 +32,7 @@ public:
 	using Work = std::function<void(std::size_t number)>;
 
 	StoppableThreads(std::size_t count, int signal, Work work)
-		: signal_(signal), ids_(count), work_(std::move(work))
+		: signal_(signal), work_(std::move(work))
 	{
 		struct sigaction action = {};
 
@@ -41,16 +41,10 @@ public:
 		action.sa_flags = SA_RESTART;
 		checked(::sigaction(signal, &action, nullptr));
 		for (std::size_t i = 0; i < count; i++)
-			threads_.push_back(in_thread([this, i] {
-				ids_[i] = ::gettid();
-				work_(i);
-			}));
-		wait_until("all have begun", [this] {
-			return std::ranges::all_of(ids_, [](pid_t id) { return id; });
-		});
+			threads_.emplace_back([this, i] { work_(i); });
 	}
 
-	pid_t id(std::size_t number) const { return ids_[number]; }
+	pid_t id(std::size_t number) const { return threads_[number].id(); }
 
 	/* All threads, or those of them for which @stops is true, are in the handler after that. */
 	template <class Stops> void stop_world(Stops &&stops)
@@ -58,7 +52,7 @@ public:
 		std::size_t count = 0;
 
 		stopped = true;
-		for (std::size_t i = 0; i < ids_.size(); i++)
+		for (std::size_t i = 0; i < threads_.size(); i++)
 			count += signal_one(i) && stops(i);
 		wait_until("the threads are in their handlers", [&] { return held == count; });
 	}
@@ -75,13 +69,13 @@ public:
 	/* False if the thread has ended. */
 	bool signal_one(std::size_t number) const
 	{
-		return !is_done(threads_[number]) &&
+		return !threads_[number].is_done() &&
 		       ::syscall(SYS_tgkill, ::getpid(), id(number), signal_) == 0;
 	}
 	bool are_done() const
 	{
 		return std::ranges::all_of(threads_,
-					   [](const auto &thread) { return is_done(thread); });
+					   [](const auto &thread) { return thread.is_done(); });
 	}
 
 private:
@@ -97,9 +91,8 @@ private:
 	static inline std::atomic<std::size_t> held;
 
 	const int signal_;
-	std::vector<std::atomic<pid_t>> ids_;
 	const Work work_;
-	std::vector<std::future<void>> threads_;
+	std::vector<KnownThread<void>> threads_;
 };
 
 /* How a thread comes to wait for a page. */

@@ -3,6 +3,7 @@
  * A process that is killed while it waits for its monitor, at each point of the protocol. The
  * monitor then finds nobody waiting, nothing to read, and no memory.
  */
+#include "harness/known_thread.hpp"
 #include "harness/processes.hpp"
 #include "lib/consumer.hpp"
 #include "lib/huge_pages.hpp"
@@ -176,27 +177,15 @@ TEST_CASE("exec ends threads that wait in faults and for events", "[lifetime]")
 {
 	const auto events = Features::EventRemove | Features::EventUnmap;
 	Consumer consumer(4, options_for(events), [](const Memory &memory) {
-		std::array<std::atomic<pid_t>, 3> ids{};
-		const auto waiting = [&](std::size_t index, auto &&call) {
-			return in_thread([&ids, index, call] {
-				ids[index] = ::gettid();
-				return static_cast<long>(call());
-			});
-		};
-		auto read = waiting(0, [&] { return memory.word(0) + 0; });
-		auto drop = waiting(
-			1, [&] { return ::madvise(memory.page(1), page_size(), MADV_DONTNEED); });
-		auto unmap = waiting(2, [&] { return ::munmap(memory.page(3), page_size()); });
+		const auto read = sleeping_in(in_no_syscall, [&] { return memory.word(0) + 0; });
+		const auto drop = sleeping_in(SYS_madvise, [&] {
+			return ::madvise(memory.page(1), page_size(), MADV_DONTNEED);
+		});
+		const auto unmap = sleeping_in(
+			SYS_munmap, [&] { return ::munmap(memory.page(3), page_size()); });
 		std::array<char, 8> name{"true"};
 		std::array<char *, 2> arguments{name.data(), nullptr};
 
-		wait_until("all wait", [&] {
-			const std::array<long, 3> calls{in_no_syscall, SYS_madvise, SYS_munmap};
-			bool all = true;
-			for (std::size_t i = 0; i < ids.size(); i++)
-				all &= ids[i] && sleeps_in(::getpid(), ids[i], calls[i]);
-			return all;
-		});
 		::execv("/bin/true", arguments.data());
 		return 9;
 	});
