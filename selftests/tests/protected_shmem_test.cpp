@@ -86,22 +86,6 @@ TEMPLATE_TEST_CASE("pages that only the file has are protected", "[wp][shmem]", 
 	CHECK_FALSE(guarded.write_is_told(8));
 }
 
-SHMEM_TEST_CASE("a copy to shmem can be protected from the start", "[wp][shmem]")
-{
-	const Guarded guarded(
-		Memory(70, TestType::kind), [](const Memory &) {}, Features::None,
-		Modes::Missing | Modes::WriteProtect);
-	const auto source = patterned(70);
-
-	REQUIRE(guarded.context.copy_all(guarded.memory.address(0), source.bytes(0, 70),
-					 CopyModes::WriteProtect));
-	CHECK(guarded.only_protected(0, 70));
-	CHECK(count_patterned(guarded.memory) == 70);
-	CHECK(guarded.write_is_told(0));
-	CHECK(guarded.write_is_told(69));
-	CHECK_FALSE(guarded.write_is_told(0));
-}
-
 /* An absent page that was protected is unprotected after a copy without WP. */
 SHMEM_TEST_CASE("a copy replaces the protection of an absent page", "[wp][shmem]")
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* UFFDIO_WRITEPROTECT, registration for it, and which faults are reported. */
+#include "lib/memory_kinds.hpp"
 #include "lib/protection.hpp"
 #include "lib/thp.hpp"
 
@@ -255,15 +256,15 @@ TEST_CASE("protecting memory that is not registered for it is ENOENT", "[wp]")
 	CHECK_FALSE(part.is_protected(4));
 }
 
-TEST_CASE("a copy can be protected from the start", "[wp]")
+MEMORY_TEST_CASE("a copy can be protected from the start", "[wp]")
 {
 	const Guarded guarded(
-		Memory(70), [](const Memory &) {}, Features::None,
+		Memory(70, TestType::kind), [](const Memory &) {}, Features::None,
 		Modes::Missing | Modes::WriteProtect);
 	const auto source = patterned(70);
 
-	REQUIRE(guarded.context.copy(guarded.memory.address(0), source.bytes(0, 70),
-				     CopyModes::WriteProtect));
+	REQUIRE(guarded.context.copy_all(guarded.memory.address(0), source.bytes(0, 70),
+					 CopyModes::WriteProtect));
 	CHECK(guarded.only_protected(0, 70));
 	CHECK(count_patterned(guarded.memory) == 70);
 	CHECK(guarded.write_is_told(0));
