@@ -40,6 +40,8 @@ constexpr int slow_factor = 4;
 constexpr auto look_again = milliseconds(1000);
 /* How long a process may still live that the test has ended and not waited for. */
 constexpr auto grace = milliseconds(1000);
+/* A test that takes that long says so: every run waits for it. */
+constexpr std::chrono::seconds long_test(5);
 
 [[noreturn]] void fail(const char *what)
 {
@@ -173,6 +175,7 @@ bool Supervisor::run(const Case &test)
 	}
 	::close(pipe[1]);
 
+	const auto began = Clock::now();
 	auto verdict = watch(pid, pipe[0], time_limit_ * (test.slow ? slow_factor : 1), notes);
 	judge_log(log_.complaints(), verdict);
 	if (const auto bytes = memory.missing())
@@ -181,6 +184,9 @@ bool Supervisor::run(const Case &test)
 		verdict.wrong.push_back("huge pages that were not given back: " + left);
 	judge_settings(settings.restore(), verdict);
 	verdict.skipped = notes.why_skipped();
+	const auto took = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began);
+	if (took >= long_test)
+		report_.comment("took " + std::to_string(took.count()) + " s");
 	if (!verdict.wrong.empty())
 		report_.comment("last seen at " + notes.last_place());
 	report(test.name, verdict);
