@@ -745,7 +745,10 @@ bool remove_module()
 	return !error;
 }
 
-void remove_while_used_by(std::span<const Worker> workers, unsigned rounds)
+/* Each round takes a second for each worker, on every kernel. */
+constexpr unsigned rounds = 2;
+
+void remove_while_used_by(std::span<const Worker> workers)
 {
 	if (!std::filesystem::exists(module_file))
 		skip("the module's file is not at " + module_file);
@@ -779,8 +782,8 @@ void remove_while_used_by(std::span<const Worker> workers, unsigned rounds)
 TEST_CASE("the module is removed while other processes do everything with it",
 	  "[load][module][slow]")
 {
-	remove_while_used_by(waiting_workers, 3);
-	remove_while_used_by(other_workers, 3);
+	remove_while_used_by(waiting_workers);
+	remove_while_used_by(other_workers);
 }
 
 TEST_CASE("the module is removed while other processes fill and protect pages in each way",
@@ -788,12 +791,12 @@ TEST_CASE("the module is removed while other processes fill and protect pages in
 {
 	const HugePages pool(3);
 
-	remove_while_used_by(filling_workers, 3);
+	remove_while_used_by(filling_workers);
 }
 
 TEST_CASE("the module is removed while other processes move, merge, show and poll",
 	  "[load][module][slow]")
 {
 	static_cast<void>(Ring()); /* or there is no io_uring */
-	remove_while_used_by(watching_workers, 3);
+	remove_while_used_by(watching_workers);
 }
