@@ -36,6 +36,11 @@ struct uf_filling {
 	struct uf_run run;
 };
 
+static bool uf_fill_is_done(const struct uf_filling *filling)
+{
+	return filling->done == filling->fill->len;
+}
+
 static void uf_fill_unlock(struct uf_filling *filling, struct vm_area_struct *vma)
 {
 	uf_changes_unlock(&filling->ctx->changes);
@@ -261,7 +266,7 @@ static int uf_fill_locked(struct uf_filling *filling)
 		err = uf_run_plan(filling) ?: uf_run_do(filling);
 		if (unlikely(err == -EAGAIN))
 			err = 0;
-		if (err || filling->done == filling->fill->len)
+		if (err || uf_fill_is_done(filling))
 			return err;
 		filling->max = min_t(unsigned int, filling->max * 2, PTRS_PER_PTE);
 		if (fatal_signal_pending(current))
@@ -283,11 +288,6 @@ static int uf_fill_copy_faulting(struct uf_filling *filling)
 	filling->run.src = filling->fill->src + filling->done;
 	filling->max = 1;
 	return filling->ops->copy_faulting(&filling->run);
-}
-
-static bool uf_fill_is_done(const struct uf_filling *filling)
-{
-	return filling->done == filling->fill->len;
 }
 
 /* Take the locks, fill, and give them up. */
