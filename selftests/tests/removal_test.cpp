@@ -607,45 +607,36 @@ bool only_open()
 	return Context::create(options_for()).has_value();
 }
 
+/* A worker has the name of its function. */
+#define WORKER(work, ...) (Worker{#work, work, __VA_ARGS__})
+
 /* They share one processor: so not all of them at once. */
 constexpr std::array waiting_workers = {
-	Worker{"fault_and_fill", fault_and_fill, true},
-	Worker{"fault_and_close", fault_and_close, true},
-	Worker{"fork_and_serve", fork_and_serve, true},
-	Worker{"change_mappings", change_mappings, true},
-	Worker{"pass_on", pass_on, true},
-	Worker{"get_killed", get_killed, true},
-	Worker{"only_open", only_open, false},
+	WORKER(fault_and_fill, true),  WORKER(fault_and_close, true), WORKER(fork_and_serve, true),
+	WORKER(change_mappings, true), WORKER(pass_on, true),	      WORKER(get_killed, true),
+	WORKER(only_open, false),
 };
 constexpr std::array other_workers = {
-	Worker{"fault_in_kernel", fault_in_kernel, true},
-	Worker{"protect_and_write", protect_and_write, true},
-	Worker{"unregister_and_wake", unregister_and_wake, true},
-	Worker{"move_a_page", move_a_page, true},
-	Worker{"use_native_too", use_native_too, true},
-	Worker{"execute", execute, true},
-	Worker{"only_open", only_open, false},
+	WORKER(fault_in_kernel, true),	   WORKER(protect_and_write, true),
+	WORKER(unregister_and_wake, true), WORKER(move_a_page, true),
+	WORKER(use_native_too, true),	   WORKER(execute, true),
+	WORKER(only_open, false),
 };
 constexpr std::array filling_workers = {
-	Worker{"fault_and_map", fault_and_map, true, Features::MinorShmem},
-	Worker{"fault_and_zero", fault_and_zero, true},
-	Worker{"fault_and_poison", fault_and_poison, true, Features::Poison},
-	Worker{"fault_and_fill_huge", fault_and_fill_huge, true, Features::MissingHugetlbfs},
-	Worker{"fault_and_map_huge", fault_and_map_huge, true, Features::MinorHugetlbfs},
-	Worker{"protect_and_read", protect_and_read, true, Features::Rwp},
-	Worker{"track_accesses", track_accesses, true, Features::RwpAsync},
-	Worker{"protect_and_track", protect_and_track, true, Features::WpAsync},
-	Worker{"only_open", only_open, false},
+	WORKER(fault_and_map, true, Features::MinorShmem),
+	WORKER(fault_and_zero, true),
+	WORKER(fault_and_poison, true, Features::Poison),
+	WORKER(fault_and_fill_huge, true, Features::MissingHugetlbfs),
+	WORKER(fault_and_map_huge, true, Features::MinorHugetlbfs),
+	WORKER(protect_and_read, true, Features::Rwp),
+	WORKER(track_accesses, true, Features::RwpAsync),
+	WORKER(protect_and_track, true, Features::WpAsync),
+	WORKER(only_open, false),
 };
 constexpr std::array watching_workers = {
-	Worker{"move_mapping", move_mapping, true},
-	Worker{"offer_to_ksm", offer_to_ksm, true},
-	Worker{"poll_and_close", poll_and_close, true},
-	Worker{"wait_in_epoll", wait_in_epoll, true},
-	Worker{"read_by_ring", read_by_ring, true},
-	Worker{"offer_all_to_ksm", offer_all_to_ksm, false},
-	Worker{"show_contexts", show_contexts, false},
-	Worker{"only_open", only_open, false},
+	WORKER(move_mapping, true),   WORKER(offer_to_ksm, true), WORKER(poll_and_close, true),
+	WORKER(wait_in_epoll, true),  WORKER(read_by_ring, true), WORKER(offer_all_to_ksm, false),
+	WORKER(show_contexts, false), WORKER(only_open, false),
 };
 using Workers = std::vector<Worker>;
 
