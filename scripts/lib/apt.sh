@@ -7,10 +7,11 @@
 
 # apt_open NAME SUITE: reads the suite's list into the cache folder, as apt/NAME, and
 # sets apt_options, with which apt-cache and apt-get use it. Returns 1 if the mirror
-# has no such suite.
+# has no such suite. No other script opens that list until this one ends.
 apt_open()
 {
 	local apt=$CACHE/apt/$1 suite=$2 mirror said
+	hold "apt-$1.lock"
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	apt_options=(
 		-q

@@ -24,6 +24,20 @@ case ${1-} in
 -h | --help) sed -n '/^# Usage/,/^[^#]*$/s/^# \{0,1\}//p' "$0"; exit ;;
 esac
 
+# hold NAME: waits until no other script holds the lock of that name, then holds it until this
+# script, and all that it has started, ends. A script that holds one may start one that takes
+# another: lock, then sources.lock, then apt-*.lock.
+hold()
+{
+	local held
+	mkdir -p "$CACHE"
+	exec {held}>"$CACHE/$1"
+	flock --nonblock "$held" || {
+		say "waiting for another script, which holds $CACHE/$1"
+		flock "$held"
+	}
+}
+
 # The rows of the list; list-kernels names their fields
 kernel_rows() { "$SCRIPTS/lib/list-kernels"; }
 kernel_names() { kernel_rows | cut -d: -f1; }
@@ -94,6 +108,7 @@ take_source()
 	local kernel=$1 target=$2 what=$3 tarball
 	shift 3
 	tarball=$("$SCRIPTS/lib/fetch-source" "$kernel")
+	hold taken.lock
 	if printf '%s\n' "$@" | cmp -s - "$target/.taken" && [ ! "$target" -ot "$tarball" ]; then
 		return 0
 	fi
