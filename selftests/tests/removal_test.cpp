@@ -23,6 +23,7 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -517,13 +518,22 @@ bool shows_context(const std::filesystem::path &fdinfo)
 	return shown;
 }
 
+/* Whether @process, a folder in /proc, is of this test; the kernel's many threads are not. */
+bool is_of_this_test(const std::filesystem::path &process)
+{
+	const pid_t pid = std::atoi(process.filename().c_str());
+
+	return pid > 0 && ::getpgid(pid) == ::getpgrp();
+}
+
 /* Looks at the contexts of the other processes, which close them meanwhile. */
 bool show_contexts()
 {
 	bool shown = false;
 
 	for (const auto &entry : std::filesystem::directory_iterator("/proc"))
-		shown |= shows_context(entry.path() / "fdinfo");
+		if (is_of_this_test(entry.path()))
+			shown |= shows_context(entry.path() / "fdinfo");
 	return shown;
 }
 
