@@ -194,7 +194,7 @@ TEST_CASE("contexts and handshakes leak nothing", "[leak]")
 {
 	const Memory memory(3);
 
-	check_for_leaks(3000, [&] {
+	check_for_leaks(2000, [&] {
 		const auto context = take(Context::create(options_for()));
 		if (context.handshake(Features{1ull << 63}))
 			give_up("an unknown feature was granted");
