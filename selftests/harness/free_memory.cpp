@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/free_memory.hpp"
 
+#include "harness/countdown.hpp"
+
 #include <chrono>
 #include <fstream>
 #include <string>
@@ -81,11 +83,11 @@ std::optional<std::size_t> FreeMemory::missing() const
 	if (free_of_all() + noise_ >= before_)
 		return std::nullopt;
 
-	const auto deadline = std::chrono::steady_clock::now() + settling_time;
+	Countdown countdown(settling_time);
 	std::size_t now = free_now(kmemleak_);
 
 	while (now + noise_ < before_) {
-		if (std::chrono::steady_clock::now() > deadline)
+		if (countdown.is_over())
 			return before_ - now;
 		drop_caches();
 		std::this_thread::sleep_for(std::chrono::milliseconds(10));

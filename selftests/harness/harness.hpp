@@ -2,7 +2,7 @@
 #ifndef SELFTESTS_HARNESS_HPP
 #define SELFTESTS_HARNESS_HPP
 
-#include <userfault/result.hpp>
+#include "harness/countdown.hpp"
 
 #include <chrono>
 #include <functional>
@@ -10,6 +10,7 @@
 #include <source_location>
 #include <string_view>
 #include <thread>
+#include <userfault/result.hpp>
 #include <utility>
 
 namespace selftests {
@@ -53,13 +54,12 @@ void wait_until(std::string_view what, Condition &&condition,
 {
 	using namespace std::chrono;
 	const auto start = steady_clock::now();
+	Countdown countdown(wait_limit);
 
 	while (!std::invoke(condition)) {
-		const auto waited = steady_clock::now() - start;
-
-		if (waited > wait_limit)
+		if (countdown.is_over())
 			give_up("waited in vain until " + std::string(what), where);
-		if (waited > milliseconds(1))
+		if (steady_clock::now() - start > milliseconds(1))
 			std::this_thread::sleep_for(microseconds(200));
 		else
 			std::this_thread::yield();

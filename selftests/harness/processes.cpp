@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/processes.hpp"
 
+#include "harness/countdown.hpp"
+
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -201,10 +203,10 @@ std::size_t count_threads()
 
 bool kill_children(std::chrono::milliseconds limit)
 {
-	const auto deadline = std::chrono::steady_clock::now() + limit;
+	Countdown countdown(limit);
 
 	for (auto children = living_children(); !children.empty(); children = living_children()) {
-		if (std::chrono::steady_clock::now() > deadline) {
+		if (countdown.is_over()) {
 			given_up().insert(children.begin(), children.end());
 			return false;
 		}

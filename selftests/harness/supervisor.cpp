@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/supervisor.hpp"
 
+#include "harness/countdown.hpp"
 #include "harness/free_memory.hpp"
 #include "harness/loaded_module.hpp"
 #include "harness/processes.hpp"
@@ -37,7 +38,6 @@ using std::chrono::milliseconds;
 
 constexpr auto last_test = "nothing holds the module and the kernel's log has no complaint";
 constexpr int slow_factor = 4;
-constexpr auto look_again = milliseconds(1000);
 /* How long a process may still live that the test has ended and not waited for. */
 constexpr auto grace = milliseconds(1000);
 /* A test that takes that long says so: every run waits for it. */
@@ -118,21 +118,19 @@ private:
 bool follow(int pidfd, Output &output, Clock::duration limit)
 {
 	std::array<pollfd, 2> fds{{{pidfd, POLLIN, 0}, {output.fd(), POLLIN, 0}}};
+	Countdown countdown(limit);
+	const auto slice = std::chrono::ceil<milliseconds>(countdown.slice());
 
-	for (auto left = limit; left.count() > 0;) {
-		const auto slice = std::min(std::chrono::ceil<milliseconds>(left), look_again);
-		const int timeout = static_cast<int>(slice.count());
-		const auto start = Clock::now();
-
-		if (::poll(fds.data(), fds.size(), timeout) < 0 && errno != EINTR)
+	do {
+		if (::poll(fds.data(), fds.size(), static_cast<int>(slice.count())) < 0 &&
+		    errno != EINTR)
 			fail("poll");
 		output.drain();
 		if (fds[0].revents)
 			return true;
 		if (fds[1].revents & POLLHUP)
 			fds[1].fd = -1;
-		left -= std::min<Clock::duration>(Clock::now() - start, slice);
-	}
+	} while (!countdown.is_over());
 	return false;
 }
 
@@ -261,10 +259,10 @@ void Supervisor::judge_exit(int status, const Notes &notes, Verdict &verdict)
 
 void Supervisor::judge_strays(Verdict &verdict)
 {
-	const auto deadline = Clock::now() + grace;
+	Countdown countdown(grace);
 	auto strays = living_children();
 
-	while (!strays.empty() && Clock::now() < deadline) {
+	while (!strays.empty() && !countdown.is_over()) {
 		std::this_thread::sleep_for(milliseconds(1));
 		strays = living_children();
 	}
@@ -285,7 +283,6 @@ void Supervisor::judge_log(const std::vector<std::string> &complaints, Verdict &
 		report_.comment("kernel: " + line);
 }
 
-/* A test that failed may have ended before it could set them back. */
 /* A test that fails may leave settings changed, but the next tests need their values back. */
 void Supervisor::judge_settings(const Settings::Changed &changed, Verdict &verdict)
 {
@@ -299,10 +296,10 @@ void Supervisor::judge_settings(const Settings::Changed &changed, Verdict &verdi
 /* Unloads the module, and loads it again. */
 void Supervisor::judge_unloading(Verdict &verdict)
 {
-	const auto deadline = Clock::now() + kill_limit();
+	Countdown countdown(kill_limit());
 	auto error = unload_module("userfault");
 
-	while (error == std::errc::resource_unavailable_try_again && Clock::now() < deadline) {
+	while (error == std::errc::resource_unavailable_try_again && !countdown.is_over()) {
 		std::this_thread::sleep_for(milliseconds(1));
 		error = unload_module("userfault");
 	}

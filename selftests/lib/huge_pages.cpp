@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lib/huge_pages.hpp"
 
+#include "harness/countdown.hpp"
 #include "harness/harness.hpp"
 
 #include <chrono>
@@ -41,10 +42,10 @@ void set_total(const std::string &folder, std::size_t count)
 /* Whether the pool could be made empty in time. */
 bool empty(const std::string &folder)
 {
-	const auto deadline = std::chrono::steady_clock::now() + settling_time;
+	Countdown countdown(settling_time);
 
 	while (pool_of(folder) != HugePagePool{}) {
-		if (std::chrono::steady_clock::now() > deadline)
+		if (countdown.is_over())
 			return false;
 		set_total(folder, 0);
 		std::this_thread::sleep_for(std::chrono::milliseconds(1));

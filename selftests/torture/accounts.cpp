@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/accounts.hpp"
 
+#include "harness/countdown.hpp"
 #include "torture/files.hpp"
 #include "torture/machine.hpp"
 #include "torture/operation.hpp"
@@ -32,10 +33,10 @@ std::uint64_t distance(std::uint64_t one, std::uint64_t other)
 /* What is wrong, if that stays so. */
 std::string wrong_at_last(const std::function<std::string()> &wrong)
 {
-	const auto deadline = std::chrono::steady_clock::now() + settling_time;
+	selftests::Countdown countdown(settling_time);
 	std::string text;
 
-	while (!(text = wrong()).empty() && std::chrono::steady_clock::now() < deadline)
+	while (!(text = wrong()).empty() && !countdown.is_over())
 		std::this_thread::sleep_for(std::chrono::milliseconds(50));
 	return text;
 }

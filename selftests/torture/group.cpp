@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/group.hpp"
 
+#include "harness/countdown.hpp"
 #include "torture/files.hpp"
 
 #include <chrono>
@@ -52,11 +53,11 @@ bool Group::exists() const
 
 bool Group::kill_all() const
 {
-	const auto deadline = std::chrono::steady_clock::now() + settling_time;
+	selftests::Countdown countdown(settling_time);
 
 	write("cgroup.kill", "1");
 	while (field("cgroup.events", "populated")) {
-		if (std::chrono::steady_clock::now() > deadline)
+		if (countdown.is_over())
 			return false;
 		std::this_thread::sleep_for(std::chrono::milliseconds(1));
 	}
@@ -88,18 +89,21 @@ std::string Group::left() const
 
 std::string Group::remove() const
 {
-	const auto deadline = std::chrono::steady_clock::now() + settling_time;
+	selftests::Countdown countdown(settling_time);
 	std::string text;
 
 	if (!exists())
 		return {};
-	while (!(text = left()).empty() && std::chrono::steady_clock::now() < deadline)
+	while (!(text = left()).empty() && !countdown.is_over())
 		std::this_thread::sleep_for(std::chrono::milliseconds(50));
 	if (!text.empty())
-		return "a control group without processes is charged with " + text;
-	while (::rmdir(path_.c_str()) && std::chrono::steady_clock::now() < deadline)
+		return path_ +
+		       (field("cgroup.events", "populated") ? " has processes, and"
+							    : " without processes") +
+		       " is charged with " + text;
+	while (::rmdir(path_.c_str()) && !countdown.is_over())
 		std::this_thread::sleep_for(std::chrono::milliseconds(10));
-	return ::access(path_.c_str(), F_OK) ? "" : "a control group can't be removed";
+	return ::access(path_.c_str(), F_OK) ? "" : path_ + " can't be removed";
 }
 
 } // namespace torture

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/machine.hpp"
 
+#include "harness/countdown.hpp"
 #include "harness/loaded_module.hpp"
 #include "torture/files.hpp"
 #include "torture/group.hpp"
@@ -130,11 +131,10 @@ std::string swap_disk()
 /* The last descriptors may still be on their way to be closed. */
 void reload_module()
 {
-	const auto deadline = std::chrono::steady_clock::now() + patience;
+	selftests::Countdown countdown(patience);
 	std::error_code error;
 
-	while ((error = selftests::unload_module("userfault")) &&
-	       std::chrono::steady_clock::now() < deadline)
+	while ((error = selftests::unload_module("userfault")) && !countdown.is_over())
 		std::this_thread::sleep_for(std::chrono::milliseconds(20));
 	if (error)
 		return fail("the module can't be unloaded: " + error.message());
