@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lib/process.hpp"
 
-#include "harness/harness.hpp"
-
 #include <csignal>
 #include <iostream>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace selftests {
+
+int end_of(pid_t child)
+{
+	int status;
+
+	checked(::waitpid(child, &status, 0));
+	return WIFSIGNALED(status) ? Process::killed + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 Process::Process(const std::function<int()> &work)
 {
@@ -33,12 +39,9 @@ void Process::signal(int number) const
 
 int Process::wait()
 {
-	if (reaped_)
-		return status_;
-	int status;
-	checked(::waitpid(pid_, &status, 0));
+	if (!reaped_)
+		status_ = end_of(pid_);
 	reaped_ = true;
-	status_ = WIFSIGNALED(status) ? killed + WTERMSIG(status) : WEXITSTATUS(status);
 	return status_;
 }
 

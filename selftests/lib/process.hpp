@@ -2,10 +2,32 @@
 #ifndef SELFTESTS_PROCESS_HPP
 #define SELFTESTS_PROCESS_HPP
 
+#include "harness/harness.hpp"
+
 #include <functional>
 #include <sys/types.h>
+#include <unistd.h>
 
 namespace selftests {
+
+/* How a child ended, when it has: its exit status, or Process::killed + the signal that ended it.
+ */
+int end_of(pid_t child);
+
+/*
+ * What @work returns in a child, as its exit status. For a fork that another thread of this process
+ * has to read of: fork() would hold the locks of malloc() until then, and whoever allocates memory
+ * would wait for ever. This takes no locks: so @work can allocate memory only if no other thread
+ * does at the moment of the fork.
+ */
+template <class Work> int in_child(Work &&work)
+{
+	const auto child = static_cast<pid_t>(checked(::_Fork()));
+
+	if (child == 0)
+		::_exit(work());
+	return end_of(child);
+}
 
 /*
  * A forked child of the test. It has only the threads that it starts itself, and makes no
@@ -14,7 +36,7 @@ namespace selftests {
  */
 class Process {
 public:
-	static constexpr int killed = 256; /* plus the signal's number: what wait() returns */
+	static constexpr int killed = 256; /* see end_of() */
 
 	/* The child's exit status is what @work returns. */
 	explicit Process(const std::function<int()> &work);
@@ -24,7 +46,7 @@ public:
 
 	pid_t pid() const { return pid_; }
 	void signal(int number) const;
-	/* Waits for its end; returns its exit status, or killed + the signal that ended it. */
+	/* Waits for its end, and says how it ended, as end_of(). */
 	int wait();
 
 private:

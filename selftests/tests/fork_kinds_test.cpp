@@ -82,14 +82,6 @@ Memory wiped_on_fork(std::size_t pages)
 
 constexpr std::uint64_t of_child = 100; /* the pattern that the child's monitor fills in */
 
-/* A child of the calling process does @work; returns what that returns. */
-template <class Work> int in_child(Work &&work)
-{
-	Process child(std::forward<Work>(work));
-
-	return child.wait();
-}
-
 } // namespace
 
 TEST_CASE("a child that shares the memory is no fork", "[fork_event][fork_kinds][smp]")

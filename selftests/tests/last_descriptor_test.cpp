@@ -20,7 +20,6 @@
 #include <memory>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
 #include <vector>
@@ -165,24 +164,10 @@ const Way ways[] = {
 	 [](auto &context) { return send(context, send_to_itself); }},
 };
 
-/*
- * Forks as a system call, so that other threads can use the heap while it waits. Whether the child,
- * which mustn't use the heap, finds that @right holds.
- */
-template <class Right> bool forks(Right right)
-{
-	const pid_t child = ::_Fork();
-	int status;
-
-	if (child == 0)
-		::_exit(right() ? 0 : 1);
-	return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
-}
-
 /* Whether the child finds zeroes; it would wait for ever for a page that is still registered. */
 bool forks_with_ordinary_memory(const Memory &memory, std::size_t page)
 {
-	return forks([&] { return memory.word(page) == 0; });
+	return in_child([&] { return memory.word(page) == 0 ? 0 : 1; }) == 0;
 }
 
 /* Threads of this process that wait for the monitor, each in another way. */
@@ -347,9 +332,9 @@ TEST_CASE("a fork goes on waiting for one context when another one's last descri
 		take(stays.register_range(memory.range(kept, 1), Modes::Missing));
 		close_context(goes);
 		auto fork = sleeping_in(SYS_clone, [&] {
-			return forks([&] {
-				return memory.word(lost) == 0 &&
-				       memory.word(kept) == pattern_word(kept);
+			return in_child([&] {
+				const bool ordinary = memory.word(lost) == 0;
+				return ordinary && memory.word(kept) == pattern_word(kept) ? 0 : 1;
 			});
 		});
 
@@ -362,7 +347,7 @@ TEST_CASE("a fork goes on waiting for one context when another one's last descri
 		const auto child = next_child(stays);
 		CHECK(next_fault(child).address == memory.address(kept));
 		fill(child, memory, kept);
-		CHECK(fork.get());
+		CHECK(fork.get() == 0);
 		CHECK(smaps_flag(memory.range(kept, 1), "um"));
 	}
 }
@@ -381,7 +366,7 @@ TEST_CASE("a parent's fork and its child's fork end when a killed monitor has bo
 		checked(::write(ready.in.get(), "", 1));
 		return stay();
 	});
-	std::vector<std::future<bool>> twice;
+	std::vector<std::future<int>> twice;
 	char word;
 
 	take(context.register_range(memory.range(), Modes::Missing));
@@ -389,13 +374,14 @@ TEST_CASE("a parent's fork and its child's fork end when a killed monitor has bo
 	/* The monitor reads one of the two. */
 	for (int i = 0; i < 2; i++)
 		twice.push_back(in_thread([&] {
-			return forks([&] { return forks_with_ordinary_memory(memory, 0); });
+			return in_child(
+				[&] { return forks_with_ordinary_memory(memory, 0) ? 0 : 1; });
 		}));
 	checked(::read(ready.out.get(), &word, 1));
 	CHECK(std::ranges::none_of(twice, [](auto &fork) { return is_done(fork); }));
 	monitor.signal(SIGKILL);
 	for (auto &fork : twice)
-		CHECK(fork.get());
+		CHECK(fork.get() == 0);
 	CHECK(monitor.wait() == Process::killed + SIGKILL);
 	CHECK_FALSE(smaps_flag(memory.range(), "um"));
 }

@@ -28,7 +28,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
 #include <vector>
@@ -276,13 +275,7 @@ struct Change {
 
 const Change changes[] = {
 	{"forking", Features::EventFork, Features::EventFork,
-	 [](const Memory &) {
-		 const pid_t child = ::_Fork();
-
-		 if (child == 0)
-			 ::_exit(0);
-		 return ::waitpid(child, nullptr, 0) == child;
-	 }},
+	 [](const Memory &) { return in_child([] { return 0; }) == 0; }},
 	{"unmapping", Features::EventUnmap, Features::EventUnmap,
 	 [](const Memory &memory) {
 		 memory.unmap(0, 2);

@@ -104,13 +104,12 @@ TEST_CASE("thousands of regions go with one event of a fork, and one of an unmap
 
 	register_odd_pages(context, memory);
 	auto parent = in_thread([&] {
-		Process child([&] {
+		return in_child([&] {
 			for (std::size_t i = 1; i < pages; i += 2 * distance)
 				if (memory.word(i) != pattern_word(i))
 					return 1;
 			return memory.word(2) == 0 ? 0 : 2;
 		});
-		return child.wait();
 	});
 	const auto child = Context::adopt(next_of<Fork>(context).context);
 	for (std::size_t i = 1; i < pages; i += 2 * distance) {

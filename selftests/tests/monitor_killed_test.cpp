@@ -84,9 +84,7 @@ private:
 /* A child reads the memory. */
 long fork_and_read(const Memory &memory)
 {
-	Process child([&] { return memory.word(0) == 0 ? 7 : 1; });
-
-	return child.wait();
+	return in_child([&] { return memory.word(0) == 0 ? 7 : 1; });
 }
 
 long drop_first(const Memory &memory)

@@ -38,7 +38,6 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
 #include <variant>
@@ -208,13 +207,7 @@ bool fork_and_serve()
 	if (!context)
 		return false;
 	auto status = in_thread([&] {
-		const pid_t child = ::_Fork();
-		int ended = 1;
-
-		if (child == 0)
-			::_exit(memory.word(0) == pattern_word(0) ? 0 : 1);
-		::waitpid(child, &ended, 0);
-		return ended;
+		return in_child([&] { return memory.word(0) == pattern_word(0) ? 0 : 1; });
 	});
 	const auto child = next_child(*context);
 	next_fault(child);

@@ -3,6 +3,7 @@
 #include "harness/harness.hpp"
 #include "harness/loaded_module.hpp"
 #include "lib/loading.hpp"
+#include "lib/process.hpp"
 #include "lib/waiting_call.hpp"
 #include "lib/watched.hpp"
 #include "lib/world.hpp"
@@ -19,7 +20,6 @@
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -94,16 +94,6 @@ Words message_of(const Watched &watched, long (*wait)(const Memory &memory))
 	return words;
 }
 
-/* Not by fork(), which would hold the lock of malloc() until the message is read. */
-long fork_and_wait()
-{
-	const pid_t child = ::_Fork();
-
-	if (child == 0)
-		::_exit(0);
-	return ::waitpid(child, nullptr, 0);
-}
-
 } // namespace
 
 TEST_CASE("no message has an address of the kernel, nor anything after its fields", "[security]")
@@ -130,7 +120,7 @@ TEST_CASE("no message has an address of the kernel, nor anything after its field
 		return 0;
 	});
 	call(SYS_mremap, [&] { return world.memory.remap(3, 1, 1, 0, place.page(0)); });
-	call(SYS_clone, fork_and_wait);
+	call(SYS_clone, [] { return in_child([] { return 0; }); });
 	messages.push_back(message_of(guarded, write_first));
 	messages.push_back(message_of(cached, read_first));
 	CHECK(messages.size() >= 7);

@@ -299,10 +299,8 @@ TEST_CASE("events of native userfaultfd come while the module is there",
 	CHECK(std::holds_alternative<Remove>(next(native.context)));
 	dropping.get();
 
-	auto forking = in_thread([&] {
-		Process child([&] { return ours.memory.word(3) == 0 ? 0 : 1; });
-		return child.wait();
-	});
+	auto forking = in_thread(
+		[&] { return in_child([&] { return ours.memory.word(3) == 0 ? 0 : 1; }); });
 	auto forked = next(native.context);
 	CHECK(std::holds_alternative<Fork>(forked));
 	CHECK(forking.get() == 0);
