@@ -17,8 +17,11 @@ using namespace userfault;
 
 namespace {
 
-/* The lines that a process's smaps has for one mapping; the first line says where it is. */
-using Entry = std::vector<std::string>;
+/* A mapping, and the lines that a process's smaps has for it. The errno tables read thousands. */
+struct Entry {
+	Range where;
+	std::string lines;
+};
 
 /* What memory is registered for. */
 constexpr auto registered_flags = {"um", "uw", "ui", "ur"};
@@ -58,19 +61,22 @@ std::vector<Entry> entries_in(Range range, pid_t process = ::getpid())
 				break;
 			inside = overlap(where, range);
 			if (inside)
-				entries.emplace_back();
+				entries.emplace_back(where);
 		}
 		if (inside)
-			entries.back().push_back(line);
+			entries.back().lines.append(line).push_back('\n');
 	}
 	return entries;
 }
 
-/* @count numbers of the file, from the number at @index on; zeroes after its end. */
-std::vector<std::uint64_t> numbers_at(const std::string &path, std::uint64_t index,
-				      std::size_t count)
+Fd open_to_read(const std::string &path)
 {
-	const Fd file(static_cast<int>(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC))));
+	return Fd(static_cast<int>(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC))));
+}
+
+/* @count numbers of the file, from the number at @index on; zeroes after its end. */
+std::vector<std::uint64_t> numbers_at(const Fd &file, std::uint64_t index, std::size_t count)
+{
 	std::vector<std::uint64_t> numbers(count);
 
 	checked(::pread(file.get(), numbers.data(), count * sizeof(numbers[0]),
@@ -78,22 +84,42 @@ std::vector<std::uint64_t> numbers_at(const std::string &path, std::uint64_t ind
 	return numbers;
 }
 
+std::vector<std::uint64_t> numbers_at(const std::string &path, std::uint64_t index,
+				      std::size_t count)
+{
+	return numbers_at(open_to_read(path), index, count);
+}
+
 /* The flags are on the last line, with a space after each. */
 bool has_flag(const Entry &entry, const std::string &flag)
 {
-	return entry.back().find(' ' + flag + ' ') != std::string::npos;
+	return entry.lines.find(' ' + flag + ' ', entry.lines.rfind("\nVmFlags:")) !=
+	       std::string::npos;
+}
+
+/* What the mapping is registered for, with @separator before each. */
+std::string registered(const Entry &entry, const std::string &separator)
+{
+	std::string flags;
+
+	for (const auto *flag : registered_flags)
+		if (has_flag(entry, flag))
+			flags += separator + flag;
+	return flags;
 }
 
 /* For each of the first pages: 1 if it is there, 0 if not; and a p after it if it is protected. */
-std::string presence(Range range)
+std::string presence(const Fd &pagemap, Range range)
 {
 	const std::size_t most = 64;
 	std::string bits;
 
-	for (const auto entry : numbers_at("/proc/self/pagemap", range.start / page_size(),
-					   std::min(most, range.length / page_size())))
-		bits += std::string(entry & pagemap_present ? "1" : "0") +
-			(entry & pagemap_write_protected ? "p" : "");
+	for (const auto entry : numbers_at(pagemap, range.start / page_size(),
+					   std::min(most, range.length / page_size()))) {
+		bits += entry & pagemap_present ? '1' : '0';
+		if (entry & pagemap_write_protected)
+			bits += 'p';
+	}
 	return bits;
 }
 
@@ -108,10 +134,11 @@ std::size_t smaps_bytes(Range range, const std::string &field)
 {
 	std::size_t kib = 0;
 
-	for (const auto &entry : entries_in(range))
-		for (const auto &line : entry)
-			if (line.starts_with(field + ':'))
-				kib += std::stoul(line.substr(field.size() + 1));
+	for (const auto &entry : entries_in(range)) {
+		const auto name = '\n' + field + ':';
+		if (const auto at = entry.lines.find(name); at != std::string::npos)
+			kib += std::stoul(entry.lines.substr(at + name.size()));
+	}
 	return kib << 10;
 }
 
@@ -126,16 +153,13 @@ bool smaps_flag(Range range, const std::string &flag)
 
 std::vector<std::string> describe_mappings(Range range)
 {
+	const auto pagemap = open_to_read("/proc/self/pagemap");
 	std::vector<std::string> descriptions;
 
-	for (const auto &entry : entries_in(range)) {
-		Range where;
-		begins_entry(entry.front(), where);
-		auto description = entry.front().substr(0, entry.front().find(' '));
-		for (const auto *flag : registered_flags)
-			description += has_flag(entry, flag) ? std::string(" ") + flag : "";
-		descriptions.push_back(description + ' ' + presence(where));
-	}
+	for (const auto &entry : entries_in(range))
+		descriptions.push_back(entry.lines.substr(0, entry.lines.find(' ')) +
+				       registered(entry, " ") + ' ' +
+				       presence(pagemap, entry.where));
 	return descriptions;
 }
 
@@ -144,13 +168,9 @@ std::vector<std::string> registered_for(Range range, pid_t process)
 	std::vector<std::string> pages(range.length / page_size(), "hole");
 
 	for (const auto &entry : entries_in(range, process)) {
-		std::string flags;
-		Range where;
-		begins_entry(entry.front(), where);
-		for (const auto *flag : registered_flags)
-			flags += has_flag(entry, flag) ? flag : "";
+		const auto flags = registered(entry, "");
 		for (std::size_t i = 0; i < pages.size(); i++)
-			if (overlap(where, {range.start + i * page_size(), page_size()}))
+			if (overlap(entry.where, {range.start + i * page_size(), page_size()}))
 				pages[i] = flags.empty() ? "none" : flags;
 	}
 	return pages;
