@@ -30,10 +30,13 @@ using namespace userfault;
 
 pid_t fork_bound()
 {
-	const pid_t child = ::_Fork();
+	const pid_t parent = ::getpid(), child = ::_Fork();
 
-	if (child == 0)
+	if (child == 0) {
 		::prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (::getppid() != parent) /* which had died before */
+			::_exit(0);
+	}
 	return child;
 }
 

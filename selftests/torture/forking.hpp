@@ -10,7 +10,7 @@ namespace torture {
 /*
  * A child that ends with this thread. fork() would hold the locks of malloc() until a monitor has
  * read the fork's event, and a monitor of this process needs malloc(). So this takes no locks, and
- * the child may not allocate memory.
+ * the child may not allocate memory if other threads may do so at that moment.
  */
 pid_t fork_bound();
 

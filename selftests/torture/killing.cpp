@@ -64,12 +64,15 @@ Outcome kill_whoever_faults(Actor &actor)
 	return ::kill(subject, SIGKILL) ? Outcome::skipped : Outcome::killed;
 }
 
-/* The process doesn't live to say how it ended: so the child says it. */
-[[noreturn]] void kill_parent(Actor &actor)
+/*
+ * The process doesn't live to say how it ended: so the child says it. It knows @parent from before
+ * the fork: were that killed by the boss meanwhile, getppid() would be the torture itself.
+ */
+[[noreturn]] void kill_parent(Actor &actor, pid_t parent)
 {
 	actor.world().state().subject_killed = true;
 	actor.note(Outcome::killed);
-	::kill(::getppid(), SIGKILL);
+	::kill(parent, SIGKILL);
 	::_exit(0);
 }
 
@@ -77,9 +80,9 @@ Outcome killed_by_child(Actor &actor)
 {
 	if (!lives_first(actor) || actor.random().one_in(2))
 		return Outcome::skipped;
-	const pid_t child = fork_bound();
+	const pid_t parent = ::getpid(), child = fork_bound();
 	if (child == 0)
-		kill_parent(actor);
+		kill_parent(actor, parent);
 	if (child < 0)
 		return of_errno(errno);
 	while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR)

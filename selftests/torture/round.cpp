@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "torture/round.hpp"
 
+#include "torture/forking.hpp"
 #include "torture/stuck.hpp"
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <iostream>
 #include <iterator>
 #include <string>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -33,14 +33,10 @@ std::vector<Plan> plans(const Settings &settings)
 		{native_world, native, true, 2, 1, 1, 1, steps}};
 }
 
-pid_t fork_bound()
+pid_t fork_flushed()
 {
 	std::cout.flush();
-	const pid_t child = ::fork();
-
-	if (child == 0)
-		::prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return child;
+	return fork_bound();
 }
 
 } // namespace
@@ -122,7 +118,7 @@ void Round::start(Member &member)
 	reset_world(member.plan.number);
 	shared().subject_lives[member.plan.number]++;
 	member.oom_kills = member.count_oom_kills();
-	member.subject = fork_bound();
+	member.subject = fork_flushed();
 	if (member.subject == 0) {
 		member.group.join();
 		sockets->first.reset();
@@ -147,7 +143,7 @@ void Round::start(Member &member)
 void Round::start_monitor(Member &member)
 {
 	shared().worlds[member.plan.number].monitor_killed = false;
-	member.monitor = fork_bound();
+	member.monitor = fork_flushed();
 	if (member.monitor == 0)
 		::_exit(run_monitors(member.plan, seed_, member.view));
 	shared().worlds[member.plan.number].monitor = member.monitor;
