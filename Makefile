@@ -307,7 +307,7 @@ build/obj/32/%.o: %.c | compilers
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
 
 # The optimizer takes long for the tests' assertions, and gains little: so the tests are
-# built with -O1, and so are the torture and the fuzzer. The headers that most files include are
+# built with -Og, and so are the torture and the fuzzer. The headers that most files include are
 # compiled once; each file still includes what it needs. In cases.cpp the same header brings in
 # the implementation of Catch2.
 TEST_ROOMS := $(addprefix selftests/,harness lib tests errno)
@@ -318,7 +318,7 @@ LIGHTLY_OPTIMIZED := $(TEST_OBJECTS) $(TORTURE_OBJECTS) $(FUZZ_OBJECTS)
 PRECOMPILED := build/obj/selftests/precompiled.hpp.gch
 WITH_PRECOMPILED := $(filter-out %/cases.o,$(LIGHTLY_OPTIMIZED))
 $(LIGHTLY_OPTIMIZED): USER_CXXFLAGS += -Iselftests
-$(LIGHTLY_OPTIMIZED) $(PRECOMPILED): CXXFLAGS := $(if $(filter file,$(origin CXXFLAGS)),-O1 -g1,$(CXXFLAGS))
+$(LIGHTLY_OPTIMIZED) $(PRECOMPILED): CXXFLAGS := $(if $(filter file,$(origin CXXFLAGS)),-Og,$(CXXFLAGS))
 $(WITH_PRECOMPILED): USER_CXXFLAGS += -include $(PRECOMPILED:.gch=)
 $(WITH_PRECOMPILED): $(PRECOMPILED)
 
@@ -365,7 +365,7 @@ build/user/examples/%: build/obj/user/examples/%.o build/user/libuserfault.a
 build/user/redirect/userfault-run: $(call objects,user/redirect)
 	$(link)
 
-# Debug information stays in the objects: a guest would take long to unpack it.
+# A guest would take long to unpack what is only for a debugger.
 build/selftests/selftests build/selftests/bench build/selftests/torture build/selftests/fuzz: LDFLAGS += -s
 
 build/selftests/selftests: $(TEST_OBJECTS) build/user/libuserfault.a
