@@ -272,6 +272,15 @@ Ranges mapped_as(std::initializer_list<fuzz_memory> kinds, const Difference &dif
 	return followed(ranges, difference);
 }
 
+Ranges whole_huge_pages(Ranges ranges)
+{
+	for (auto &range : ranges) {
+		range.start -= range.start % FUZZ_HUGE_PAGE;
+		range.end += (FUZZ_HUGE_PAGE - range.end % FUZZ_HUGE_PAGE) % FUZZ_HUGE_PAGE;
+	}
+	return ranges;
+}
+
 StateDifference difference_of_states(const Difference &difference)
 {
 	auto module = arena_in(difference.module.state), native = arena_in(difference.native.state);
@@ -297,6 +306,7 @@ StateDifference difference_of_states(const Difference &difference)
 			found.contents.insert(index);
 	}
 	found.other |= found.access;
+	found.only_counts = !found.other && found.differing.empty() && !found.more_natively;
 	module.sums.resize(native.sums.size());
 	const bool other_sums = module.sums != native.sums;
 	if (native.sums.size() > sum_of_huge_pages) {
@@ -305,6 +315,7 @@ StateDifference difference_of_states(const Difference &difference)
 		huge = native.sums[sum_of_huge_pages];
 	}
 	found.fewer_huge_natively &= !found.other && module.sums == native.sums;
+	found.only_counts &= other_sums;
 	found.other |= other_sums;
 	return found;
 }

@@ -33,6 +33,8 @@ Ranges touched_by(const fuzz_call &call);
 Ranges changed_by(const fuzz_call &call);
 /* @ranges, and where mremap() has moved them before the difference. */
 Ranges followed(Ranges ranges, const Difference &difference);
+/* The huge pages that have a part in @ranges. */
+Ranges whole_huge_pages(Ranges ranges);
 /* Where memory of one of these kinds may be mapped. */
 Ranges mapped_as(std::initializer_list<fuzz_memory> kinds, const Difference &difference);
 
@@ -45,6 +47,8 @@ struct StateDifference {
 	bool access = false;		  /* in what is mapped, or what may be done with it */
 	bool other = false;		  /* in more than that and the borders of mappings */
 	bool fewer_huge_natively = false; /* other is that the module has more huge pages */
+	bool only_counts =
+		false; /* all is there, and other is how many pages of which size it takes */
 	std::ptrdiff_t more_natively = 0; /* how many more mappings there are, or fewer */
 
 	/* Nothing but that pages are there on the module, and borders. */

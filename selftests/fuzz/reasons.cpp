@@ -186,16 +186,6 @@ bool tells_all_unmappings_at_once(const Difference &difference)
 	       is_waiting(difference, {FUZZ_mmap, FUZZ_munmap, FUZZ_mremap});
 }
 
-/* The huge pages that have a part in @ranges. */
-Ranges whole_huge_pages(Ranges ranges)
-{
-	for (auto &range : ranges) {
-		range.start -= range.start % FUZZ_HUGE_PAGE;
-		range.end += (FUZZ_HUGE_PAGE - range.end % FUZZ_HUGE_PAGE) % FUZZ_HUGE_PAGE;
-	}
-	return ranges;
-}
-
 /* No huge page is made: natively there is a page table with holes, on the module there is none. */
 bool finds_no_page_table(const Difference &difference, const Ranges &ranges)
 {

@@ -129,6 +129,9 @@ bool unregisters_only_what_mremap_moved(const Difference &difference)
 		return acts_as_unregistered(difference, ranges) ||
 		       is_told_on_module_alone(difference, ranges);
 	const auto states = difference_of_states(difference);
+	/* What is not registered natively may have become one with its neighbour. */
+	if (states.differing.empty())
+		return states.only_borders() && states.more_natively < 0 && !ranges.empty();
 	return !states.other && states.contents.empty() && states.kept_natively.empty() &&
 	       have_all(ranges, states.differing);
 }

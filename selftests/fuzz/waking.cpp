@@ -97,11 +97,30 @@ Ranges altered_by(const fuzz_call &call, const Difference &difference)
 	return ranges;
 }
 
+/*
+ * Whether two of @calls access one huge page: if a read is first, it finds zeroes, and a write
+ * after it takes one small page of them; else it is a huge page of its own.
+ */
+bool meet_in_huge_page(const Difference &difference, const std::vector<const fuzz_call *> &calls)
+{
+	const auto may_be_huge = mapped_as({FUZZ_THP}, difference);
+
+	return std::ranges::any_of(calls, [&](const fuzz_call *call) {
+		const auto pages = whole_huge_pages(touched_by(*call));
+		return overlap(pages, may_be_huge) &&
+		       std::ranges::any_of(calls, [&](const fuzz_call *other) {
+			       return other != call && overlap(pages, touched_by(*other));
+		       });
+	});
+}
+
 bool differs_where_two_are(const Difference &difference,
 			   const std::vector<const fuzz_call *> &calls)
 {
 	const auto states = difference_of_states(difference);
 
+	if (states.only_counts)
+		return meet_in_huge_page(difference, calls);
 	return states.registration.empty() && states.protection.empty() && !states.more_natively &&
 	       std::ranges::count_if(calls, [&](const fuzz_call *call) {
 		       return have_all(altered_by(*call, difference), states.differing);
