@@ -10,8 +10,7 @@
 
 namespace selftests {
 
-/* How a child ended, when it has: its exit status, or Process::killed + the signal that ended it.
- */
+/* Waits for a child: its exit status, or Process::killed + the signal that ended it. */
 int end_of(pid_t child);
 
 /*
