@@ -367,14 +367,15 @@ void unregister_protected(const Protection &kind)
 
 } // namespace
 
-TEST_CASE("protection goes with its registration, though memory is short", "[injected][wp]")
+/* Of both kinds, native userfaultfd takes it off first, and, without memory, leaves it off. */
+TEST_CASE("protection goes with its registration, though memory is short", "[injected][wp][module]")
 {
 	unregister_protected({Features::PagefaultFlagWp, Modes::WriteProtect,
 			      &Context::write_protect, &Context::write_unprotect});
 }
 
 TEST_CASE("protection against all accesses goes with its registration, though memory is short",
-	  "[injected][rwp]")
+	  "[injected][rwp][module]")
 {
 	need(Features::Rwp);
 	unregister_protected({Features::Rwp, Modes::ReadWriteProtect, &Context::rwprotect,
