@@ -306,7 +306,6 @@ StateDifference difference_of_states(const Difference &difference)
 			found.contents.insert(index);
 	}
 	found.other |= found.access;
-	found.only_counts = !found.other && found.differing.empty() && !found.more_natively;
 	module.sums.resize(native.sums.size());
 	const bool other_sums = module.sums != native.sums;
 	if (native.sums.size() > sum_of_huge_pages) {
@@ -315,7 +314,8 @@ StateDifference difference_of_states(const Difference &difference)
 		huge = native.sums[sum_of_huge_pages];
 	}
 	found.fewer_huge_natively &= !found.other && module.sums == native.sums;
-	found.only_counts &= other_sums;
+	found.only_counts =
+		!found.other && other_sums && found.differing.empty() && !found.more_natively;
 	found.other |= other_sums;
 	return found;
 }

@@ -47,8 +47,7 @@ struct StateDifference {
 	bool access = false;		  /* in what is mapped, or what may be done with it */
 	bool other = false;		  /* in more than that and the borders of mappings */
 	bool fewer_huge_natively = false; /* other is that the module has more huge pages */
-	bool only_counts =
-		false; /* all is there, and other is how many pages of which size it takes */
+	bool only_counts = false;	  /* other is how many pages it takes, and of which size */
 	std::ptrdiff_t more_natively = 0; /* how many more mappings there are, or fewer */
 
 	/* Nothing but that pages are there on the module, and borders. */

@@ -132,13 +132,12 @@ std::size_t count_mappings(Range range)
 
 std::size_t smaps_bytes(Range range, const std::string &field)
 {
+	const auto name = '\n' + field + ':';
 	std::size_t kib = 0;
 
-	for (const auto &entry : entries_in(range)) {
-		const auto name = '\n' + field + ':';
+	for (const auto &entry : entries_in(range))
 		if (const auto at = entry.lines.find(name); at != std::string::npos)
 			kib += std::stoul(entry.lines.substr(at + name.size()));
-	}
 	return kib << 10;
 }
 

@@ -2,6 +2,7 @@
 #include "torture/leaking.hpp"
 
 #include "torture/files.hpp"
+#include "torture/forking.hpp"
 #include "torture/group.hpp"
 #include "torture/machine.hpp"
 
@@ -11,7 +12,6 @@
 #include <fcntl.h>
 #include <string>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,10 +126,9 @@ void leak_files_in_group(const Group &group)
 /* A process of the group stops when it has all this, and lives as long as its parent. */
 void leak_memory_in_group(const Group &group)
 {
-	const pid_t child = ::fork();
+	const pid_t child = fork_bound();
 
 	if (child == 0) {
-		::prctl(PR_SET_PDEATHSIG, SIGKILL);
 		group.join();
 		leak_page_tables();
 		leak_transparent_pages(MAP_PRIVATE | MAP_ANONYMOUS);

@@ -4,6 +4,7 @@
 
 #include "torture/evidence.hpp"
 #include "torture/files.hpp"
+#include "torture/forking.hpp"
 #include "torture/machine.hpp"
 
 #include <cerrno>
@@ -114,7 +115,6 @@ Outcome limit(Actor &actor)
 {
 	constexpr std::size_t length = 64 * mebibyte;
 
-	::prctl(PR_SET_PDEATHSIG, SIGKILL);
 	::prctl(PR_SET_NAME, "torture-victim");
 	auto memory = Mapping::anonymous(length);
 	auto opened = Context::open({.device = device});
@@ -142,7 +142,7 @@ Outcome run_out_of_memory(Actor &actor)
 
 	if (!group.write("memory.max", "6M") || !group.write("memory.swap.max", "0"))
 		return Outcome::lacking;
-	const pid_t victim = ::fork();
+	const pid_t victim = fork_bound();
 	if (victim == 0)
 		run_victim(group, device);
 	if (victim < 0 || ::waitpid(victim, &status, 0) < 0)
