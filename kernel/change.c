@@ -21,6 +21,9 @@
  */
 #define UF_CHANGES_LOOKS	50
 
+static DEFINE_SPINLOCK(uf_lock_waits_lock);
+static LIST_HEAD(uf_lock_waits);
+
 void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view)
 {
 	changes->view = view;
@@ -40,7 +43,6 @@ void uf_changes_announce(struct uf_changes *changes)
 void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 {
 	change->task = current;
-	change->for_lock = false;
 	spin_lock(&changes->lock);
 	list_add(&change->entry, &changes->under_way);
 	spin_unlock(&changes->lock);
@@ -49,12 +51,31 @@ void uf_change_begin(struct uf_changes *changes, struct uf_change *change)
 	up_write(&changes->map_changing_lock);
 }
 
-/* Under the lock, so that uf_changes_blocked() sees it together with the state of the task. */
-void uf_change_set_for_lock(struct uf_changes *changes, struct uf_change *change, bool for_lock)
+void uf_lock_wait_begin(struct uf_lock_wait *wait)
 {
-	spin_lock(&changes->lock);
-	change->for_lock = for_lock;
-	spin_unlock(&changes->lock);
+	wait->task = current;
+	spin_lock(&uf_lock_waits_lock);
+	list_add(&wait->entry, &uf_lock_waits);
+	spin_unlock(&uf_lock_waits_lock);
+}
+
+void uf_lock_wait_end(struct uf_lock_wait *wait)
+{
+	spin_lock(&uf_lock_waits_lock);
+	list_del(&wait->entry);
+	spin_unlock(&uf_lock_waits_lock);
+}
+
+static bool uf_lock_waits_for(const struct task_struct *task)
+{
+	const struct uf_lock_wait *wait;
+
+	lockdep_assert_held(&uf_lock_waits_lock);
+
+	list_for_each_entry(wait, &uf_lock_waits, entry)
+		if (wait->task == task)
+			return true;
+	return false;
 }
 
 void uf_change_end(struct uf_changes *changes, struct uf_change *change)
@@ -85,15 +106,21 @@ bool uf_change_is_own(struct uf_changes *changes)
  */
 #define UF_CHANGES_KEPT	(TASK_WAKEKILL | TASK_INTERRUPTIBLE | __TASK_TRACED | __TASK_STOPPED)
 
+/*
+ * A thread sets its state for a lock's sake only between uf_lock_wait_begin() and
+ * uf_lock_wait_end(): with both looked at under the lock, such a state isn't taken for another.
+ */
 static bool uf_changes_blocked(struct uf_changes *changes)
 {
 	struct uf_change *change;
 	bool blocked = false;
 
 	spin_lock(&changes->lock);
+	spin_lock(&uf_lock_waits_lock);
 	list_for_each_entry(change, &changes->under_way, entry)
-		blocked |= !change->for_lock &&
-			   READ_ONCE(change->task->__state) & UF_CHANGES_KEPT;
+		blocked |= READ_ONCE(change->task->__state) & UF_CHANGES_KEPT &&
+			   !uf_lock_waits_for(change->task);
+	spin_unlock(&uf_lock_waits_lock);
 	spin_unlock(&changes->lock);
 	return blocked;
 }

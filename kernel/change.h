@@ -18,9 +18,9 @@
  *
  * Locking and field protection
  *
- * changes->lock protects the list and change->for_lock. It is a leaf lock, and no interrupt handler
- * takes it. The thread that puts a change on the list takes it off again before that thread can
- * exit, so change->task may be dereferenced under the lock.
+ * changes->lock protects the list. The lock of all uf_lock_waits nests inside it, and nothing inside
+ * that; no interrupt handler takes either. The thread that puts a change on the list takes it off
+ * again before that thread can exit, so change->task may be dereferenced under the lock.
  */
 #ifndef UF_CHANGE_H
 #define UF_CHANGE_H
@@ -38,7 +38,15 @@ struct uf_event_queue;
 struct uf_change {
 	struct list_head entry;
 	struct task_struct *task;	/* whose system call it is */
-	bool for_lock;			/* the task sleeps for no reader, but for a lock of mm */
+};
+
+/*
+ * A thread that has begun changes, of one context or of several, and sleeps killably for a lock of
+ * mm's. On that thread's stack.
+ */
+struct uf_lock_wait {
+	struct list_head entry;
+	struct task_struct *task;
 };
 
 struct uf_changes {
@@ -63,12 +71,13 @@ void uf_changes_init(struct uf_changes *changes, struct userfaultfd_ctx *view);
 void uf_change_begin(struct uf_changes *changes, struct uf_change *change);
 
 /*
- * The same thread is about to take a lock of mm's killably (@for_lock), or has taken it, or was
- * killed: commands don't take it for blocked meanwhile. It must not wait for a reader then.
+ * The current thread is about to take a lock of mm's killably: until uf_lock_wait_end(), no command
+ * takes it for blocked. It must not wait for a reader meanwhile. Doesn't sleep.
  */
-void uf_change_set_for_lock(struct uf_changes *changes, struct uf_change *change, bool for_lock);
+void uf_lock_wait_begin(struct uf_lock_wait *wait);
+void uf_lock_wait_end(struct uf_lock_wait *wait);
 
-/* The same thread calls this when the change is over. Wakes the waiting commands. */
+/* The thread that has begun @change calls this when it is over. Wakes the waiting commands. */
 void uf_change_end(struct uf_changes *changes, struct uf_change *change);
 
 /*

@@ -474,14 +474,15 @@ void uf_event_drain(void)
 static bool uf_event_unmap_failed(struct mm_struct *mm, struct uf_unmap *unmap)
 {
 	struct uf_ctx *ctx = uf_ctx_from_view(unmap->entry.ctx);
+	struct uf_lock_wait wait;
 	struct vm_area_struct *vma;
 	bool failed, locked;
 
 	if (!UF_HAS_VMA_HOLD)
 		return false;
-	uf_change_set_for_lock(&ctx->changes, &unmap->change, true);
+	uf_lock_wait_begin(&wait);
 	locked = !mmap_read_lock_killable(mm);
-	uf_change_set_for_lock(&ctx->changes, &unmap->change, false);
+	uf_lock_wait_end(&wait);
 	if (!locked)
 		return false;	/* a thread that is being killed reports it, as upstream */
 	vma = vma_lookup(mm, unmap->first);

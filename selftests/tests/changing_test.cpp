@@ -127,8 +127,12 @@ class SlowMemory {
 public:
 	SlowMemory() : memory_(most, MAP_NORESERVE), context_(open_context(Features::WpUnpopulated))
 	{
-		while (unregister() < std::chrono::milliseconds(50) && pages_ < most)
+		auto took = unregister();
+
+		for (; took < std::chrono::milliseconds(50) && pages_ < most; took = unregister())
 			pages_ *= 2;
+		if (took < std::chrono::milliseconds(25))
+			skip("no memory takes long to unregister on this machine");
 	}
 
 	/* Returns how long it took. */
@@ -160,16 +164,22 @@ private:
 TEST_CASE("a fill waits for an unmapping that failed and waits itself",
 	  "[event][changing][smp][module]")
 {
-	const World world(3, Features::EventUnmap);
+	const Memory memory(5);
+	const auto first = open_context(Features::EventUnmap);
+	const auto second = open_context(Features::EventUnmap);
 	const SlowMemory slow;
 	std::atomic<bool> over = false;
 
-	seal(world.memory.range(2, 1));
+	/* The unmapping has changes of two contexts under way while it waits for either's sake. */
+	static_cast<void>(take(first.register_range(memory.range(0, 2), Modes::Missing)));
+	static_cast<void>(take(second.register_range(memory.range(2, 1), Modes::Missing)));
+	static_cast<void>(take(second.register_range(memory.range(4, 1), Modes::Missing)));
+	seal(memory.range(3, 1));
 	auto unmapping = in_thread([&] {
 		bool refused = true;
 
 		while (!over)
-			refused &= ::munmap(world.memory.page(1), 2 * page_size()) == -1;
+			refused &= ::munmap(memory.page(1), 3 * page_size()) == -1;
 		return refused;
 	});
 	auto unregistering = in_thread([&] {
@@ -177,15 +187,16 @@ TEST_CASE("a fill waits for an unmapping that failed and waits itself",
 			slow.unregister();
 	});
 	while (!is_done(unregistering)) {
-		const auto error = world.context.zeropage(world.memory.range(0, 1)).error;
-
-		if (error && error.value() != EEXIST)
-			give_up(error.message());
+		for (const auto &error : {first.zeropage(memory.range(0, 1)).error,
+					  second.zeropage(memory.range(4, 1)).error})
+			if (error && error.value() != EEXIST)
+				give_up(error.message());
 	}
 	over = true;
 	unregistering.get();
 	CHECK(unmapping.get());
-	CHECK_FALSE(is_readable(world.context));
+	CHECK_FALSE(is_readable(first));
+	CHECK_FALSE(is_readable(second));
 }
 
 /* Natively it does, before Linux 7.2. */
