@@ -72,7 +72,7 @@ MODDIR ?= /lib/modules/$(RELEASE)/updates
 .PHONY: module user demo try selftests torture fuzz planted kselftest third-party nightly bench features errno-record \
 	docs check analyses check-sparse check-analyzer check-layout check-interfaces install install-module \
 	install-rule install-user dkms clean help bootstrap bootstrap-one \
-	bootstrap-check bootstrap-stock FORCE
+	bootstrap-check bootstrap-stock bootstrap-packages FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -123,7 +123,7 @@ help:
 	@echo 'make check [TOOL=T]      analyze the sources with sparse, checkpatch, coccinelle, clang-tidy and others,'
 	@echo '                         or with one tool: "scripts/check --help" lists them'
 	@echo 'scripts/gate             tests and checks before a change goes in: half an hour'
-	@echo 'make nightly             all tests and checks, whole, on all kernels: this takes hours'
+	@echo 'make nightly             all of it but the bench, for most of a day'
 	@echo 'make check-layout        print which file of kernel/ includes which; fail if there is a circle'
 	@echo 'make check-interfaces [KERNEL=K | KERNELS=all]'
 	@echo "                         compare the module's declarations of mm's private functions with the"
@@ -156,6 +156,9 @@ bootstrap-check:
 
 bootstrap-stock:
 	@scripts/bootstrap $(STOCK_KERNELS)
+
+bootstrap-packages:
+	@scripts/bootstrap --packages
 
 # The kernels that the bootstrap has provided
 NEEDED_KERNELS = $(or $(KERNEL),$(if $(SANITIZER),$(VM_KERNEL)),$(call fetched,$(STOCK_KERNELS) $(if $(KERNELS),$(FLAVOUR_KERNELS))))
