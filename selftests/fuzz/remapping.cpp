@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <iterator>
 #include <linux/userfault.h>
+#include <utility>
 
 namespace fuzz {
 
@@ -114,7 +115,10 @@ Ranges moved_untold(const Difference &difference)
 		if (call.code == FUZZ_register && succeeded)
 			std::ranges::copy(changed_by(call), std::back_inserter(registered));
 	}
-	return connected(ranges, registered);
+	/* Memory that never was beside registered memory has nothing to do with it. */
+	const auto moved = ranges.size();
+	ranges = connected(std::move(ranges), std::move(registered));
+	return ranges.size() > moved ? ranges : Ranges();
 }
 
 /*

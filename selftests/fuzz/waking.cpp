@@ -98,8 +98,8 @@ Ranges altered_by(const fuzz_call &call, const Difference &difference)
 }
 
 /*
- * Whether two of @calls access one huge page: if a read is first, it finds zeroes, and a write
- * after it takes one small page of them; else it is a huge page of its own.
+ * Whether one of @calls reads a huge page, and one writes to it: if the read is first, it finds
+ * zeroes, and the write takes one small page of them; else it is a huge page of its own.
  */
 bool meet_in_huge_page(const Difference &difference, const std::vector<const fuzz_call *> &calls)
 {
@@ -109,7 +109,8 @@ bool meet_in_huge_page(const Difference &difference, const std::vector<const fuz
 		const auto pages = whole_huge_pages(touched_by(*call));
 		return overlap(pages, may_be_huge) &&
 		       std::ranges::any_of(calls, [&](const fuzz_call *other) {
-			       return other != call && overlap(pages, touched_by(*other));
+			       return writes_or_takes_away(*other) != writes_or_takes_away(*call) &&
+				      overlap(pages, touched_by(*other));
 		       });
 	});
 }
