@@ -10,7 +10,7 @@ namespace selftests {
 /*
  * Limits how long somebody waits who looks again and again whether others are done. Time in which
  * nobody could run doesn't count: when the emulator stands still, the next look comes late, and
- * counts no more than a twentieth of the limit.
+ * counts no more than a twentieth of the limit. Nor does a look count more that takes long itself.
  */
 class Countdown {
 public:

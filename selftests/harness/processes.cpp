@@ -206,12 +206,12 @@ bool kill_children(std::chrono::milliseconds limit)
 	Countdown countdown(limit);
 
 	for (auto children = living_children(); !children.empty(); children = living_children()) {
+		for (const pid_t child : children)
+			::kill(child, SIGKILL);
 		if (countdown.is_over()) {
 			given_up().insert(children.begin(), children.end());
 			return false;
 		}
-		for (const pid_t child : children)
-			::kill(child, SIGKILL);
 		std::this_thread::sleep_for(std::chrono::milliseconds(1));
 	}
 	reap_the_dead();

@@ -9,6 +9,7 @@
 #include "harness/notes.hpp"
 #include "harness/settings.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <userfault/fd.hpp>
@@ -58,7 +59,11 @@ private:
 	 */
 	void keep_functions_taken(bool wanted);
 	/* How long killed processes may still live, and the module may then still be in use. */
-	std::chrono::milliseconds kill_limit() const { return time_limit_ / 6; }
+	std::chrono::milliseconds kill_limit() const
+	{
+		return std::max(std::chrono::milliseconds(5000),
+				std::chrono::milliseconds(time_limit_) / 6);
+	}
 
 	Ktap &report_;
 	std::chrono::seconds time_limit_;
