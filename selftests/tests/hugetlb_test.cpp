@@ -464,13 +464,12 @@ HUGE_TEST_CASE("a forked child has its own missing huge pages", "[hugetlb][event
 
 	REQUIRE(world.copy(0, source));
 	auto forking = in_thread([&] {
-		Process child([&] {
+		return in_child([&] {
 			const bool same = world.memory.small_word(0, 1) == source.small_word(0, 1);
 			const bool filled =
 				world.memory.small_word(1, 1) == source.small_word(1, 1);
 			return same && filled ? 0 : 1;
 		});
-		return child.wait();
 	});
 	const auto child = Context::adopt(std::move(next_of<Fork>(world.context).context));
 	const auto fault = next_fault(child);

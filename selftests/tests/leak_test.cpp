@@ -90,7 +90,7 @@ public:
 	int fork() const
 	{
 		set('2');
-		const pid_t child = ::fork();
+		const pid_t child = ::_Fork(); /* another thread may read of it */
 		const int error = child < 0 ? errno : 0;
 		if (child == 0)
 			::_exit(0);

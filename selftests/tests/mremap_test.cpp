@@ -156,10 +156,8 @@ TEST_CASE("in a child that is forked while memory moves, that memory is ordinary
 	  "[event][mremap][module]")
 {
 	HalfMoved half(Features::EventFork);
-	auto forker = in_thread([&] {
-		Process child([&] { return half.area().word(2) == 0 ? 0 : 1; });
-		return child.wait();
-	});
+	auto forker = in_thread(
+		[&] { return in_child([&] { return half.area().word(2) == 0 ? 0 : 1; }); });
 	const auto fork = next_of<Fork>(half.context());
 
 	CHECK(forker.get() == 0);

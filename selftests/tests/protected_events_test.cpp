@@ -31,17 +31,18 @@ MEMORY_TEST_CASE("a child whose fork is reported inherits the protection", "[for
 	const Guarded guarded(Memory(3, TestType::kind), fill_with_patterns, Features::EventFork);
 
 	guarded.protect(0, 2);
-	auto monitor = in_thread([&] { return next_child(guarded.context); });
-	Process child([&] {
-		if (!guarded.only_protected(0, 2))
-			return 1;
-		guarded.memory.word(0) = 5;
-		return guarded.only_protected(1, 1) ? 0 : 2;
+	auto parent = in_thread([&] {
+		return in_child([&] {
+			if (!guarded.only_protected(0, 2))
+				return 1;
+			guarded.memory.word(0) = 5;
+			return guarded.only_protected(1, 1) ? 0 : 2;
+		});
 	});
-	const auto context = monitor.get();
+	const auto context = next_child(guarded.context);
 
 	serve_write(context, guarded.memory, 0);
-	CHECK(child.wait() == 0);
+	CHECK(parent.get() == 0);
 	CHECK(guarded.only_protected(0, 2));
 	CHECK(guarded.write_is_told(0));
 	CHECK(guarded.write_is_told(1));

@@ -222,18 +222,19 @@ MEMORY_TEST_CASE("a child whose fork is reported inherits read-write protection"
 	const Tracked tracked(Memory(3, TestType::kind), fill_with_patterns, Features::EventFork);
 
 	tracked.protect(0, 2);
-	auto monitor = in_thread([&] { return next_child(tracked.context); });
-	Process child([&] {
-		if (!tracked.only_protected(0, 2))
-			return 1;
-		if (tracked.memory.word(0) != pattern_word(0))
-			return 2;
-		return tracked.only_protected(1, 1) ? 0 : 3;
+	auto parent = in_thread([&] {
+		return in_child([&] {
+			if (!tracked.only_protected(0, 2))
+				return 1;
+			if (tracked.memory.word(0) != pattern_word(0))
+				return 2;
+			return tracked.only_protected(1, 1) ? 0 : 3;
+		});
 	});
-	const auto context = monitor.get();
+	const auto context = next_child(tracked.context);
 
 	serve(context, tracked.memory, 0, Access::read);
-	CHECK(child.wait() == 0);
+	CHECK(parent.get() == 0);
 	CHECK(tracked.only_protected(0, 2));
 	CHECK(tracked.is_told(0, Access::write));
 	CHECK(tracked.is_told(1, Access::read));
