@@ -1,3 +1,3 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-exec ./selftests --backend module "~[alone]~[.]"
+exec ./selftests --timeout "${USERFAULT_TEST_SECONDS:-30}" --backend module "~[alone]~[.]"
