@@ -18,9 +18,10 @@
  *
  * Locking and field protection
  *
- * changes->lock protects the list. The lock of all uf_lock_waits nests inside it, and nothing inside
- * that; no interrupt handler takes either. The thread that puts a change on the list takes it off
- * again before that thread can exit, so change->task may be dereferenced under the lock.
+ * changes->lock protects the list. The lock of all uf_lock_waits nests inside it, and no other lock
+ * inside that one. No interrupt handler takes either. The thread that puts a change on the list
+ * takes it off again before that thread can exit, so change->task may be dereferenced under the
+ * lock.
  */
 #ifndef UF_CHANGE_H
 #define UF_CHANGE_H
