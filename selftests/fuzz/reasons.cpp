@@ -331,6 +331,33 @@ bool fills_private_zero_device(const Difference &difference)
 	       overlap(changed_by(call), mapped_as({FUZZ_ZERO}, difference));
 }
 
+/*
+ * A copy to memory of a file has waited for its source, and meanwhile something was done by which
+ * the mapping may have been split, or become one with its neighbour.
+ */
+bool goes_on_in_another_mapping(const Difference &difference)
+{
+	const auto *module = difference.of_module(), *native = difference.of_native();
+
+	if (selftests::kernel() < 7002 || !module || !native || module->call != native->call ||
+	    module->kind != FUZZ_RESULT || native->kind != FUZZ_RESULT ||
+	    native->result != -EAGAIN || native->call == native->step)
+		return false;
+	const auto &calls = difference.program.calls;
+	const auto files =
+		mapped_as({FUZZ_SHARED, FUZZ_SHMEM, FUZZ_PRIVATE_SHMEM, FUZZ_BEYOND}, difference);
+	const auto changes = [&](const fuzz_call &call) {
+		return is_one_of(call.code,
+				 {FUZZ_register, FUZZ_unregister, FUZZ_munmap, FUZZ_mremap,
+				  FUZZ_madvise, FUZZ_mprotect, FUZZ_mlock, FUZZ_munlock}) &&
+		       overlap(changed_by(call), files);
+	};
+
+	return calls[native->call].code == FUZZ_copy &&
+	       overlap(changed_by(calls[native->call]), files) &&
+	       std::any_of(&calls[native->call] + 1, &calls[native->step] + 1, changes);
+}
+
 /* Only the borders of mappings differ, after a command that fills was refused. */
 bool prepares_mapping_first(const Difference &difference)
 {
@@ -442,6 +469,8 @@ const struct {
 	 "native userfaultfd moves the protection of swapped-out pages along"},
 	{finds_end_of_file_first,
 	 "since Linux 7.2 the kernel answers ENOMEM where a shared file ends before the page"},
+	{goes_on_in_another_mapping,
+	 "since Linux 7.2 a copy that has waited for its source ends if its mapping was split"},
 	{tells_all_unmappings_at_once,
 	 "native userfaultfd tells one part of an unmapping after the other"},
 	{makes_no_page_table,

@@ -224,6 +224,22 @@ TEST_CASE("a copy that waits for its source doesn't go on in another file", "[ch
 	CHECK_FALSE(is_there(world.memory, 1));
 }
 
+/* Natively it ends, since Linux 7.2: the rest of the mapping begins elsewhere in the file. */
+TEST_CASE("a copy that waits for its source goes on in the rest of its mapping",
+	  "[changing][module]")
+{
+	const World world(3, MemoryKind::shared_file), source(1);
+	auto copying = in_thread([&] {
+		return world.context.copy(world.memory.address(2), source.memory.bytes(0, 1));
+	});
+
+	next_fault(source.context);
+	take(world.context.unregister_range(world.memory.range(0, 2)));
+	source.fill(0);
+	CHECK_FALSE(copying.get().error);
+	CHECK(has_pattern(world.memory.bytes(2, 1), 0));
+}
+
 /* On 6.1 a drop natively needs not wait, and the copy brings back what was dropped. */
 TEST_CASE("pages that are dropped while they are filled stay away",
 	  "[event][changing][smp][module]")
