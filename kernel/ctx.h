@@ -24,6 +24,9 @@
  *
  * Locking
  *
+ * All contexts are in an array, whose own lock uf_ctx_find() and the last uf_ctx_put() take. It
+ * nests in whatever their callers hold; no interrupt handler takes it.
+ *
  * The wait table has its own locks, see waiters.h. So have the event queue (event_queue.h), the
  * changes of mappings (change.h) and the calls of mremap() (mremap.h). Registration is under the
  * mm's mmap lock. Native code calls the bridge with view.fault_pending_wqh.lock held and
@@ -50,6 +53,9 @@
  *	waiters				waiters.h
  *	events				event_queue.h
  *	changes, mremaps		change.h, mremap.h
+ *	id, maker, cred, made		constant
+ *	modes				atomic
+ *	counters			counters.h
  */
 #ifndef UF_CTX_H
 #define UF_CTX_H
@@ -61,6 +67,7 @@
 
 #include "change.h"
 #include "compat/compat.h"
+#include "counters.h"
 #include "event_queue.h"
 #include "mremap.h"
 #include "waiters.h"
@@ -91,6 +98,12 @@ struct uf_ctx {
 	struct uf_event_queue events;
 	struct uf_changes changes;
 	struct uf_mremaps mremaps;
+	u64 id;				/* of this context alone, as long as the module is loaded */
+	struct pid *maker;		/* the process that made it, or forked; referenced */
+	const struct cred *cred;	/* of that process, then; referenced */
+	u64 made;			/* when, in jiffies */
+	atomic64_t modes;		/* UFFDIO_REGISTER_MODE_*, of all registrations so far */
+	struct uf_counters counters;
 };
 
 /*
@@ -141,6 +154,16 @@ struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned i
 
 /* Doesn't sleep. The last put frees the context, and lets go of the hooks and the module. */
 void uf_ctx_put(struct uf_ctx *ctx);
+
+/*
+ * The context with this id, or the first one whose id is @id or above, with a reference, which is
+ * the caller's; or NULL. The caller's own module text must be pinned otherwise. Doesn't sleep.
+ */
+struct uf_ctx *uf_ctx_find(u64 id);
+struct uf_ctx *uf_ctx_find_from(u64 id);
+
+/* A number that changes when a context comes or goes. */
+unsigned int uf_ctx_generation(void);
 
 /*
  * An upper bound on the number of waiters. Every page operation ends with a wake-up, so without

@@ -114,9 +114,11 @@ static struct uf_ctx *uf_event_new_child(struct uf_ctx *parent, struct mm_struct
 	child = uf_ctx_alloc(mm, parent->view.flags, parent->view.features);
 	if (IS_ERR(child))
 		goto free;
-	if (uf_mremaps_inherit(&child->mremaps, &parent->mremaps, parent->view.mm))
+	if (uf_counters_prepare(&child->counters) ||
+	    uf_mremaps_inherit(&child->mremaps, &parent->mremaps, parent->view.mm))
 		goto put;
 
+	atomic64_set(&child->modes, atomic64_read(&parent->modes));
 	uf_event_begin(parent, &fork->change);
 	fork->event = (struct uf_event){ .msg = UF_EVENT_MSG(UFFD_EVENT_FORK), .child = child };
 	fork->entry.orig = &parent->view;

@@ -43,10 +43,29 @@ u64 uf_event_last(struct uf_event_queue *queue)
 	return id;
 }
 
+unsigned long uf_events_see(struct uf_event_queue *queue, unsigned long *oldest)
+{
+	struct list_head *const lists[] = { &queue->telling, &queue->pending };
+	const struct uf_event *event;
+	unsigned long count = 0;
+	int i;
+
+	spin_lock(&queue->lock);
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		list_for_each_entry(event, lists[i], entry) {
+			if (!count++ || time_before(event->since, *oldest))
+				*oldest = event->since;
+		}
+	}
+	spin_unlock(&queue->lock);
+	return count;
+}
+
 void uf_event_push(struct uf_event_queue *queue, struct uf_event *event)
 {
 	event->task = current;
 	event->state = UF_EVENT_PENDING;
+	event->since = jiffies;
 
 	spin_lock(&queue->lock);
 	event->id = ++queue->last_id;

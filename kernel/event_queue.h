@@ -53,6 +53,7 @@ struct uf_event {
 	struct task_struct *task;
 	u64 id;
 	enum uf_event_state state;
+	unsigned long since;		/* when it was queued, in jiffies */
 	struct uf_ctx *child;		/* of a fork; the waiting thread holds it until TOLD */
 	struct uffd_msg msg;
 };
@@ -91,6 +92,12 @@ static inline bool uf_events_pending(const struct uf_event_queue *queue)
 
 /* The number of the last event that was queued, or 0. Numbers grow, and are never used again. */
 u64 uf_event_last(struct uf_event_queue *queue);
+
+/*
+ * How many threads wait for their events to be read, and when the oldest of these events was
+ * queued, in jiffies, if there is one. Doesn't sleep.
+ */
+unsigned long uf_events_see(struct uf_event_queue *queue, unsigned long *oldest);
 
 /*
  * Queue @event, whose msg and child the caller has filled in. The caller then wakes the readers.

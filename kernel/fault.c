@@ -133,6 +133,35 @@ static bool uf_fault_unresolved(const struct vm_fault *vmf, unsigned long reason
 	return unresolved;
 }
 
+static enum uf_fault_kind uf_fault_kind_of(unsigned long reason)
+{
+	if (reason & VM_UFFD_WP)
+		return UF_FAULT_WP;
+	if (reason & VM_UFFD_RWP)
+		return UF_FAULT_RWP;
+	if (reason & VM_UFFD_MINOR)
+		return UF_FAULT_MINOR;
+	return UF_FAULT_MISSING;
+}
+
+/* Memory that a monitor resolves faults of is never of another kind. */
+static enum uf_memory_kind uf_fault_memory_of(struct vm_area_struct *vma)
+{
+	if (is_vm_hugetlb_page(vma))
+		return UF_MEMORY_HUGETLB;
+	return vma_is_anonymous(vma) ? UF_MEMORY_ANON : UF_MEMORY_SHMEM;
+}
+
+static void uf_fault_count(const struct uf_ctx *ctx, const struct vm_fault *vmf,
+			   unsigned long reason)
+{
+	unsigned int access = (vmf->flags & FAULT_FLAG_WRITE ? UF_ACCESS_WRITE : 0) |
+			      (vmf->flags & FAULT_FLAG_USER ? 0 : UF_ACCESS_KERNEL);
+
+	uf_count_fault(&ctx->counters, uf_fault_kind_of(reason), uf_fault_memory_of(vmf->vma),
+		       access);
+}
+
 #define UF_FAULT_OUTLAST	(5 * HZ)
 
 /*
@@ -188,6 +217,7 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 {
 	struct uf_waiter waiter __uninitialized;	/* uf_waiter_add() sets the rest */
 	bool outlast = uf_fault_outlasts_signals(vmf);
+	enum uf_fault_end end = UF_FAULT_RETRIED;
 
 	uf_fault_make_msg(&waiter.msg, ctx, vmf, reason);
 	/*
@@ -199,10 +229,21 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	if (uf_fault_prepare(ctx, &waiter, vmf, reason, outlast)) {
 		uf_ctx_announce(ctx);
 		schedule_timeout(outlast ? UF_FAULT_OUTLAST : MAX_SCHEDULE_TIMEOUT);
+		end = UF_FAULT_INTERRUPTED;
 	}
 	__set_current_state(TASK_RUNNING);
-	uf_waiter_remove(&ctx->waiters, &waiter);
+	if (uf_waiter_remove(&ctx->waiters, &waiter))
+		end = UF_FAULT_WOKEN;
+	uf_count_fault_end(&ctx->counters, end);
 	uf_ctx_put(ctx);
+}
+
+/* Answer a fault without waiting for it. */
+static vm_fault_t uf_fault_answer(const struct uf_ctx *ctx, vm_fault_t answer)
+{
+	uf_count_fault_end(&ctx->counters, answer == VM_FAULT_SIGBUS ? UF_FAULT_SIGBUS
+								     : UF_FAULT_RETRIED);
+	return answer;
 }
 
 /*
@@ -212,7 +253,8 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 static vm_fault_t uf_fault_settle(struct uf_ctx *ctx, struct vm_fault *vmf)
 {
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		return VM_FAULT_SIGBUS;
+		return uf_fault_answer(ctx, VM_FAULT_SIGBUS);
+	uf_fault_answer(ctx, VM_FAULT_RETRY);
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 	uf_ctx_get(ctx);
@@ -237,31 +279,33 @@ vm_fault_t uf_fault_handle(struct vm_fault *vmf, unsigned long reason)
 	if (reason & VM_UFFD_WP && uf_compat_wp_async_fault(vmf))
 		return 0;
 
+	uf_fault_count(ctx, vmf, reason);
+
 	/* An exiting thread can't wait for a monitor, and a core dump leaves out missing pages. */
 	if (current->flags & (PF_EXITING | PF_DUMPCORE))
-		return VM_FAULT_SIGBUS;
+		return uf_fault_answer(ctx, VM_FAULT_SIGBUS);
 
 	assert_fault_locked(vmf);
 	if (WARN_ON_ONCE(ctx->view.mm != vmf->vma->vm_mm))
-		return VM_FAULT_SIGBUS;
+		return uf_fault_answer(ctx, VM_FAULT_SIGBUS);
 
 	if (unlikely(uf_mremaps_any(&ctx->mremaps)) &&
 	    uf_mremap_covers(&ctx->mremaps, vmf->address))
 		return uf_fault_settle(ctx, vmf);
 
 	if (ctx->view.features & UFFD_FEATURE_SIGBUS)
-		return VM_FAULT_SIGBUS;
+		return uf_fault_answer(ctx, VM_FAULT_SIGBUS);
 	if (!(vmf->flags & FAULT_FLAG_USER) && (ctx->view.flags & UFFD_USER_MODE_ONLY))
-		return VM_FAULT_SIGBUS;
+		return uf_fault_answer(ctx, VM_FAULT_SIGBUS);
 
 	/* A caller that can't retry can't wait either; one that can't wait may retry later. */
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		return VM_FAULT_SIGBUS;
+		return uf_fault_answer(ctx, VM_FAULT_SIGBUS);
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-		return VM_FAULT_RETRY;
+		return uf_fault_answer(ctx, VM_FAULT_RETRY);
 
 	if (unlikely(uf_ctx_changing(ctx)) && uf_change_is_own(&ctx->changes))
-		return VM_FAULT_SIGBUS;
+		return uf_fault_answer(ctx, VM_FAULT_SIGBUS);
 
 	uf_fault_wait(ctx, vmf, reason);
 	return VM_FAULT_RETRY;

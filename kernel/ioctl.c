@@ -4,7 +4,7 @@
  *
  * uf_ioctl() finds the command's row and copies its argument in, once. A handler checks every
  * field before it acts, in upstream's order, so that a wrong call gets upstream's error. ioctl(2)
- * returns what the handler returns.
+ * returns what the handler returns, with EAGAIN for UF_PARTLY.
  */
 #include <linux/userfault.h>
 
@@ -154,7 +154,8 @@ static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	err = uf_register_flags(ctx, reg->mode, &vm_flags);
 	if (err)
 		return err;
-	err = uf_ctx_range_check(ctx, reg->range.start, reg->range.len);
+	err = uf_ctx_range_check(ctx, reg->range.start, reg->range.len) ?:
+	      uf_counters_prepare(&ctx->counters);
 	if (err)
 		return err;
 
@@ -165,6 +166,9 @@ static long uf_ioctl_register(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	mmput(ctx->view.mm);
 	if (err)
 		return err;
+	uf_count_bytes(&ctx->counters, _UFFDIO_REGISTER, reg->range.len);
+	if (reg->mode & ~atomic64_read(&ctx->modes))
+		atomic64_or(reg->mode, &ctx->modes);
 	return put_user(uf_register_ioctls(ctx, vm_flags, huge), &user_reg->ioctls);
 }
 
@@ -181,6 +185,8 @@ static long uf_ioctl_unregister(struct uf_ctx *ctx, union uf_ioctl_arg *arg, voi
 		return -ENOMEM;
 	err = uf_region_unregister(ctx, range->start, range->start + range->len);
 	mmput(ctx->view.mm);
+	if (!err)
+		uf_count_bytes(&ctx->counters, _UFFDIO_UNREGISTER, range->len);
 	return err;
 }
 
@@ -211,20 +217,22 @@ static noinline long uf_ioctl_not_done(long err, __s64 __user *result)
  * Wake the waiters for the pages that are done, then write the result. In this order, because a
  * caller that doesn't get the result doesn't know which pages to wake itself.
  */
-static __always_inline long uf_ioctl_done(struct uf_ctx *ctx, unsigned long dst, unsigned long len,
-					  long done, bool wake, __s64 __user *result)
+static __always_inline long uf_ioctl_done(struct uf_ctx *ctx, unsigned int command,
+					  unsigned long dst, unsigned long len, long done,
+					  bool wake, __s64 __user *result)
 {
 	if (unlikely(done <= 0))
 		return uf_ioctl_not_done(done, result);
+	uf_count_bytes(&ctx->counters, command, done);
 	if (wake)
 		uf_ctx_wake(ctx, dst, done);
 	if (put_user(done, result))
 		return -EFAULT;
-	return done == len ? 0 : -EAGAIN;
+	return done == len ? 0 : UF_PARTLY;
 }
 
-static __always_inline long uf_ioctl_fill(struct uf_ctx *ctx, struct uf_fill fill, bool wake,
-					  __s64 __user *result)
+static __always_inline long uf_ioctl_fill(struct uf_ctx *ctx, unsigned int command,
+					  struct uf_fill fill, bool wake, __s64 __user *result)
 {
 	long done;
 
@@ -232,7 +240,7 @@ static __always_inline long uf_ioctl_fill(struct uf_ctx *ctx, struct uf_fill fil
 		done = uf_fill(ctx, fill);
 	else
 		done = uf_fill_foreign(ctx, fill);
-	return uf_ioctl_done(ctx, fill.dst, fill.len, done, wake, result);
+	return uf_ioctl_done(ctx, command, fill.dst, fill.len, done, wake, result);
 }
 
 static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -261,8 +269,8 @@ static long uf_ioctl_copy(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 		return -EINVAL;
 	fill.wp = copy->mode & UFFDIO_COPY_MODE_WP;
 
-	return uf_ioctl_fill(ctx, fill, !(copy->mode & UFFDIO_COPY_MODE_DONTWAKE),
-			     &user_copy->copy);
+	return uf_ioctl_fill(ctx, _UFFDIO_COPY, fill,
+			     !(copy->mode & UFFDIO_COPY_MODE_DONTWAKE), &user_copy->copy);
 }
 
 static long uf_ioctl_zeropage(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -282,8 +290,8 @@ static long uf_ioctl_zeropage(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 	if (zero->mode & ~UFFDIO_ZEROPAGE_MODE_DONTWAKE)
 		return -EINVAL;
 
-	return uf_ioctl_fill(ctx, fill, !(zero->mode & UFFDIO_ZEROPAGE_MODE_DONTWAKE),
-			     &user_zero->zeropage);
+	return uf_ioctl_fill(ctx, _UFFDIO_ZEROPAGE, fill,
+			     !(zero->mode & UFFDIO_ZEROPAGE_MODE_DONTWAKE), &user_zero->zeropage);
 }
 
 /* Both commands that protect have the same modes. */
@@ -295,8 +303,9 @@ static_assert(UFFDIO_RWPROTECT_MODE_DONTWAKE == UFFDIO_WRITEPROTECT_MODE_DONTWAK
  * that is killed may have unprotected some pages, and another process may go on using the context:
  * so their waiters are woken. After other errors nothing is unprotected.
  */
-static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uffdio_range *range,
-					     u64 mode, unsigned long what)
+static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, unsigned int command,
+					     const struct uffdio_range *range, u64 mode,
+					     unsigned long what)
 {
 	bool protect = mode & UFFDIO_WRITEPROTECT_MODE_WP;
 	int err;
@@ -315,17 +324,21 @@ static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, const struct uf
 	mmput(ctx->view.mm);
 	if ((!err || err == -EINTR) && !mode)	/* neither protecting nor DONTWAKE */
 		uf_ctx_wake(ctx, range->start, range->len);
+	if (!err)
+		uf_count_bytes(&ctx->counters, command, range->len);
 	return err;
 }
 
 static long uf_ioctl_writeprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
 {
-	return uf_ioctl_protect(ctx, &arg->writeprotect.range, arg->writeprotect.mode, VM_UFFD_WP);
+	return uf_ioctl_protect(ctx, _UFFDIO_WRITEPROTECT, &arg->writeprotect.range,
+				arg->writeprotect.mode, VM_UFFD_WP);
 }
 
 static long uf_ioctl_rwprotect(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
 {
-	return uf_ioctl_protect(ctx, &arg->rwprotect.range, arg->rwprotect.mode, VM_UFFD_RWP);
+	return uf_ioctl_protect(ctx, _UFFDIO_RWPROTECT, &arg->rwprotect.range,
+				arg->rwprotect.mode, VM_UFFD_RWP);
 }
 
 /* As upstream, also wakes threads that wait for another reason than read-write protection. */
@@ -365,8 +378,8 @@ static long uf_ioctl_continue(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void 
 		return -EINVAL;
 	fill.wp = cont->mode & UFFDIO_CONTINUE_MODE_WP;
 
-	return uf_ioctl_fill(ctx, fill, !(cont->mode & UFFDIO_CONTINUE_MODE_DONTWAKE),
-			     &user_cont->mapped);
+	return uf_ioctl_fill(ctx, _UFFDIO_CONTINUE, fill,
+			     !(cont->mode & UFFDIO_CONTINUE_MODE_DONTWAKE), &user_cont->mapped);
 }
 
 static long uf_ioctl_poison(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -386,8 +399,8 @@ static long uf_ioctl_poison(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __
 	if (poison->mode & ~UFFDIO_POISON_MODE_DONTWAKE)
 		return -EINVAL;
 
-	return uf_ioctl_fill(ctx, fill, !(poison->mode & UFFDIO_POISON_MODE_DONTWAKE),
-			     &user_poison->updated);
+	return uf_ioctl_fill(ctx, _UFFDIO_POISON, fill,
+			     !(poison->mode & UFFDIO_POISON_MODE_DONTWAKE), &user_poison->updated);
 }
 
 static long uf_ioctl_move(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __user *user)
@@ -416,7 +429,7 @@ static long uf_ioctl_move(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 		return -EINVAL;
 
 	done = uf_move(ctx, &move);
-	return uf_ioctl_done(ctx, args->dst, args->len, done,
+	return uf_ioctl_done(ctx, _UFFDIO_MOVE, args->dst, args->len, done,
 			     !(args->mode & UFFDIO_MOVE_MODE_DONTWAKE), &user_move->move);
 }
 
@@ -527,19 +540,13 @@ static noinline long uf_ioctl_await_changes(struct uf_ctx *ctx, const struct uf_
 	return err;
 }
 
-long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/* Returns what the handler returns, which may be UF_PARTLY. */
+static __always_inline long uf_ioctl_run(struct uf_ctx *ctx, const struct uf_ioctl *row,
+					 void __user *user)
 {
-	struct uf_ctx *ctx = file->private_data;
-	void __user *user = (void __user *)arg;
-	const struct uf_ioctl *row;
 	union uf_ioctl_arg in __uninitialized;	/* handlers read only what was copied in */
-	unsigned int nr;
 	long err;
 
-	nr = array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(uf_ioctls));
-	row = uf_ioctls + nr;
-	if (unlikely(row->cmd != cmd))	/* an empty row has 0, which never matches */
-		return -EINVAL;
 	if (unlikely(!uf_ctx_initialized(ctx) && !row->before_api))
 		return -EINVAL;
 	if (unlikely(row->pages && uf_ctx_changing(ctx))) {
@@ -550,6 +557,20 @@ long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (unlikely(uf_ioctl_copy_in(&in, user, row->in)))
 		return -EFAULT;
 	return row->handle(ctx, &in, user);
+}
+
+long uf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct uf_ctx *ctx = file->private_data;
+	const struct uf_ioctl *row;
+	unsigned int nr;
+
+	nr = array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(uf_ioctls));
+	row = uf_ioctls + nr;
+	if (unlikely(row->cmd != cmd))	/* an empty row has 0, which never matches */
+		return -EINVAL;
+	return uf_count_command(&ctx->counters, uf_command_of(nr),
+				uf_ioctl_run(ctx, row, (void __user *)arg));
 }
 
 /* Check that each offered command has a row, in its place, and that no other command has one. */

@@ -76,6 +76,7 @@ void uf_msg_told(struct uf_ctx *ctx, const struct uf_msg *msg)
 {
 	struct uf_ctx *child = uf_msg_child(msg);
 
+	uf_count_message(&ctx->counters, msg->msg.event);
 	if (msg->is_event && uf_event_told(&ctx->events, &msg->event) && child)
 		uf_ctx_put(child);
 }

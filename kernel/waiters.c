@@ -3,6 +3,7 @@
 #include <linux/userfault.h>
 
 #include <linux/hash.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 
@@ -44,6 +45,7 @@ void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter)
 
 	waiter->task = current;
 	waiter->state = UF_PENDING;
+	waiter->since = jiffies;
 
 	spin_lock(&bucket->lock);
 	if (hlist_empty(&bucket->head))
@@ -90,7 +92,7 @@ static void uf_waiter_wait_for_waker(struct uf_waiter *waiter)
 	__set_current_state(TASK_RUNNING);
 }
 
-void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
+bool uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 {
 	unsigned int i = uf_wait_bucket_of(waiter->page);
 	struct uf_wait_bucket *bucket = &table->buckets[i];
@@ -98,7 +100,7 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 
 	/* Pairs with the release in uf_waiter_wake(): the waker is done with *waiter. */
 	if (smp_load_acquire(&waiter->state) == UF_WOKEN)
-		return;
+		return true;
 
 	spin_lock(&bucket->lock);
 	taken = READ_ONCE(waiter->state) >= UF_TAKEN;
@@ -109,6 +111,7 @@ void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter)
 	spin_unlock(&bucket->lock);
 	if (taken)
 		uf_waiter_wait_for_waker(waiter);
+	return taken;
 }
 
 /*
@@ -281,20 +284,59 @@ void uf_waiters_untell(struct uf_wait_table *table, const struct uf_told *told)
 	spin_unlock(&bucket->lock);
 }
 
-void uf_waiters_count(struct uf_wait_table *table, unsigned long *pending, unsigned long *total)
+/* Count one that came at @since; of the *@count before it the oldest came at *@oldest. */
+static void uf_waiters_see_one(unsigned long *count, unsigned long *oldest, unsigned long since)
+{
+	if (!(*count)++ || time_before(since, *oldest))
+		*oldest = since;
+}
+
+void uf_waiters_see(struct uf_wait_table *table, struct uf_waiters_seen *seen)
 {
 	struct uf_waiter *waiter;
 	unsigned int i;
 
-	*pending = 0;
-	*total = 0;
+	*seen = (struct uf_waiters_seen){};
 	for (i = uf_wait_next_occupied(table, 0); i < UF_WAIT_BUCKETS;
 	     i = uf_wait_next_occupied(table, i + 1)) {
 		spin_lock(&table->buckets[i].lock);
 		hlist_for_each_entry(waiter, &table->buckets[i].head, node) {
-			*pending += READ_ONCE(waiter->state) == UF_PENDING;
-			++*total;
+			uf_waiters_see_one(&seen->total, &seen->oldest, waiter->since);
+			if (READ_ONCE(waiter->state) == UF_PENDING)
+				uf_waiters_see_one(&seen->pending, &seen->oldest_pending,
+						   waiter->since);
 		}
 		spin_unlock(&table->buckets[i].lock);
 	}
+}
+
+/* A waiter's thread can't exit while the waiter is in its bucket. */
+static void uf_waiter_describe(const struct uf_waiter *waiter, struct pid_namespace *ns,
+			       struct uf_waiter_seen *seen)
+{
+	seen->page = waiter->page;
+	seen->since = waiter->since;
+	seen->flags = waiter->msg.arg.pagefault.flags;
+	seen->tid = task_pid_nr_ns(waiter->task, ns);
+	seen->told = READ_ONCE(waiter->state) != UF_PENDING;
+}
+
+unsigned long uf_waiters_list(struct uf_wait_table *table, struct pid_namespace *ns,
+			      struct uf_waiter_seen *list, unsigned long room)
+{
+	const struct uf_waiter *waiter;
+	unsigned long count = 0;
+	unsigned int i;
+
+	for (i = uf_wait_next_occupied(table, 0); i < UF_WAIT_BUCKETS;
+	     i = uf_wait_next_occupied(table, i + 1)) {
+		spin_lock(&table->buckets[i].lock);
+		hlist_for_each_entry(waiter, &table->buckets[i].head, node) {
+			if (count < room)
+				uf_waiter_describe(waiter, ns, &list[count]);
+			count++;
+		}
+		spin_unlock(&table->buckets[i].lock);
+	}
+	return count;
 }

@@ -63,6 +63,8 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 
+struct pid_namespace;
+
 /*
  * 256 buckets of 16 bytes (without lock debugging) take a page of memory, and hold 8 waiters each
  * on average when 2,048 threads wait.
@@ -83,6 +85,7 @@ struct uf_waiter {
 	struct task_struct *task;
 	unsigned long page;		/* the address, masked to the page */
 	enum uf_waiter_state state;
+	unsigned long since;		/* when it came, in jiffies */
 	struct uffd_msg msg;		/* what the monitor will read */
 };
 
@@ -107,8 +110,11 @@ void uf_wait_table_init(struct uf_wait_table *table);
  */
 void uf_waiter_add(struct uf_wait_table *table, struct uf_waiter *waiter);
 
-/* Take the current thread's waiter out again, woken or not. May sleep until its waker is done. */
-void uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter);
+/*
+ * Take the current thread's waiter out again. Returns whether a waker had taken it out. May sleep
+ * until its waker is done.
+ */
+bool uf_waiter_remove(struct uf_wait_table *table, struct uf_waiter *waiter);
 
 /* Whether a waiter is pending; a hint. */
 static inline bool uf_waiters_pending(const struct uf_wait_table *table)
@@ -148,7 +154,34 @@ void uf_waiters_wake(struct uf_wait_table *table, unsigned long start, unsigned 
 /* The same for every waiter in the table. */
 void uf_waiters_wake_all(struct uf_wait_table *table);
 
-/* Count the pending waiters (@pending) and all waiters (@total). */
-void uf_waiters_count(struct uf_wait_table *table, unsigned long *pending, unsigned long *total);
+/*
+ * The waiters at one time, bucket after bucket: how many are pending, and how many there are; and
+ * when the oldest of either came, in jiffies, if there is one.
+ */
+struct uf_waiters_seen {
+	unsigned long pending;
+	unsigned long total;
+	unsigned long oldest_pending;
+	unsigned long oldest;
+};
+
+/* Look at all waiters. Doesn't sleep. */
+void uf_waiters_see(struct uf_wait_table *table, struct uf_waiters_seen *seen);
+
+/* What is told of a waiter to those who ask who waits. */
+struct uf_waiter_seen {
+	unsigned long page;
+	unsigned long since;		/* in jiffies */
+	u64 flags;			/* of the message */
+	pid_t tid;			/* 0: the thread isn't in that namespace */
+	bool told;
+};
+
+/*
+ * Describe waiters, @room of them at most, with the ids that @ns has for their threads. Returns how
+ * many there are. Doesn't sleep.
+ */
+unsigned long uf_waiters_list(struct uf_wait_table *table, struct pid_namespace *ns,
+			      struct uf_waiter_seen *list, unsigned long room);
 
 #endif /* UF_WAITERS_H */

@@ -193,11 +193,11 @@ static int read_often(void *data)
 static int count_often(void *data)
 {
 	struct load *load = ((const struct worker *)data)->load;
-	unsigned long pending, total;
+	struct uf_waiters_seen seen;
 
 	while (atomic_read(&load->sleepers)) {
-		uf_waiters_count(&load->table, &pending, &total);
-		if (pending > total)
+		uf_waiters_see(&load->table, &seen);
+		if (seen.pending > seen.total)
 			atomic_inc(&load->wrong);
 		schedule_timeout_idle(1);
 	}
@@ -256,7 +256,7 @@ static void stop_threads(struct load *load)
 static void no_wakeup_is_lost(struct kunit *test)
 {
 	struct load *load = kunit_kzalloc(test, sizeof(*load), GFP_KERNEL);
-	unsigned long pending, total;
+	struct uf_waiters_seen seen;
 	bool made;
 
 	KUNIT_ASSERT_NOT_NULL(test, load);
@@ -272,8 +272,8 @@ static void no_wakeup_is_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&load->wrong), 0);
 	KUNIT_EXPECT_GT(test, atomic_read(&load->slept), 0);
 	KUNIT_EXPECT_GT(test, atomic_read(&load->told), 0);
-	uf_waiters_count(&load->table, &pending, &total);
-	KUNIT_EXPECT_EQ(test, total, 0);
+	uf_waiters_see(&load->table, &seen);
+	KUNIT_EXPECT_EQ(test, seen.total, 0);
 	KUNIT_EXPECT_FALSE(test, uf_waiters_pending(&load->table));
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(load->table.occupied, UF_WAIT_BUCKETS));
 }

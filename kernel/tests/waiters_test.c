@@ -39,10 +39,10 @@ static void add(struct uf_wait_table *table, struct uf_waiter *waiter, unsigned 
 /* Wake as a context does, with an upper bound of the number of waiters */
 static void wake(struct uf_wait_table *table, unsigned long start, unsigned long len)
 {
-	unsigned long pending, total;
+	struct uf_waiters_seen seen;
 
-	uf_waiters_count(table, &pending, &total);
-	uf_waiters_wake(table, start, len, total);
+	uf_waiters_see(table, &seen);
+	uf_waiters_wake(table, start, len, seen.total);
 }
 
 static void expect_bits(struct kunit *test, const struct uf_wait_table *table)
@@ -57,11 +57,11 @@ static void expect_bits(struct kunit *test, const struct uf_wait_table *table)
 static void expect_count(struct kunit *test, struct uf_wait_table *table, unsigned long pending,
 			 unsigned long total)
 {
-	unsigned long seen_pending, seen_total;
+	struct uf_waiters_seen seen;
 
-	uf_waiters_count(table, &seen_pending, &seen_total);
-	KUNIT_EXPECT_EQ(test, seen_pending, pending);
-	KUNIT_EXPECT_EQ(test, seen_total, total);
+	uf_waiters_see(table, &seen);
+	KUNIT_EXPECT_EQ(test, seen.pending, pending);
+	KUNIT_EXPECT_EQ(test, seen.total, total);
 	KUNIT_EXPECT_EQ(test, uf_waiters_pending(table), pending != 0);
 	expect_bits(test, table);
 }
@@ -130,6 +130,35 @@ static void untold_fault_is_told_next(struct kunit *test)
 	expect_count(test, table, 2, 2);
 	expect_told(test, table, &first, &told);
 	expect_told(test, table, &second, &told);
+	uf_waiters_wake_all(table);
+}
+
+/* Ages are right when jiffies wrap, too: here the first came before that, and the second after. */
+static void oldest_waiters_are_seen(struct kunit *test)
+{
+	struct uf_wait_table *table = new_table(test);
+	struct uf_waiter waiters[3];
+	struct uf_waiters_seen seen;
+	struct uf_told told;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		add(table, &waiters[i], page_at(i));
+		KUNIT_EXPECT_TRUE(test, time_before_eq(waiters[i].since, jiffies));
+		waiters[i].since = i - 1UL;
+	}
+	uf_waiters_see(table, &seen);
+	KUNIT_EXPECT_EQ(test, seen.oldest, -1UL);
+	KUNIT_EXPECT_EQ(test, seen.oldest_pending, -1UL);
+
+	expect_told(test, table, &waiters[0], &told);
+	uf_waiters_see(table, &seen);
+	KUNIT_EXPECT_EQ(test, seen.oldest, -1UL);
+	KUNIT_EXPECT_EQ(test, seen.oldest_pending, 0);
+
+	wake(table, page_at(0), PAGE_SIZE);
+	uf_waiters_see(table, &seen);
+	KUNIT_EXPECT_EQ(test, seen.oldest, 0);
 	uf_waiters_wake_all(table);
 }
 
@@ -417,6 +446,7 @@ static struct kunit_case waiters_tests[] = {
 	KUNIT_CASE(new_table_is_empty),
 	KUNIT_CASE(faults_are_told_in_their_order),
 	KUNIT_CASE(untold_fault_is_told_next),
+	KUNIT_CASE(oldest_waiters_are_seen),
 	KUNIT_CASE(gone_waiter_is_not_untold),
 	KUNIT_CASE(waiter_can_leave_in_any_state),
 	KUNIT_CASE(woken_fault_is_not_told),

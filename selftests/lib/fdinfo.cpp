@@ -1,10 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lib/fdinfo.hpp"
 
+#include "harness/harness.hpp"
+
 #include <fstream>
 #include <sstream>
 
 namespace selftests {
+
+std::string FdInfo::line(std::string_view name) const
+{
+	std::istringstream lines(text);
+
+	for (std::string line; std::getline(lines, line);)
+		if (line.starts_with(std::string(name) + ":\t"))
+			return line.substr(name.size() + 2);
+	return {};
+}
+
+std::uint64_t FdInfo::number(std::string_view name) const
+{
+	const auto value = line(name);
+
+	if (value.empty())
+		give_up("fdinfo has no line \"" + std::string(name) + "\"");
+	return std::stoull(value);
+}
+
+std::uint64_t FdInfo::count(std::string_view line_name, std::string_view name) const
+{
+	std::istringstream pairs(line(line_name));
+
+	for (std::string pair; pairs >> pair;)
+		if (pair.starts_with(std::string(name) + "="))
+			return std::stoull(pair.substr(name.size() + 1));
+	return 0;
+}
 
 FdInfo fdinfo(int fd)
 {

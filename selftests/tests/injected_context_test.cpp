@@ -18,6 +18,7 @@
 #include <string>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <userfault/socket.hpp>
 #include <vector>
@@ -96,7 +97,9 @@ TEST_CASE("a context that can't be opened leaves no descriptor behind", "[inject
 TEST_CASE("a context that finds no memory for its descriptor can be opened later",
 	  "[injected][api]")
 {
-	constexpr int enough = 1024;
+	constexpr int enough = 8192; /* calls that get through a failure make it larger, too */
+	const rlimit limit = {enough, enough};
+	checked(::setrlimit(RLIMIT_NOFILE, &limit));
 	const Fd device(static_cast<int>(
 		checked(::open(device_of(backend_under_test()).c_str(), O_RDWR | O_CLOEXEC))));
 	unsigned refused = 0;

@@ -374,4 +374,12 @@ struct uffd_msg {
 	} arg;
 } __attribute__((packed));
 
+/* Kinds of memory. */
+enum {
+	USERFAULT_MEMORY_ANON,		/* private anonymous memory */
+	USERFAULT_MEMORY_SHMEM,		/* shared anonymous memory, and files of shmem */
+	USERFAULT_MEMORY_HUGETLB,
+	USERFAULT_MEMORY_FILE,		/* other files, which only UFFD_FEATURE_WP_ASYNC takes */
+};
+
 #endif /* _LINUX_USERFAULT_H */
