@@ -275,7 +275,7 @@ define need
 	exit 1; }
 endef
 
-.PHONY: compilers nettle
+.PHONY: compilers nettle libnl
 HAS_EXPECTED = echo '\#include <version>' | $(CXX) -std=c++23 -E -dM -x c++ - | grep __cpp_lib_expected
 compilers:
 	$(call need,command -v $(firstword $(CC)),C compiler ($(CC)),gcc)
@@ -283,6 +283,9 @@ compilers:
 
 nettle:
 	$(call need,echo '#include <nettle/sha2.h>' | $(CXX) -E -x c++ -,library nettle for the demo,nettle-dev)
+
+libnl:
+	$(call need,echo '#include <netlink/genl/genl.h>' | $(CXX) -isystem /usr/include/libnl3 -E -x c++ -,library libnl for the tests,libnl-genl-3-dev)
 
 build/obj/user/examples/demo.o: | nettle
 
@@ -308,6 +311,16 @@ build/obj/32/%.o: %.c | compilers
 	$(compile_c)
 
 $(call objects,user/src): USER_CXXFLAGS += -fPIC
+
+# What speaks to the module's netlink family: the tests use it, too.
+NETLINK_CLIENT := $(addprefix build/obj/user/userfaultctl/,client.o socket.o no_names.o)
+LIBNL := -lnl-genl-3 -lnl-3
+LIBNL_FLAGS := -Iuser -isystem /usr/include/libnl3
+LIBNL_USERS := $(call sources,user/userfaultctl) \
+	$(addprefix selftests/tests/,netlink_test.cpp injected_netlink_test.cpp)
+USES_LIBNL := $(LIBNL_USERS:%.cpp=build/obj/%.o)
+$(USES_LIBNL): USER_CXXFLAGS += $(LIBNL_FLAGS)
+$(USES_LIBNL): | libnl
 
 # The optimizer takes long for the tests' assertions, and gains little: so the tests are
 # built with -Og, and so are the torture and the fuzzer. The headers that most files include are
@@ -371,7 +384,8 @@ build/user/redirect/userfault-run: $(call objects,user/redirect)
 # A guest would take long to unpack what is only for a debugger.
 build/selftests/selftests build/selftests/bench build/selftests/torture build/selftests/fuzz: LDFLAGS += -s
 
-build/selftests/selftests: $(TEST_OBJECTS) build/user/libuserfault.a
+build/selftests/selftests: LDLIBS += $(LIBNL)
+build/selftests/selftests: $(TEST_OBJECTS) $(NETLINK_CLIENT) build/user/libuserfault.a
 	$(link)
 
 build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
@@ -503,8 +517,9 @@ build/$(1)/selftests/redirect/probe build/$(1)/user/redirect/libuserfault-redire
 	build/$(1)/obj/selftests/sanitized/redirected.o
 # Functions keep their names for the stack traces of reports; the rest takes a guest long to unpack.
 build/$(1)/selftests/selftests: LDFLAGS += -Wl,-S
+build/$(1)/selftests/selftests: LDLIBS += $(LIBNL)
 build/$(1)/selftests/selftests: $(call sanitized_objects,$(1),$(SANITIZED_TESTS) $(call objects,user/src) \
-	$(call objects,selftests/sanitized)) $(filter-out $(SANITIZED_TESTS),$(TEST_OBJECTS))
+	$(call objects,selftests/sanitized)) $(filter-out $(SANITIZED_TESTS),$(TEST_OBJECTS)) $(NETLINK_CLIENT)
 
 $(SANITIZED_PROGRAMS:%=build/$(1)/%): build/$(1)/obj/selftests/sanitized/options.o
 	$$(call link_sanitized,$(1),$$(if $$(filter %.so %/probe,$$@),$$(CC),$$(CXX)))
@@ -534,7 +549,7 @@ flags_in_fuzz = -D_GNU_SOURCE
 
 analyses: | compilers $(KSELFTEST_HARNESS)
 	$(foreach file,$(TIDIED),$(info tidy $(file) clang-tidy-22 --quiet $(file) -- \
-		$(filter-out -M%,$(USER_CXXFLAGS)) -Iselftests))
+		$(filter-out -M%,$(USER_CXXFLAGS)) -Iselftests$(if $(filter $(file),$(LIBNL_USERS)), $(LIBNL_FLAGS))))
 	$(foreach file,$(ANALYZED_C),$(info analyzer $(file) $(filter-out ccache,$(CC)) \
 		$(filter-out -M%,$(USER_CFLAGS)) $(flags_in_$(notdir $(patsubst %/,%,$(dir $(file))))) \
 		-O2 -fanalyzer -c -o /dev/null $(file)))

@@ -24,6 +24,7 @@
 #include "file.h"
 #include "hooks.h"
 #include "ioctl.h"
+#include "nl.h"
 #include "compat/ksyms.h"
 
 static long uf_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -66,11 +67,17 @@ static int __init uf_init(void)
 	err = uf_hooks_init();
 	if (err)
 		goto destroy_cache;
-	err = misc_register(&uf_dev);
+	err = uf_nl_init();
 	if (err)
 		goto exit_hooks;
+	err = misc_register(&uf_dev);
+	if (err)
+		goto exit_netlink;
+	uf_nl_begin();
 	return 0;
 
+exit_netlink:
+	uf_nl_exit();
 exit_hooks:
 	uf_hooks_exit();
 destroy_cache:
@@ -83,6 +90,7 @@ exit_rmap:
 static void __exit uf_exit(void)
 {
 	misc_deregister(&uf_dev);
+	uf_nl_exit();
 	uf_hooks_exit();
 	uf_ctx_cache_destroy();
 	uf_compat_rmap_exit();

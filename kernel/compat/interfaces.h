@@ -49,6 +49,9 @@
 /* register_ftrace_direct() takes an ftrace_ops */
 #define UF_HAS_FTRACE_DIRECT_OPS	UF_SINCE(6, 4)
 
+/* genl_info_dump(): a dump has a struct genl_info, too */
+#define UF_HAS_GENL_INFO_IN_DUMP	UF_SINCE(6, 7)
+
 /* --- VMAs --------------------------------------------------------------------------- */
 
 /* vm_flags_reset(): the flags of a VMA are no longer a plain word */

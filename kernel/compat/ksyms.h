@@ -19,6 +19,7 @@
 #include <linux/ksm.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/ptrace.h>
 #include <linux/rmap.h>
 #include <linux/shmem_fs.h>
 #include <linux/static_call.h>
@@ -212,6 +213,7 @@
 
 #define UF_KSYMS(X)								\
 	X(ftrace_location, "taking functions over")				\
+	X(ptrace_may_access, "showing contexts")				\
 	X(dup_userfaultfd_complete, "events")					\
 	X(userfaultfd_unmap_complete, "events")					\
 	UF_KSYMS_ANON_INODE(X)							\

@@ -374,6 +374,138 @@ struct uffd_msg {
 	} arg;
 } __attribute__((packed));
 
+/*
+ * The generic netlink family: what contexts there are, who waits in them, and what they count.
+ *
+ * A context has an id, which its /proc/PID/fdinfo shows as "context:". No other context has or gets
+ * the same one as long as the module is loaded.
+ *
+ * Who sees what
+ *
+ * A reader sees the contexts of its own user, and those of processes that it may read as ptrace(2)
+ * would have it (PTRACE_MODE_READ_FSCREDS, as for /proc/PID/maps); in either case only if the
+ * process, or after its end the process that made the context, is in the reader's pid namespace. It
+ * sees addresses only if it may read the process. CAP_NET_ADMIN gives no right here. What counts is
+ * what both the sender of the request and the process that opened the socket may do; the pid
+ * namespace is the sender's. A context that the reader doesn't see doesn't exist for it: ENOENT.
+ * (But ids, and NLM_F_DUMP_INTR, tell that contexts of others come and go.)
+ *
+ * Process and thread ids are those of the reader's pid namespace. Times are in milliseconds, to
+ * within a tick of the kernel's clock.
+ *
+ * Requests
+ *
+ * Every request is checked strictly: an attribute that its command doesn't take is EINVAL. The
+ * extended ACK says in words what is wrong. The set of attributes of each command is
+ * named beside it. A number in parentheses is an attribute's type; * marks those that a request
+ * must have.
+ */
+#define USERFAULT_GENL_NAME	"userfault"
+#define USERFAULT_GENL_VERSION	1
+
+enum {
+	USERFAULT_CMD_UNSPEC,
+
+	/*
+	 * The context USERFAULT_A_CONTEXT_ID*, or, as a dump without it, all contexts by their ids.
+	 * Answer: USERFAULT_A_CONTEXT_*. If contexts came or went during a dump, NLM_F_DUMP_INTR
+	 * is set.
+	 */
+	USERFAULT_CMD_CONTEXT_GET,
+
+	/*
+	 * A dump of the ranges that are registered with USERFAULT_A_REGION_CONTEXT*, as they were
+	 * at its beginning, by address. Neighbours that are registered alike are one range. Answer:
+	 * USERFAULT_A_REGION_*. EPERM: the reader may not read the process. ESRCH: the process is
+	 * gone, or fork() isn't done with it. EBUSY: its mappings are changing; try again. If there
+	 * were more than twice as many a moment later, NLM_F_DUMP_INTR is set.
+	 */
+	USERFAULT_CMD_REGION_GET,
+
+	/*
+	 * A dump of the threads that wait in a fault of USERFAULT_A_WAITER_CONTEXT*, as they were
+	 * at its beginning, in no order. Answer: USERFAULT_A_WAITER_*. EPERM, ESRCH and
+	 * NLM_F_DUMP_INTR as above.
+	 */
+	USERFAULT_CMD_WAITER_GET,
+
+	/*
+	 * What the context USERFAULT_A_COUNTERS_CONTEXT* has counted, or, as a dump without it, all
+	 * contexts. Answer: USERFAULT_A_COUNTERS_*. Kinds of faults and messages, commands and
+	 * errors that never happened are left out.
+	 */
+	USERFAULT_CMD_COUNTERS_GET,
+
+	/*
+	 * Wake the threads that wait in the context USERFAULT_A_WAKE_CONTEXT* for the page at
+	 * USERFAULT_A_WAKE_ADDRESS, or all of them: each accesses its page again. It takes the
+	 * right to attach to the process (PTRACE_MODE_ATTACH_FSCREDS): EPERM. ESRCH as above.
+	 */
+	USERFAULT_CMD_WAKE,
+
+	__USERFAULT_CMD_MAX
+};
+
+#define USERFAULT_CMD_MAX	(__USERFAULT_CMD_MAX - 1)
+
+enum {
+	USERFAULT_A_CONTEXT_UNSPEC,
+	USERFAULT_A_CONTEXT_PAD,
+	USERFAULT_A_CONTEXT_ID,		/* (u64) */
+	/*
+	 * The process whose memory it is, one of its threads, and that thread's name, of any bytes.
+	 * They are left out when the process is gone, and while fork() isn't done with it.
+	 */
+	USERFAULT_A_CONTEXT_TGID,	/* (u32) */
+	USERFAULT_A_CONTEXT_PID,	/* (u32) */
+	USERFAULT_A_CONTEXT_COMM,	/* (string) */
+	USERFAULT_A_CONTEXT_UID,	/* (u32) of its maker, as the socket's opener knows it */
+	USERFAULT_A_CONTEXT_FLAGS,	/* (u32) those of USERFAULTFD_IOC_NEW */
+	USERFAULT_A_CONTEXT_FEATURES,	/* (u64) UFFD_FEATURE_*; none: no handshake yet */
+	USERFAULT_A_CONTEXT_MODES,	/* (u64) in which memory has been registered so far */
+	USERFAULT_A_CONTEXT_AGE,	/* (u64) since it was made */
+	USERFAULT_A_CONTEXT_PENDING,	/* (u32) faults that nobody has read */
+	USERFAULT_A_CONTEXT_WAITING,	/* (u32) these, and faults that were read and still wait */
+	USERFAULT_A_CONTEXT_EVENTS,	/* (u32) threads that wait until their event is read */
+	/* For how long the oldest of each has waited; left out if there is none */
+	USERFAULT_A_CONTEXT_OLDEST_PENDING,	/* (u64) */
+	USERFAULT_A_CONTEXT_OLDEST_WAITING,	/* (u64) */
+	USERFAULT_A_CONTEXT_OLDEST_EVENT,	/* (u64) */
+
+	__USERFAULT_A_CONTEXT_MAX
+};
+
+#define USERFAULT_A_CONTEXT_MAX	(__USERFAULT_A_CONTEXT_MAX - 1)
+
+enum {
+	USERFAULT_A_REGION_UNSPEC,
+	USERFAULT_A_REGION_PAD,
+	USERFAULT_A_REGION_CONTEXT,	/* (u64) id */
+	USERFAULT_A_REGION_START,	/* (u64) address */
+	USERFAULT_A_REGION_LENGTH,	/* (u64) bytes */
+	USERFAULT_A_REGION_MODES,	/* (u64) UFFDIO_REGISTER_MODE_* */
+	USERFAULT_A_REGION_MEMORY,	/* (u32) USERFAULT_MEMORY_* */
+
+	__USERFAULT_A_REGION_MAX
+};
+
+#define USERFAULT_A_REGION_MAX	(__USERFAULT_A_REGION_MAX - 1)
+
+enum {
+	USERFAULT_A_WAITER_UNSPEC,
+	USERFAULT_A_WAITER_PAD,
+	USERFAULT_A_WAITER_CONTEXT,	/* (u64) id */
+	USERFAULT_A_WAITER_TID,		/* (u32) thread; 0: not in the reader's pid namespace */
+	USERFAULT_A_WAITER_ADDRESS,	/* (u64) of the page, or of a page of a huge page */
+	USERFAULT_A_WAITER_FLAGS,	/* (u64) UFFD_PAGEFAULT_FLAG_*, as in the message */
+	USERFAULT_A_WAITER_AGE,		/* (u64) */
+	USERFAULT_A_WAITER_TOLD,	/* (flag) somebody has read the message */
+
+	__USERFAULT_A_WAITER_MAX
+};
+
+#define USERFAULT_A_WAITER_MAX	(__USERFAULT_A_WAITER_MAX - 1)
+
 /* Kinds of memory. */
 enum {
 	USERFAULT_MEMORY_ANON,		/* private anonymous memory */
@@ -381,5 +513,94 @@ enum {
 	USERFAULT_MEMORY_HUGETLB,
 	USERFAULT_MEMORY_FILE,		/* other files, which only UFFD_FEATURE_WP_ASYNC takes */
 };
+
+enum {
+	USERFAULT_A_COUNTERS_UNSPEC,
+	USERFAULT_A_COUNTERS_PAD,
+	USERFAULT_A_COUNTERS_CONTEXT,	/* (u64) id */
+	USERFAULT_A_COUNTERS_FAULTS,	/* (nest, any number) USERFAULT_A_FAULTS_* */
+	USERFAULT_A_COUNTERS_WOKEN,	/* (u64) faults whose thread waited until it was woken */
+	USERFAULT_A_COUNTERS_RETRIED,	/* (u64) whose page came before, or that couldn't wait */
+	USERFAULT_A_COUNTERS_INTERRUPTED,	/* (u64) whose wait a signal or a limit ended */
+	USERFAULT_A_COUNTERS_SIGBUS,	/* (u64) that were refused */
+	USERFAULT_A_COUNTERS_MESSAGES,	/* (nest, any number) USERFAULT_A_MESSAGES_* */
+	USERFAULT_A_COUNTERS_COMMANDS,	/* (nest, any number) USERFAULT_A_COMMANDS_* */
+
+	__USERFAULT_A_COUNTERS_MAX
+};
+
+#define USERFAULT_A_COUNTERS_MAX	(__USERFAULT_A_COUNTERS_MAX - 1)
+
+/* Faults of one kind. */
+enum {
+	USERFAULT_A_FAULTS_UNSPEC,
+	USERFAULT_A_FAULTS_PAD,
+	USERFAULT_A_FAULTS_MODE,	/* (u64) the UFFDIO_REGISTER_MODE_* by which they came */
+	USERFAULT_A_FAULTS_MEMORY,	/* (u32) USERFAULT_MEMORY_* */
+	USERFAULT_A_FAULTS_WRITE,	/* (flag) writes; else reads */
+	USERFAULT_A_FAULTS_KERNEL,	/* (flag) the kernel's own accesses */
+	USERFAULT_A_FAULTS_COUNT,	/* (u64) */
+
+	__USERFAULT_A_FAULTS_MAX
+};
+
+#define USERFAULT_A_FAULTS_MAX	(__USERFAULT_A_FAULTS_MAX - 1)
+
+/* Messages of one kind that were read. */
+enum {
+	USERFAULT_A_MESSAGES_UNSPEC,
+	USERFAULT_A_MESSAGES_PAD,
+	USERFAULT_A_MESSAGES_EVENT,	/* (u32) UFFD_EVENT_* */
+	USERFAULT_A_MESSAGES_COUNT,	/* (u64) */
+
+	__USERFAULT_A_MESSAGES_MAX
+};
+
+#define USERFAULT_A_MESSAGES_MAX	(__USERFAULT_A_MESSAGES_MAX - 1)
+
+/* Calls of one command. */
+enum {
+	USERFAULT_A_COMMANDS_UNSPEC,
+	USERFAULT_A_COMMANDS_PAD,
+	USERFAULT_A_COMMANDS_NUMBER,	/* (u32) _UFFDIO_* */
+	USERFAULT_A_COMMANDS_DONE,	/* (u64) that did all of it */
+	USERFAULT_A_COMMANDS_PARTLY,	/* (u64) that did a part of their range, which is EAGAIN */
+	USERFAULT_A_COMMANDS_BYTES,	/* (u64) of memory that was filled, protected and so on */
+	USERFAULT_A_COMMANDS_ERRORS,	/* (nest, any number) USERFAULT_A_ERRORS_* */
+
+	__USERFAULT_A_COMMANDS_MAX
+};
+
+#define USERFAULT_A_COMMANDS_MAX	(__USERFAULT_A_COMMANDS_MAX - 1)
+
+/*
+ * Calls that failed with one error. They did nothing, except that after EFAULT the caller doesn't
+ * know the result, and after EINTR a part may be protected.
+ */
+enum {
+	USERFAULT_A_ERRORS_UNSPEC,
+	USERFAULT_A_ERRORS_PAD,
+	USERFAULT_A_ERRORS_ERRNO,	/* (u32) 0: any that isn't told apart */
+	USERFAULT_A_ERRORS_COUNT,	/* (u64) */
+
+	__USERFAULT_A_ERRORS_MAX
+};
+
+#define USERFAULT_A_ERRORS_MAX	(__USERFAULT_A_ERRORS_MAX - 1)
+
+enum {
+	USERFAULT_A_WAKE_UNSPEC,
+	USERFAULT_A_WAKE_PAD,
+	USERFAULT_A_WAKE_CONTEXT,	/* (u64) id */
+	/*
+	 * (u64) Any address in the page. In hugetlb memory: what USERFAULT_A_WAITER_ADDRESS is,
+	 * which without UFFD_FEATURE_EXACT_ADDRESS is the beginning of the huge page.
+	 */
+	USERFAULT_A_WAKE_ADDRESS,
+
+	__USERFAULT_A_WAKE_MAX
+};
+
+#define USERFAULT_A_WAKE_MAX	(__USERFAULT_A_WAKE_MAX - 1)
 
 #endif /* _LINUX_USERFAULT_H */

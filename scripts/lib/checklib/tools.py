@@ -112,9 +112,15 @@ def coccinelle(kernel):
     return analyses.of_module("coccinelle", "spatch", of_module(), lambda: semantic_patches(checkers(kernel)))
 
 
+def netlink(_kernel):
+    """Whether the specification of the netlink family fits the header."""
+    return run("scripts/check-netlink")
+
+
 ALL = {
     "shellcheck": shellcheck,
     "pyflakes": pyflakes,
+    "netlink": netlink,
     "format": clang_format,
     "tidy": clang_tidy,
     "analyzer": analyzer,
