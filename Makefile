@@ -82,7 +82,7 @@ module:
 help:
 	@echo 'make                     build the module for the running kernel: build/running/userfault.ko'
 	@echo 'make module KERNEL=K     build the module for a kernel of the list: build/K/userfault.ko'
-	@echo 'make user                build the library, userfault-run and the examples'
+	@echo 'make user                build the library, userfault-run, userfaultctl and the examples'
 	@echo 'make demo [KERNEL=K] [FILE=F] [V=1]'
 	@echo '                         in a VM, serve a file into the memory of another process'
 	@echo 'make try [KERNEL=K] [TEST=T | SHELL=1 | STOP=1] [MEMORY=M]'
@@ -136,7 +136,7 @@ help:
 	@echo 'make docs                check Documentation/, and convert it to HTML in build/Documentation/'
 	@echo 'make install [PREFIX=P] [DESTDIR=D]'
 	@echo '                         install the module for the running kernel with its udev rule, the'
-	@echo '                         library and userfault-run; install-module installs only the first two,'
+	@echo '                         library, userfault-run and userfaultctl; install-module installs only the first two,'
 	@echo '                         install-user only the others'
 	@echo 'make dkms                hand the module to DKMS, to be rebuilt for each new kernel, and'
 	@echo '                         install its udev rule'
@@ -255,15 +255,16 @@ objects = $(patsubst %.cpp,build/obj/%.o,$(call sources,$(1)))
 LIBRARY := build/user/libuserfault.a build/user/libuserfault.so
 EXAMPLES := $(patsubst user/examples/%.cpp,build/user/examples/%,$(call sources,user/examples))
 REDIRECT := build/user/redirect/userfault-run build/user/redirect/libuserfault-redirect.so
+USERFAULTCTL := build/user/userfaultctl/userfaultctl
 # Programs that the tests run through userfault-run: dynamic ones, and some that it has to refuse
 REDIRECTED := $(addprefix build/selftests/redirect/,probe probe-static probe-static-32 probe-32 entries.so early.so)
 # What is built for 32 bits: the tests of the raw ABI, and programs that meet one of 64 bits
 COMPAT := $(patsubst selftests/abi/%.c,build/selftests/32/%,$(wildcard selftests/abi/*.c)) \
 	$(patsubst selftests/compat/%.c,build/selftests/32/%,$(wildcard selftests/compat/*.c))
-TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) build/user/examples/demo \
+TESTS := build/selftests/selftests $(REDIRECTED) $(COMPAT) $(USERFAULTCTL) build/user/examples/demo \
 	$(if $(call sources,selftests/bench),build/selftests/bench)
 
-user: $(LIBRARY) $(REDIRECT) $(EXAMPLES)
+user: $(LIBRARY) $(REDIRECT) $(USERFAULTCTL) $(EXAMPLES)
 
 # A build without the bootstrap says which packages the bootstrap would have installed.
 #
@@ -285,7 +286,11 @@ nettle:
 	$(call need,echo '#include <nettle/sha2.h>' | $(CXX) -E -x c++ -,library nettle for the demo,nettle-dev)
 
 libnl:
-	$(call need,echo '#include <netlink/genl/genl.h>' | $(CXX) -isystem /usr/include/libnl3 -E -x c++ -,library libnl for the tests,libnl-genl-3-dev)
+	$(call need,echo '#include <netlink/genl/genl.h>' | $(CXX) -isystem /usr/include/libnl3 -E -x c++ -,library libnl for userfaultctl and the tests,libnl-genl-3-dev)
+
+.PHONY: tool-libraries
+tool-libraries:
+	$(call need,printf '\#include <%s>\n' CLI/CLI.hpp fmt/core.h nlohmann/json.hpp | $(CXX) -std=c++23 -E -x c++ -,library for userfaultctl (CLI11 or fmt or nlohmann-json),libcli11-dev libfmt-dev nlohmann-json3-dev)
 
 build/obj/user/examples/demo.o: | nettle
 
@@ -315,12 +320,13 @@ $(call objects,user/src): USER_CXXFLAGS += -fPIC
 # What speaks to the module's netlink family: the tests use it, too.
 NETLINK_CLIENT := $(addprefix build/obj/user/userfaultctl/,client.o socket.o no_names.o)
 LIBNL := -lnl-genl-3 -lnl-3
-LIBNL_FLAGS := -Iuser -isystem /usr/include/libnl3
+LIBNL_FLAGS := -Iuser -isystem /usr/include/libnl3 -DFMT_HEADER_ONLY
 LIBNL_USERS := $(call sources,user/userfaultctl) \
 	$(addprefix selftests/tests/,netlink_test.cpp injected_netlink_test.cpp)
 USES_LIBNL := $(LIBNL_USERS:%.cpp=build/obj/%.o)
 $(USES_LIBNL): USER_CXXFLAGS += $(LIBNL_FLAGS)
 $(USES_LIBNL): | libnl
+$(call objects,user/userfaultctl): | tool-libraries
 
 # The optimizer takes long for the tests' assertions, and gains little: so the tests are
 # built with -Og, and so are the torture and the fuzzer. The headers that most files include are
@@ -381,8 +387,12 @@ build/user/examples/%: build/obj/user/examples/%.o build/user/libuserfault.a
 build/user/redirect/userfault-run: $(call objects,user/redirect)
 	$(link)
 
+$(USERFAULTCTL): LDLIBS += $(LIBNL)
+$(USERFAULTCTL): $(call objects,user/userfaultctl) build/user/libuserfault.a
+	$(link)
+
 # A guest would take long to unpack what is only for a debugger.
-build/selftests/selftests build/selftests/bench build/selftests/torture build/selftests/fuzz: LDFLAGS += -s
+build/selftests/selftests build/selftests/bench build/selftests/torture build/selftests/fuzz $(USERFAULTCTL): LDFLAGS += -s
 
 build/selftests/selftests: LDLIBS += $(LIBNL)
 build/selftests/selftests: $(TEST_OBJECTS) $(NETLINK_CLIENT) build/user/libuserfault.a
@@ -752,11 +762,14 @@ install-rule:
 	install -D -m 644 scripts/60-userfault.rules $(DESTDIR)$(UDEVDIR)/60-userfault.rules
 	$(if $(DESTDIR),,getent group userfault >/dev/null || groupadd --system userfault)
 
-install-user: $(LIBRARY) $(REDIRECT)
+install-user: $(LIBRARY) $(REDIRECT) $(USERFAULTCTL)
 	install -D -m 755 build/user/redirect/userfault-run $(DESTDIR)$(PREFIX)/bin/userfault-run
 	install -D -m 755 build/user/redirect/libuserfault-redirect.so \
 		$(DESTDIR)$(PREFIX)/libexec/userfault/libuserfault-redirect.so
-	install -D -m 644 Documentation/userfault-run.1 $(DESTDIR)$(MANDIR)/man1/userfault-run.1
+	install -D -m 755 $(USERFAULTCTL) $(DESTDIR)$(PREFIX)/bin/userfaultctl
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man1 Documentation/userfault-run.1 Documentation/userfaultctl.1
+	install -D -m 644 user/userfaultctl/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/userfaultctl
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/userfault $(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 644 build/user/libuserfault.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 build/user/libuserfault.so $(DESTDIR)$(LIBDIR)/libuserfault.so.0

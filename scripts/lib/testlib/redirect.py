@@ -10,6 +10,7 @@ REDIRECTOR = {
     "user/redirect/libuserfault-redirect.so": "/libexec/userfault/libuserfault-redirect.so",
 }
 TOOLS = {**REDIRECTOR, "user/examples/demo": "/bin/demo"}
+CTL = {"user/userfaultctl/userfaultctl": "/bin/userfaultctl"}
 PROBE = {"selftests/redirect/probe": "/lib/redirect/probe"}
 CARRIED = {
     TESTS / "probe-static": "/lib/redirect/probe-static",
@@ -28,14 +29,14 @@ def redirector_options():
 
 def vm_options():
     """Options of scripts/vm."""
-    return [*_options("--carry", {**CARRIED, **TOOLS}, BUILD),
+    return [*_options("--carry", {**CARRIED, **TOOLS, **CTL}, BUILD),
             *_options("--carry-program", {**PROBE, STRESS_NG: STRESS_NG}, BUILD)]
 
 
 def sanitized_vm_options(sanitizer):
     """The same with a sanitizer. Its runtime has to be in the program that it is loaded into: so stress-ng,
     which isn't built here, is left out."""
-    return [*_options("--carry", CARRIED, BUILD),
+    return [*_options("--carry", {**CARRIED, **CTL}, BUILD),
             *_options("--carry-program", {**TOOLS, **PROBE}, BUILD / sanitizer)]
 
 
