@@ -321,7 +321,7 @@ $(call objects,user/src): USER_CXXFLAGS += -fPIC
 NETLINK_CLIENT := $(addprefix build/obj/user/userfaultctl/,client.o socket.o no_names.o)
 LIBNL := -lnl-genl-3 -lnl-3
 LIBNL_FLAGS := -Iuser -isystem /usr/include/libnl3 -DFMT_HEADER_ONLY
-LIBNL_USERS := $(call sources,user/userfaultctl) \
+LIBNL_USERS := $(call sources,user/userfaultctl) selftests/torture/watching.cpp \
 	$(addprefix selftests/tests/,netlink_test.cpp injected_netlink_test.cpp)
 USES_LIBNL := $(LIBNL_USERS:%.cpp=build/obj/%.o)
 $(USES_LIBNL): USER_CXXFLAGS += $(LIBNL_FLAGS)
@@ -402,9 +402,10 @@ build/selftests/bench: $(call objects,selftests/bench) build/user/libuserfault.a
 	$(link)
 
 # It uses what the tests use, but Catch2's main() and what belongs to it.
+build/selftests/torture: LDLIBS += $(LIBNL)
 build/selftests/torture: $(TORTURE_OBJECTS) \
 	$(addprefix build/obj/selftests/harness/,backend.o kernel_log.o kmemleak.o loaded_module.o processes.o) \
-	build/user/libuserfault.a
+	$(NETLINK_CLIENT) build/user/libuserfault.a
 	$(link)
 
 # The fuzzer compares as the tests of errno do. What makes the calls is in C, for 32 bits too.

@@ -16,7 +16,7 @@ std::vector<Operation> all_kinds_of_operations()
 	std::vector<Operation> all;
 
 	for (const auto *kind : {&touching, &answering, &advising, &mapping, &protecting, &forking,
-				 &killing, &passing, &placing, &ruling, &lying})
+				 &killing, &passing, &placing, &ruling, &watching, &lying})
 		all.insert(all.end(), kind->begin(), kind->end());
 	if (all.size() > most_operations) {
 		std::cerr << "torture: most_operations is less than " << all.size() << '\n';

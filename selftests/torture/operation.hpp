@@ -70,7 +70,7 @@ inline Random actor_random(std::uint64_t seed, unsigned actor, std::uint32_t ste
 
 /* The operations of one kind, in the file of that name. */
 extern const std::vector<Operation> touching, answering, advising, mapping, protecting, forking,
-	killing, passing, placing, ruling, lying;
+	killing, passing, placing, ruling, watching, lying;
 
 /* What Shared::lie is for the lie of that name; 0 if there is none. */
 unsigned lie_of(std::string_view name);
