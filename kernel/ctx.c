@@ -110,6 +110,7 @@ struct uf_ctx *uf_ctx_alloc(struct mm_struct *mm, unsigned int flags, unsigned i
 	uf_compat_unmap_watch(mm);
 	__module_get(THIS_MODULE);	/* a file of ours, or a context, pins the module already */
 	atomic_inc(&uf_ctxs_generation);
+	trace_context_made(ctx->id, flags);
 	xa_store(&uf_ctxs, ctx->id, ctx, 0);	/* from here on others may find it */
 	return ctx;
 
@@ -125,6 +126,7 @@ void uf_ctx_put(struct uf_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->view.refcount))
 		return;
 
+	trace_context_gone(ctx->id);
 	xa_erase(&uf_ctxs, ctx->id);
 	atomic_inc(&uf_ctxs_generation);
 	if (unlikely(uf_mremaps_any(&ctx->mremaps)))

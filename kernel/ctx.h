@@ -70,6 +70,7 @@
 #include "counters.h"
 #include "event_queue.h"
 #include "mremap.h"
+#include "trace.h"
 #include "waiters.h"
 
 /* Set in view.features when the handshake is made; fdinfo shows it, as upstream's does. */
@@ -185,15 +186,19 @@ static inline void uf_ctx_wake(struct uf_ctx *ctx, unsigned long start, unsigned
 {
 	unsigned int waiters = uf_ctx_waiters_at_most(ctx);
 
-	if (waiters)
+	if (waiters) {
+		trace_resolved(ctx->id, start, len);
 		uf_waiters_wake(&ctx->waiters, start, len, waiters);
+	}
 }
 
 /* The same for all waiters. */
 static inline void uf_ctx_wake_all(struct uf_ctx *ctx)
 {
-	if (uf_ctx_waiters_at_most(ctx))
+	if (uf_ctx_waiters_at_most(ctx)) {
+		trace_resolved(ctx->id, 0, ULONG_MAX);
 		uf_waiters_wake_all(&ctx->waiters);
+	}
 }
 
 /*

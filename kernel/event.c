@@ -86,6 +86,7 @@ static void uf_event_begin(struct uf_ctx *ctx, struct uf_change *change)
  */
 static void uf_event_post(struct uf_ctx *ctx, struct uf_event *event)
 {
+	trace_event_queued(ctx->id, event->msg.event);
 	uf_event_push(&ctx->events, event);
 	uf_ctx_announce(ctx);
 	uf_changes_announce(&ctx->changes);

@@ -217,14 +217,16 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 {
 	struct uf_waiter waiter __uninitialized;	/* uf_waiter_add() sets the rest */
 	bool outlast = uf_fault_outlasts_signals(vmf);
+	const struct uffd_msg *msg = &waiter.msg;
 	enum uf_fault_end end = UF_FAULT_RETRIED;
 
 	uf_fault_make_msg(&waiter.msg, ctx, vmf, reason);
+	trace_fault(ctx->id, msg->arg.pagefault.address, msg->arg.pagefault.flags);
 	/*
 	 * With EXACT_ADDRESS this may be any base page of a huge page: the one whose address the
 	 * monitor gets.
 	 */
-	waiter.page = waiter.msg.arg.pagefault.address & PAGE_MASK;
+	waiter.page = msg->arg.pagefault.address & PAGE_MASK;
 	uf_ctx_get(ctx);
 	if (uf_fault_prepare(ctx, &waiter, vmf, reason, outlast)) {
 		uf_ctx_announce(ctx);
@@ -234,6 +236,10 @@ static void uf_fault_wait(struct uf_ctx *ctx, struct vm_fault *vmf, unsigned lon
 	__set_current_state(TASK_RUNNING);
 	if (uf_waiter_remove(&ctx->waiters, &waiter))
 		end = UF_FAULT_WOKEN;
+	if (end == UF_FAULT_WOKEN)
+		trace_woken(ctx->id, msg->arg.pagefault.address, msg->arg.pagefault.flags);
+	else
+		trace_retried(ctx->id, msg->arg.pagefault.address, msg->arg.pagefault.flags);
 	uf_count_fault_end(&ctx->counters, end);
 	uf_ctx_put(ctx);
 }

@@ -240,6 +240,7 @@ static __always_inline long uf_ioctl_fill(struct uf_ctx *ctx, unsigned int comma
 		done = uf_fill(ctx, fill);
 	else
 		done = uf_fill_foreign(ctx, fill);
+	trace_fill(ctx->id, command, fill.dst, fill.len, done);
 	return uf_ioctl_done(ctx, command, fill.dst, fill.len, done, wake, result);
 }
 
@@ -322,6 +323,7 @@ static __always_inline long uf_ioctl_protect(struct uf_ctx *ctx, unsigned int co
 		return -ESRCH;
 	err = uf_protect(ctx, range->start, range->len, what, protect);
 	mmput(ctx->view.mm);
+	trace_protect(ctx->id, command, range->start, range->len, protect, err);
 	if ((!err || err == -EINTR) && !mode)	/* neither protecting nor DONTWAKE */
 		uf_ctx_wake(ctx, range->start, range->len);
 	if (!err)
@@ -429,6 +431,7 @@ static long uf_ioctl_move(struct uf_ctx *ctx, union uf_ioctl_arg *arg, void __us
 		return -EINVAL;
 
 	done = uf_move(ctx, &move);
+	trace_move(ctx->id, args->dst, args->src, args->len, done);
 	return uf_ioctl_done(ctx, _UFFDIO_MOVE, args->dst, args->len, done,
 			     !(args->mode & UFFDIO_MOVE_MODE_DONTWAKE), &user_move->move);
 }

@@ -68,6 +68,21 @@ int uf_msg_take(struct uf_ctx *ctx, bool nonblock, struct uf_msg *msg)
 	return uf_msg_wait(ctx, msg);
 }
 
+/* What a message is about: the address of a fault, or where the range of an event begins. */
+static u64 uf_msg_address(const struct uffd_msg *msg)
+{
+	switch (msg->event) {
+	case UFFD_EVENT_PAGEFAULT:
+		return msg->arg.pagefault.address;
+	case UFFD_EVENT_REMAP:
+		return msg->arg.remap.from;
+	case UFFD_EVENT_REMOVE:
+	case UFFD_EVENT_UNMAP:
+		return msg->arg.remove.start;
+	}
+	return 0;
+}
+
 /*
  * This puts the waiting thread's reference to the child for it, so that the file has the only one.
  * If the file is closed before the thread runs, the release then need not look for waiters.
@@ -77,6 +92,7 @@ void uf_msg_told(struct uf_ctx *ctx, const struct uf_msg *msg)
 	struct uf_ctx *child = uf_msg_child(msg);
 
 	uf_count_message(&ctx->counters, msg->msg.event);
+	trace_told(ctx->id, msg->msg.event, uf_msg_address(&msg->msg));
 	if (msg->is_event && uf_event_told(&ctx->events, &msg->event) && child)
 		uf_ctx_put(child);
 }

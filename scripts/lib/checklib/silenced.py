@@ -30,7 +30,7 @@ ROWS = [
     ("checkpatch", r"OPEN_BRACE", r".*child_is_held_for_each_telling\(", "the name of a function, not of a loop"),
     ("checkpatch", r"LONG_LINE", r'.*(#error|#warning|WARN_ONCE)\b.*"', "a message is one line, so that grep finds it"),
     ("checkpatch", r"ALLOC_SIZEOF_STRUCT", r".*run->kept = ", "kept points to void"),
-    ("analyzer", r"NULL .ctx.", r".*/asm/atomic\.h: ",
+    ("analyzer", r"NULL .ctx.", r".*/asm/atomic\.h: |kernel/event\.c: .*trace_event_queued\(",
      "only a VMA that has a context is reported as moved or unmapped"),
     ("analyzer", r"NULL .0.", r".*mremaps->from = from;",
      "mm copies a mapping that has a context, and the copy has the same"),
