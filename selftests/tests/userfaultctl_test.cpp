@@ -287,6 +287,26 @@ TEST_CASE("doctor tells a fault that nobody reads from one that nobody resolves 
 	CHECK(ctl({"doctor"}).status == 0);
 }
 
+TEST_CASE("doctor doesn't take a protected page for one that somebody has forgotten to wake for",
+	  "[userfaultctl][module][smp]")
+{
+	const World world(1, MemoryKind::anonymous, Features::None,
+			  Modes::Missing | Modes::WriteProtect);
+
+	world.fill(0);
+	take(world.context.write_protect(world.memory.range()));
+	auto writer = in_thread([&] { world.memory.word(0) = 1; });
+	next_fault(world.context);
+	wait_until("it is old",
+		   [&] { return fdinfo(world.context.fd()).number("oldest-ms") > 1000; });
+	const auto outcome = ctl({"doctor"});
+	CHECK(outcome.status == 4);
+	CHECK(contains(outcome.output, "1 faults were read and are not resolved"));
+	CHECK_FALSE(contains(outcome.output, "pages that are there"));
+	take(world.context.write_unprotect(world.memory.range()));
+	writer.get();
+}
+
 TEST_CASE("doctor tells of an event that nobody reads", "[userfaultctl][module][smp]")
 {
 	const World world(1, Features::EventRemove);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fmt/core.h>
+#include <linux/userfault.h>
 #include <unistd.h>
 #include <userfault/context.hpp>
 
@@ -97,7 +98,10 @@ std::string names_of(const std::vector<Holder> &holders)
 	return names.empty() ? "nobody that you may look at" : joined(names, ", ");
 }
 
-/* Waiters whose page is there: somebody has forgotten to wake them. */
+/*
+ * Waiters whose page is there, although that is what they wait for: somebody has forgotten to wake
+ * them. The page of a thread that waits for its protection to go is there anyway.
+ */
 std::vector<Waiter> forgotten(Client &client, const Context &context)
 {
 	std::vector<Waiter> waiters;
@@ -111,6 +115,7 @@ std::vector<Waiter> forgotten(Client &client, const Context &context)
 	}
 	std::erase_if(waiters, [&](const Waiter &waiter) {
 		return waiter.age < long_time ||
+		       waiter.flags & (UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_RWP) ||
 		       !page_is_there(static_cast<pid_t>(*context.tgid), waiter.address);
 	});
 	return waiters;
@@ -179,9 +184,15 @@ void look_at_events(Findings &findings, const Context &context, const std::vecto
 void look_at_contexts(Findings &findings)
 {
 	Client client;
-	const auto holders = find_holders();
+	auto contexts = client.contexts().items;
 
-	for (const auto &context : client.contexts().items) {
+	std::erase_if(contexts, [](const Context &context) {
+		return context.oldest_waiting <= long_time && context.oldest_event <= long_time;
+	});
+	if (contexts.empty())
+		return;
+	const auto holders = find_holders(); /* which takes long: it looks at every process */
+	for (const auto &context : contexts) {
 		const auto found = holders.find(context.id);
 		const auto its = found == holders.end() ? std::vector<Holder>{} : found->second;
 
